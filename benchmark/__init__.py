@@ -1,0 +1,5 @@
+"""hashbench: a benchmark of deep hashing for image retrieval with numbers that can be re-run."""
+
+from hashbench.version import VERSION
+
+__version__ = VERSION

@@ -1,0 +1,226 @@
+"""A cell: one training with every default resolved, and the id that follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from hashbench.core.canonical import FIT_ID_LENGTH, digest
+
+
+class Precision(StrEnum):
+    """The arithmetic of training and encoding."""
+
+    FP32 = "fp32"
+    BF16 = "bf16"
+
+
+class Determinism(StrEnum):
+    """``strict``: deterministic algorithms, no TF32; ``fast``: whatever is fastest."""
+
+    STRICT = "strict"
+    FAST = "fast"
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """A named component with all its parameters.
+
+    Attributes:
+        name: Its name in the registry.
+        version: The version it declares.
+        params: Every parameter, defaults included, as plain data.
+        preset: The preset the parameters started from, if any.
+    """
+
+    name: str
+    version: int
+    params: Mapping[str, Any] = field(default_factory=dict)
+    preset: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Subset:
+    """Sizes drawn class by class from a protocol's lists; ``None`` keeps a list whole."""
+
+    train: int | None = None
+    query: int | None = None
+    database: int | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DataChoice:
+    """What a cell is trained and tested on.
+
+    Attributes:
+        name: The dataset.
+        version: The dataset component's version.
+        protocol: ``NAME@VERSION``.
+        protocol_sha256: Digest of the protocol's definition, checksums included.
+        subset: The part of the protocol used, if not all of it.
+        image_size: Side of the square network input, in pixels.
+        normalisation: ``protocol``, ``imagenet`` or ``half``: whose mean and deviation are used.
+    """
+
+    name: str
+    version: int
+    protocol: str
+    protocol_sha256: str
+    image_size: int
+    normalisation: str = "protocol"
+    subset: Subset | None = None
+
+    @property
+    def label(self) -> str:
+        """The protocol as tables print it; a subset is another protocol and says so."""
+        if self.subset is None:
+            return self.protocol
+        sizes = "/".join(
+            "all" if size is None else str(size)
+            for size in (self.subset.train, self.subset.query, self.subset.database)
+        )
+        return f"{self.protocol}[{sizes}#{self.subset.seed}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Where a backbone's first weights come from.
+
+    Attributes:
+        source: ``none``, a file's name, or a tag such as ``timm/vit_tiny_patch16_224``.
+        sha256: The file's checksum; None for a tag (the record states what was loaded).
+    """
+
+    source: str = "none"
+    sha256: str | None = None
+
+    @property
+    def pretrained(self) -> bool:
+        """Whether there are weights at all."""
+        return self.source != "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Neck and last layer between a backbone's features and the code."""
+
+    neck: str = "pool"
+    last_layer: str = "linear"
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """The part of the training set held out for validation, drawn class by class."""
+
+    fraction: float
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How the learning rate falls.
+
+    Attributes:
+        kind: ``constant``, ``cosine`` (to ``factor`` of the start, per step) or ``step`` (times
+            ``factor`` at every ``every`` of the epochs).
+        factor: See ``kind``.
+        every: Fraction of all epochs between two steps; None for the other kinds.
+    """
+
+    kind: str
+    factor: float = 1.0
+    every: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrainSettings:
+    """How a deep method is trained, resolved from a recipe and the matrix's own keys.
+
+    Attributes:
+        recipe: The recipe's name.
+        modified: The keys in which the matrix departs from the recipe.
+        optimiser: ``adam``, ``adamw``, ``sgd`` or ``rmsprop``.
+        lr: Learning rate of new layers (head, AEM, everything the loss owns).
+        backbone_lr: Learning rate of the backbone.
+        weight_decay: L2 penalty.
+        momentum: Momentum of ``sgd``.
+        nesterov: Whether ``sgd`` uses Nesterov's form.
+        schedule: How the rates fall.
+        epochs: Passes over what the loss's ``epoch_indices`` gives.
+        batch_size: Images a step.
+        augmentation: ``none``, ``flip`` or ``crop_flip``.
+        validation: What is held out of the training set, if anything.
+    """
+
+    recipe: str
+    modified: tuple[str, ...]
+    optimiser: str
+    lr: float
+    backbone_lr: float
+    weight_decay: float
+    momentum: float
+    nesterov: bool
+    schedule: Schedule
+    epochs: int
+    batch_size: int
+    augmentation: str
+    validation: Validation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One training: a method on a dataset at one code length and seed.
+
+    Either ``loss``, ``head`` and ``train`` are set (a deep method) or ``method`` is (a shallow one,
+    on the backbone's features or, without a backbone, on pixels).
+
+    Attributes:
+        data: Dataset, protocol, subset, input size.
+        bits: Code length; None for float embeddings.
+        seed: The seed all others derive from.
+        precision: Arithmetic of training and encoding.
+        determinism: Strict or fast.
+        backbone: The backbone and its parameters.
+        weights: The backbone's first weights.
+        head: Neck and last layer.
+        loss: The hashing loss.
+        train: How it is trained.
+        method: The shallow method.
+    """
+
+    data: DataChoice
+    bits: int | None
+    seed: int
+    precision: Precision = Precision.FP32
+    determinism: Determinism = Determinism.STRICT
+    backbone: Component | None = None
+    weights: Weights = Weights()
+    head: Head | None = None
+    loss: Component | None = None
+    train: TrainSettings | None = None
+    method: Component | None = None
+
+    @property
+    def fit_id(self) -> str:
+        """First 16 hex digits of the SHA-256 over everything that makes the codes."""
+        return digest(asdict(self))[:FIT_ID_LENGTH]
+
+    @property
+    def method_label(self) -> str:
+        """The method as tables print it, e.g. ``resnet18 + hsc`` or ``itq on pixels``."""
+        features = self.backbone.name if self.backbone else "pixels"
+        if self.method:
+            return f"{self.method.name} on {features}"
+        return f"{features} + {self.loss.name if self.loss else '?'}"
+
+    @property
+    def bits_label(self) -> str:
+        """The code length as tables print it."""
+        return "float" if self.bits is None else str(self.bits)
+
+    def __str__(self) -> str:
+        where = f"{self.data.label} | {self.method_label}"
+        return f"{where} | {self.bits_label} bits | seed {self.seed}"

@@ -1,0 +1,79 @@
+"""Errors that a user can act on, each with the exit code it ends the command with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """Exit codes of the command line, one meaning each."""
+
+    OK = 0
+    INTERNAL = 1
+    USAGE = 2
+    CELLS_FAILED = 3
+    GATE_FAILED = 4
+    NOT_REPRODUCED = 5
+    NOTHING_SELECTED = 6
+    STORE_DAMAGED = 7
+    INTERRUPTED = 130
+
+
+class HashbenchError(Exception):
+    """An error with one clear line for the user.
+
+    Args:
+        message: What is wrong, where, and what to do about it.
+    """
+
+    exit_code: ExitCode = ExitCode.USAGE
+
+
+class ConfigError(HashbenchError):
+    """One or more mistakes in what the user wrote, all reported at once.
+
+    Args:
+        problems: One line each.
+    """
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("\n".join(problems))
+        self.problems: Sequence[str] = problems
+
+
+class DataError(HashbenchError):
+    """Images, labels, codes or lists that are not what they should be."""
+
+
+class StoreError(HashbenchError):
+    """The store cannot be read or written (missing, not a store, disk full, no permission)."""
+
+
+class DamagedStoreError(StoreError):
+    """A file of the store does not match its checksum or its schema."""
+
+    exit_code = ExitCode.STORE_DAMAGED
+
+
+class NothingSelectedError(HashbenchError):
+    """A selection matched no cell."""
+
+    exit_code = ExitCode.NOTHING_SELECTED
+
+
+def did_you_mean(word: str, known: Sequence[str]) -> str:
+    """Say which known words a misspelt one is near to.
+
+    Args:
+        word: What the user wrote.
+        known: The words that would have been right.
+
+    Returns:
+        ``Did you mean 'x'?``, or the list of known words when none is near.
+    """
+    near = get_close_matches(word.lower(), known, n=1, cutoff=0.6)
+    if near:
+        return f"Did you mean '{near[0]}'?"
+    return f"Known: {', '.join(sorted(known))}." if known else "None are known."

@@ -1,0 +1,58 @@
+"""Typed parameters of a component, with published defaults and named presets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from hashbench.core.errors import ConfigError, did_you_mean
+
+
+class BaseParams(BaseModel):
+    """Base of every component's ``Params``: unknown names are errors, values are frozen.
+
+    A preset is a set of values under a published name (``paper``, ``deephash``, ...); parameters
+    that the user gives win over it.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+
+
+def resolve_params(
+    cls: type[BaseParams], *, preset: str | None, params: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Fill in a component's parameters.
+
+    Args:
+        cls: The component's ``Params``.
+        preset: The preset to start from, if any.
+        params: The user's own values.
+
+    Returns:
+        Every parameter as plain data.
+
+    Raises:
+        ConfigError: One problem for each unknown name, wrong type or value out of range, each
+            starting with the parameter's name and a colon.
+    """
+    base: Mapping[str, Any] = {}
+    if preset is not None:
+        if preset not in cls.presets:
+            known = did_you_mean(preset, list(cls.presets))
+            raise ConfigError(f"preset: unknown preset '{preset}'. {known}")
+        base = cls.presets[preset]
+    try:
+        return cls.model_validate({**base, **params}).model_dump(mode="json")
+    except ValidationError as error:
+        raise ConfigError(*(_problem(cls, e) for e in error.errors())) from None
+
+
+def _problem(cls: type[BaseParams], error: Any) -> str:
+    where = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        return f"{where}: unknown parameter. {did_you_mean(where, list(cls.model_fields))}"
+    return f"{where}: {error['msg']} (got {error['input']!r})"

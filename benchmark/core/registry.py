@@ -1,0 +1,133 @@
+"""Components by name, found through entry points and plugin files, imported only when used."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import importlib.util
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from fnmatch import fnmatch
+from functools import lru_cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from hashbench.core.canonical import digest_file
+from hashbench.core.errors import ConfigError, did_you_mean
+
+
+class Kind(StrEnum):
+    """The kinds of component; each is also the entry-point group ``hashbench.<kind>``."""
+
+    LOSS = "losses"
+    BACKBONE = "backbones"
+    METHOD = "methods"
+    DATASET = "datasets"
+    ENGINE = "engines"
+    REPORTER = "reporters"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A component that has been found but not imported.
+
+    Attributes:
+        kind: What it is.
+        name: The name in a matrix.
+        target: ``module:attribute``.
+        origin: The distribution or the file it came from.
+    """
+
+    kind: Kind
+    name: str
+    target: str
+    origin: str
+
+    @property
+    def module(self) -> str:
+        """The module's dotted name."""
+        return self.target.partition(":")[0]
+
+    def load(self) -> Any:
+        """Import the component's module and return the component."""
+        module, _, attribute = self.target.partition(":")
+        return getattr(importlib.import_module(module), attribute)
+
+    def source(self) -> Path:
+        """The file the component is written in, found without importing it."""
+        loaded = sys.modules.get(self.module)
+        spec = loaded.__spec__ if loaded else importlib.util.find_spec(self.module)
+        if spec is None or spec.origin is None:
+            raise ConfigError(f"{self.kind}: '{self.name}' ({self.target}): no such module")
+        return Path(spec.origin)
+
+    def summary(self) -> str:
+        """The first line of the module's docstring, read without importing it."""
+        tree = ast.parse(self.source().read_text(encoding="utf-8"))
+        return (ast.get_docstring(tree) or "").partition("\n")[0]
+
+    def source_sha256(self) -> str:
+        """SHA-256 of the component's source file."""
+        return digest_file(self.source())
+
+
+class Registry:
+    """Entries by kind and name; a name can be taken only once."""
+
+    def __init__(self) -> None:
+        self._entries: dict[tuple[Kind, str], Entry] = {}
+
+    def add(self, entry: Entry) -> None:
+        """Add an entry.
+
+        Raises:
+            ConfigError: If another origin already has the name.
+        """
+        known = self._entries.get((entry.kind, entry.name))
+        if known and (known.target, known.origin) != (entry.target, entry.origin):
+            raise ConfigError(
+                f"{entry.kind}: the name '{entry.name}' is taken twice: "
+                f"{known.target} ({known.origin}) and {entry.target} ({entry.origin}). "
+                f"Rename one of them."
+            )
+        self._entries[entry.kind, entry.name] = entry
+
+    def names(self, kind: Kind, pattern: str = "*") -> list[str]:
+        """The sorted names of a kind that match a shell pattern."""
+        return sorted(n for k, n in self._entries if k is kind and fnmatch(n, pattern))
+
+    def get(self, kind: Kind, name: str) -> Entry:
+        """Look a component up.
+
+        Raises:
+            ConfigError: If there is none; the message names the nearest.
+        """
+        try:
+            return self._entries[kind, name]
+        except KeyError:
+            known = did_you_mean(name, self.names(kind))
+            raise ConfigError(f"unknown name '{name}' in {kind}. {known}") from None
+
+    def load(self, kind: Kind, name: str) -> Any:
+        """Look a component up and import it."""
+        return self.get(kind, name).load()
+
+
+def _installed() -> Iterator[Entry]:
+    for kind in Kind:
+        for point in metadata.entry_points(group=f"hashbench.{kind}"):
+            dist = point.dist
+            origin = f"{dist.name} {dist.version}" if dist else "unknown distribution"
+            yield Entry(kind, point.name, point.value, origin)
+
+
+@lru_cache(maxsize=1)
+def registry() -> Registry:
+    """The process's registry: everything that installed packages offer."""
+    found = Registry()
+    for entry in _installed():
+        found.add(entry)
+    return found

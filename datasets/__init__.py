@@ -1,0 +1,1 @@
+"""Datasets and the protocols that cut them into train, query and database."""

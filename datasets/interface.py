@@ -1,0 +1,70 @@
+"""What a dataset and a split are."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hashbench.core.info import ComponentInfo
+from hashbench.core.registry import Kind
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ImageData:
+    """All images of a dataset, decoded, with their labels.
+
+    Attributes:
+        images: uint8 (N, H, W) grey or (N, H, W, 3) RGB; may be memory-mapped.
+        labels: uint8 (N, classes), multi-hot; single-label sets have one 1 a row.
+        classes: Class names, in column order.
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
+    classes: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Split:
+    """Positions of the three roles in a dataset, int64 each."""
+
+    train: NDArray[np.int64]
+    query: NDArray[np.int64]
+    database: NDArray[np.int64]
+
+
+class Dataset(ABC):
+    """A source of images. Its name and those of its protocols are what a matrix refers to.
+
+    Attributes:
+        KIND: For plugin files.
+        info: The component's card; ``labels`` says whether it is single- or multi-label.
+        default_protocol: ``NAME@VERSION`` used when a matrix names none.
+    """
+
+    KIND: ClassVar[Kind] = Kind.DATASET
+    info: ClassVar[ComponentInfo]
+    default_protocol: ClassVar[str]
+
+    @abstractmethod
+    def load(self, root: Path | None) -> ImageData:
+        """Decode all images.
+
+        Args:
+            root: The user's data root, if one was named.
+
+        Raises:
+            DataError: If files are missing, corrupt, or not what was published.
+        """
+
+    def describe(self) -> dict[str, Any]:
+        """Plain facts for ``hashbench describe``: where the data are looked for, sizes, licence."""
+        return {}

@@ -1,0 +1,1 @@
+"""Methods: backbones, hashing losses and shallow baselines behind one interface."""

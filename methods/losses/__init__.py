@@ -1,0 +1,1 @@
+"""Hashing losses: one a file."""

@@ -1,0 +1,1 @@
+"""Shallow methods and the float row: one a file."""
