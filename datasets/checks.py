@@ -1,0 +1,117 @@
+"""Whether images, labels and lists are those that a protocol names."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hashbench.core.canonical import digest_array
+from hashbench.core.errors import DataError
+from hashbench.datasets.index_list import digest_positions
+from hashbench.datasets.interface import ImageData, Split
+from hashbench.datasets.protocol import ProtocolSpec
+from hashbench.datasets.sampling import ROLES
+
+
+def check_images(data: ImageData, spec: ProtocolSpec) -> dict[str, str]:
+    """Check a dataset against its protocol.
+
+    Args:
+        data: The decoded dataset.
+        spec: The protocol.
+
+    Returns:
+        SHA-256 of ``pixels`` and ``labels`` as found.
+
+    Raises:
+        DataError: If the number, size, type, labels or pixels are not what the protocol says.
+    """
+    where = f"dataset {spec.dataset}"
+    _same(where, "images", spec.images, len(data.images))
+    _same(where, "the label array", (spec.images, spec.classes), data.labels.shape)
+    _same(where, "class names", spec.classes, len(data.classes))
+    if spec.shape is not None:
+        _same(where, "an image shape of", spec.shape, data.images.shape[1:])
+    for what, array in (("pixels", data.images), ("labels", data.labels)):
+        _same(where, f"{what} of type", "uint8", str(array.dtype))
+    found = {"pixels": digest_array(data.images), "labels": digest_array(data.labels)}
+    for what, checksum in found.items():
+        _same_checksum(f"{where}: {what}", spec, checksum, what=what)
+    return found
+
+
+def check_split(split: Split, spec: ProtocolSpec) -> None:
+    """Check a protocol's lists: sizes, checksums, and that no query can be found or learned from.
+
+    Args:
+        split: The lists.
+        spec: The protocol.
+
+    Raises:
+        DataError: If a size or checksum is not the protocol's, a query is in the database or the
+            training set, or ``train_in_database`` is not what it says.
+    """
+    where = f"protocol {spec.name}"
+    for role in ROLES:
+        positions: NDArray[np.int64] = getattr(split, role)
+        _same(where, f"{role} images", spec.sizes[role], len(positions))
+        _same_checksum(f"{where}: {role} list", spec, digest_positions(positions), what=role)
+    for role in ("database", "train"):
+        shared = np.intersect1d(split.query, getattr(split, role))
+        if len(shared):
+            raise DataError(
+                f"{where}: expected no query in the {role} list, found {len(shared)} (first: "
+                f"position {shared[0]})"
+            )
+    inside = len(np.intersect1d(split.train, split.database))
+    expected = len(split.train) if spec.train_in_database else 0
+    _same(where, "training images in the database", expected, inside)
+
+
+def identical_queries(data: ImageData, split: Split) -> tuple[str, ...]:
+    """Find queries that have a pixel-identical image in the database or the training set.
+
+    Args:
+        data: The dataset.
+        split: The protocol's lists.
+
+    Returns:
+        One line that counts them and names the first pair; nothing if there are none.
+    """
+    others: dict[bytes, int] = {}
+    for mark, position in _fingerprints(data, np.union1d(split.database, split.train)):
+        others.setdefault(mark, position)
+    pairs = [
+        (query, others[mark]) for mark, query in _fingerprints(data, split.query) if mark in others
+    ]
+    if not pairs:
+        return ()
+    return (
+        f"{len(pairs)} of {len(split.query)} queries have a pixel-identical image in the database "
+        f"or the training set (first: query {pairs[0][0]} = {pairs[0][1]})",
+    )
+
+
+def _fingerprints(data: ImageData, positions: NDArray[np.int64]) -> Iterator[tuple[bytes, int]]:
+    for position in positions:
+        yield hashlib.sha256(data.images[position].tobytes()).digest(), int(position)
+
+
+def _same(where: str, what: str, expected: object, found: object) -> None:
+    if expected != found:
+        raise DataError(
+            f"{where}: {what}: expected {expected}, found {found}; restore the published files, or "
+            f"define a protocol of your own for changed ones"
+        )
+
+
+def _same_checksum(where: str, spec: ProtocolSpec, found: str, *, what: str) -> None:
+    expected = spec.checksums[what]
+    if expected != found:
+        raise DataError(
+            f"{where}: expected SHA-256 {expected} ({spec.name}), found {found}; restore the "
+            f"published files, or define a protocol of your own for changed ones"
+        )

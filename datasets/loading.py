@@ -1,0 +1,114 @@
+"""A dataset, cut by a protocol and checked against it: what a cell is trained and tested on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from hashbench.core.cell import Subset
+from hashbench.core.errors import ConfigError
+from hashbench.core.registry import Kind, registry
+from hashbench.datasets.checks import check_images, check_split, identical_queries
+from hashbench.datasets.index_list import digest_positions
+from hashbench.datasets.interface import Dataset, ImageData, Split
+from hashbench.datasets.protocol import ProtocolSpec, load_protocol, protocols_of
+from hashbench.datasets.sampling import ROLES
+from hashbench.datasets.subset import draw_subset
+
+DATA_ROOT_VARIABLE = "HASHBENCH_DATA"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LoadedData:
+    """A checked dataset and its split.
+
+    Attributes:
+        data: All images and labels of the dataset.
+        split: The lists as used, the subset applied.
+        protocol: The protocol's definition.
+        checksums: SHA-256 of ``pixels``, ``labels`` and the lists as used, by role.
+        sizes: Images by role as used, and ``images`` and ``classes`` of the whole dataset.
+        warnings: What a reader of the numbers should know, one line each.
+    """
+
+    data: ImageData
+    split: Split
+    protocol: ProtocolSpec
+    checksums: Mapping[str, str]
+    sizes: Mapping[str, int]
+    warnings: tuple[str, ...] = ()
+
+
+def data_root(root: Path | None) -> Path | None:
+    """The user's data root: the one named, else that of ``HASHBENCH_DATA``, else None."""
+    variable = os.environ.get(DATA_ROOT_VARIABLE)
+    return root or (Path(variable) if variable else None)
+
+
+def load_data(
+    dataset: str, protocol: str, *, subset: Subset | None = None, root: Path | None = None
+) -> LoadedData:
+    """Load a dataset, check it against a protocol, and cut it.
+
+    Args:
+        dataset: The dataset's name in the registry.
+        protocol: ``NAME@VERSION``.
+        subset: The part of the protocol to use, if not all of it.
+        root: The user's data root; see `data_root`.
+
+    Returns:
+        Images, lists, and what was checked.
+
+    Raises:
+        ConfigError: If a name is unknown, the protocol is another dataset's, or the subset is
+            larger than a list.
+        DataError: If files are missing or damaged, or anything is not what the protocol says.
+
+    Example:
+        >>> loaded = load_data("fashion_mnist_mini", "fashion-mnist-mini@1")
+        >>> loaded.sizes["database"]
+        5000
+    """
+    source = registry().get(Kind.DATASET, dataset)
+    spec = load_protocol(protocol)
+    if spec.dataset != dataset:
+        raise ConfigError(
+            f"protocol '{protocol}' is for the dataset '{spec.dataset}', not '{dataset}'. "
+            f"Protocols of '{dataset}': {', '.join(protocols_of(dataset)) or 'none'}."
+        )
+    component: Dataset = source.load()()
+    return prepare(component.load(data_root(root)), spec, subset=subset)
+
+
+def prepare(data: ImageData, spec: ProtocolSpec, *, subset: Subset | None = None) -> LoadedData:
+    """Check decoded images against a protocol, and cut them.
+
+    Args:
+        data: The whole dataset.
+        spec: The protocol.
+        subset: The part of the protocol to use, if not all of it.
+
+    Returns:
+        Images, lists, and what was checked.
+
+    Raises:
+        ConfigError: If the subset is larger than a list.
+        DataError: If anything is not what the protocol says.
+    """
+    checksums = check_images(data, spec)
+    whole = spec.sampling.split(data.labels)
+    check_split(whole, spec)
+    warnings = identical_queries(data, whole)
+    used = draw_subset(whole, data.labels, subset=subset) if subset else whole
+    lists = {role: getattr(used, role) for role in ROLES}
+    return LoadedData(
+        data=data,
+        split=used,
+        protocol=spec,
+        checksums=checksums | {role: digest_positions(lists[role]) for role in ROLES},
+        sizes={role: len(lists[role]) for role in ROLES}
+        | {"images": len(data), "classes": len(data.classes)},
+        warnings=warnings,
+    )

@@ -1,0 +1,137 @@
+"""Protocols: versioned definitions of what is trained on, searched in and asked for.
+
+A definition is ``protocols/NAME@VERSION.toml``. Its digest is part of every fit id, so a published
+file is never changed in what it defines: a change is a new version. The digest is taken over the
+parsed TOML without ``notes``, which only explains.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from hashbench.core.canonical import digest
+from hashbench.core.errors import ConfigError, DataError, did_you_mean
+from hashbench.datasets.sampling import IndexLists, PerClass
+
+FOLDER = Path(__file__).with_name("protocols")
+_SUFFIX = ".toml"
+_NOT_DEFINING = ("notes",)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a dataset made for a protocol was drawn from.
+
+    Attributes:
+        dataset: The larger dataset.
+        sampling: How it was drawn from it.
+    """
+
+    dataset: str
+    sampling: PerClass
+
+
+@dataclass(frozen=True, slots=True)
+class ProtocolSpec:
+    """A protocol's definition.
+
+    Attributes:
+        name: ``NAME@VERSION``.
+        dataset: The dataset it cuts, by its registry name.
+        images: Number of images of the whole dataset.
+        shape: Height and width of an image, and 3 for colour; None where sizes vary.
+        classes: Number of label columns.
+        relevance: When two images are relevant to each other; ``shared-label``.
+        train_in_database: Whether the training images are in the database too.
+        map_at: The customary cut-off of mAP; None for all.
+        image_size: Side of the square network input, in pixels.
+        augmentation: ``none``, ``flip`` or ``crop_flip``: what the field does with this data.
+        mean: Per channel, of pixels in [0, 1].
+        std: Per channel, of pixels in [0, 1].
+        sampling: The rule that makes the lists.
+        sizes: Images by role: ``train``, ``query``, ``database``.
+        checksums: SHA-256 of ``pixels``, ``labels`` and the three lists.
+        notes: Sources and remarks; not part of the definition.
+        sha256: Digest of the definition.
+        origin: Where the dataset itself was drawn from, if it was made for this protocol.
+    """
+
+    name: str
+    dataset: str
+    images: int
+    shape: tuple[int, ...] | None
+    classes: int
+    relevance: str
+    train_in_database: bool
+    map_at: int | None
+    image_size: int
+    augmentation: str
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    sampling: PerClass | IndexLists
+    sizes: Mapping[str, int]
+    checksums: Mapping[str, str]
+    notes: str
+    sha256: str
+    origin: Origin | None = None
+
+
+def protocol_names() -> list[str]:
+    """The sorted names of all protocols, ``NAME@VERSION``."""
+    return sorted(path.name.removesuffix(_SUFFIX) for path in FOLDER.glob(f"*@*{_SUFFIX}"))
+
+
+def protocols_of(dataset: str) -> list[str]:
+    """The sorted names of a dataset's protocols."""
+    return [name for name in protocol_names() if load_protocol(name).dataset == dataset]
+
+
+def load_protocol(name: str) -> ProtocolSpec:
+    """Look a protocol up; no image is touched.
+
+    Args:
+        name: ``NAME@VERSION``.
+
+    Returns:
+        Its definition.
+
+    Raises:
+        ConfigError: If there is none of that name; the message names the nearest.
+        DataError: If its file is damaged.
+
+    Example:
+        >>> load_protocol("fashion-mnist-mini@1").sizes["query"]
+        500
+    """
+    names = protocol_names()
+    if name not in names:
+        raise ConfigError(f"unknown protocol '{name}'. {did_you_mean(name, names)}")
+    return read_protocol(FOLDER / f"{name}{_SUFFIX}")
+
+
+def read_protocol(path: Path) -> ProtocolSpec:
+    """Read a protocol file; the index lists it names lie beside it.
+
+    Args:
+        path: ``NAME@VERSION.toml``.
+
+    Returns:
+        Its definition.
+
+    Raises:
+        DataError: If the file is missing, is no TOML, or does not follow the schema.
+    """
+    from hashbench.datasets.protocol_file import ProtocolFile
+
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"protocol {path}: cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"protocol {path}: not a TOML file: {error}") from None
+    file = ProtocolFile.parse(raw, path)
+    definition = {key: value for key, value in raw.items() if key not in _NOT_DEFINING}
+    return file.spec(folder=path.parent, sha256=digest(definition))

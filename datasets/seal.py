@@ -1,0 +1,62 @@
+"""Prints the ``[sizes]`` and ``[sha256]`` tables of a protocol, for whoever writes a new one.
+
+``python -m hashbench.datasets.seal PROTOCOL``
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from hashbench.core.canonical import digest_array
+from hashbench.core.errors import HashbenchError
+from hashbench.core.registry import Kind, registry
+from hashbench.datasets.index_list import digest_positions
+from hashbench.datasets.loading import data_root
+from hashbench.datasets.protocol import ProtocolSpec, load_protocol
+from hashbench.datasets.sampling import ROLES
+
+
+def tables(spec: ProtocolSpec) -> str:
+    """Compute both tables from the data and the protocol's sampling rule.
+
+    Args:
+        spec: The protocol; its own sizes and checksums are not looked at.
+
+    Returns:
+        TOML text.
+
+    Raises:
+        DataError: If the data cannot be read or cut.
+    """
+    data = registry().load(Kind.DATASET, spec.dataset)().load(data_root(None))
+    split = spec.sampling.split(data.labels)
+    sums = {"pixels": digest_array(data.images), "labels": digest_array(data.labels)}
+    sums |= {role: digest_positions(getattr(split, role)) for role in ROLES}
+    lines = ["[sizes]", *(f"{role} = {len(getattr(split, role))}" for role in ROLES)]
+    return "\n".join([*lines, "", "[sha256]", *(f'{what} = "{sha}"' for what, sha in sums.items())])
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the script.
+
+    Args:
+        arguments: One protocol name; None takes the process's own.
+
+    Returns:
+        0, or 2 if the name or the data are not usable.
+    """
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    if len(words) != 1:
+        print("usage: python -m hashbench.datasets.seal PROTOCOL", file=sys.stderr)
+        return 2
+    try:
+        print(tables(load_protocol(words[0])))
+    except HashbenchError as error:
+        print(error, file=sys.stderr)
+        return int(error.exit_code)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

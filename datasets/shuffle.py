@@ -1,0 +1,34 @@
+"""A seeded order of positions that no library version can change."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hashbench.core.seeds import derive_seed
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_FIRST = np.uint64(0xBF58476D1CE4E5B9)
+_SECOND = np.uint64(0x94D049BB133111EB)
+
+
+def shuffled(positions: NDArray[np.int64], seed: int, *, purpose: str) -> NDArray[np.int64]:
+    """Put positions into a random order that depends on nothing but the seed and the purpose.
+
+    Each position gets a 64-bit key (the SplitMix64 mixer, a bijection, so no two keys are equal)
+    and the positions are sorted by it. Generators of numpy or torch may change their stream from
+    one release to the next; a protocol may not. Two lists that share positions get them in the
+    same relative order, so a smaller draw is part of a larger one.
+
+    Args:
+        positions: int64 (N,), all different, none negative.
+        seed: The protocol's or subset's seed.
+        purpose: What is drawn, so that equal seeds elsewhere give other orders.
+
+    Returns:
+        int64 (N,): the same positions in the new order.
+    """
+    keys = positions.astype(np.uint64) * _GOLDEN + np.uint64(derive_seed(seed, purpose))
+    keys = (keys ^ (keys >> np.uint64(30))) * _FIRST
+    keys = (keys ^ (keys >> np.uint64(27))) * _SECOND
+    return positions[np.argsort(keys ^ (keys >> np.uint64(31)))]
