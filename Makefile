@@ -1,10 +1,20 @@
-# Everything here is a plain command too: see README.md.
+# Every target is a few plain commands; README.md gives the ones worth typing by hand.
+#   make quickstart   install, run the quickstart matrix, print its report
+#   make test         install with the test extra, run the whole test suite
+#   make check-code   linter, formatter, types
+#   make gpu          CUDA tests and matrices/gpu.yaml; says so where there is no CUDA device
+#   make constraints  pin the newest versions that fit pyproject.toml
+# VENV=folder uses another virtual environment, PYTHON=python3.12 another interpreter to make it.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+INSTALL := $(PIP) install --constraint constraints.txt
+GPU_PYTHON ?= $(firstword $(wildcard $(BIN)/python) $(PYTHON))
+SETUP := pyproject.toml setup.py constraints.txt
 
-.PHONY: quickstart test install install-test check-code links constraints gpu clean
+.DELETE_ON_ERROR:
+.PHONY: quickstart test install install-test check-code lint types links constraints gpu clean
 
 quickstart: install
 	$(BIN)/hashbench run matrices/quickstart.yaml
@@ -16,38 +26,50 @@ test: install-test
 install: $(VENV)/.installed
 install-test: $(VENV)/.installed-test
 
-$(BIN)/python:
+# The target is pip and not python: where Debian's python3-venv is missing, a folder with an
+# interpreter and no pip is left behind, and the next call then tries again.
+$(BIN)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "hashbench needs Python 3.11 or newer and '$(PYTHON)' is not;" \
+	    "name one that is: make $(firstword $(MAKECMDGOALS)) PYTHON=python3.12" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.installed: $(BIN)/python pyproject.toml setup.py constraints.txt
-	$(PIP) --constraint constraints.txt --editable .
+$(VENV)/.installed: $(SETUP) | $(BIN)/pip
+	$(INSTALL) --editable .
 	@touch $@
 
-$(VENV)/.installed-test: $(BIN)/python pyproject.toml setup.py constraints.txt
-	$(PIP) --constraint constraints.txt --editable '.[test]'
-	@touch $@ $(VENV)/.installed
+$(VENV)/.installed-test: $(SETUP) | $(BIN)/pip
+	$(INSTALL) --editable '.[test]'
+	@touch $(VENV)/.installed $@
 
-check-code: install-test links
+check-code: lint types
+
+lint: install-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: install-test links
 	$(BIN)/mypy
 
-# Type checkers and editors do not see the folder map; this tree of links shows it to them.
+# Type checkers and editors do not see setup.py's folder map; this tree of links shows it to them.
 links:
-	rm -rf .links && mkdir -p .links/hashbench
-	for path in benchmark/*; do \
-	  case $$path in *__pycache__) ;; *) ln -s ../../$$path .links/hashbench/ ;; esac; done
-	for folder in methods datasets reports; do ln -s ../../$$folder .links/hashbench/; done
+	@rm -rf .links && mkdir -p .links/hashbench
+	@cd .links/hashbench && ln -s ../../benchmark/* . && \
+	  rm -f __pycache__ && ln -s ../../methods ../../datasets ../../reports .
 
-# Newest versions that fit pyproject.toml, pinned; run it, run the tests, commit the file.
+# Run with the oldest supported Python, whose newest versions serve the later ones too; then run
+# the tests and commit the file.
 constraints:
-	rm -rf .venv-constraints && $(PYTHON) -m venv .venv-constraints
-	.venv-constraints/bin/python -m pip install --quiet --disable-pip-version-check '.[test]'
-	.venv-constraints/bin/python -m pip freeze --exclude hashbench > constraints.txt
-	rm -rf .venv-constraints
+	@set -e; made=$$(mktemp -d); trap 'rm -rf "$$made"' EXIT; \
+	$(PYTHON) -m venv "$$made/venv"; \
+	"$$made/venv/bin/python" -m pip --disable-pip-version-check --quiet install --editable '.[test]'; \
+	{ echo "# Made by 'make constraints' with $$($(PYTHON) --version) on $$(uname -sm)."; \
+	  "$$made/venv/bin/python" -m pip freeze --all --exclude pip --exclude hashbench \
+	    | grep -v '^#' | sed 's/+.*//'; } > "$$made/constraints.txt"; \
+	cp "$$made/constraints.txt" constraints.txt
 
 gpu:
-	$(or $(GPU_PYTHON),python3) tests/gpu/backlog.py
+	$(GPU_PYTHON) tests/gpu/backlog.py
 
 clean:
 	rm -rf $(VENV) .links build dist *.egg-info
