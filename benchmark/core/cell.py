@@ -121,18 +121,18 @@ class Validation:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """How the learning rate falls.
+    """How the learning rates fall.
 
     Attributes:
-        kind: ``constant``, ``cosine`` (to ``factor`` of the start, per step) or ``step`` (times
-            ``factor`` at every ``every`` of the epochs).
+        kind: ``constant``, ``cosine`` (per step, down to ``factor`` of the start) or ``step``
+            (times ``factor`` at each milestone).
         factor: See ``kind``.
-        every: Fraction of all epochs between two steps; None for the other kinds.
+        milestones: Fractions of the run, in (0, 1), at which ``step`` drops; they scale with it.
     """
 
     kind: str
     factor: float = 1.0
-    every: float | None = None
+    milestones: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +153,8 @@ class TrainSettings:
         batch_size: Images a step.
         augmentation: ``none``, ``flip`` or ``crop_flip``.
         validation: What is held out of the training set, if anything.
+        prepass: What a loss's pre-pass reads: ``weights`` (features of the pretrained backbone),
+            ``random`` (features of the untrained one), ``pixels``; None if the loss has none.
     """
 
     recipe: str
@@ -168,6 +170,7 @@ class TrainSettings:
     batch_size: int
     augmentation: str
     validation: Validation | None = None
+    prepass: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

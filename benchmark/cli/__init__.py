@@ -1,0 +1,56 @@
+"""The command line: one small module a command, imported only when it is used."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import click
+
+from hashbench.core.errors import ExitCode, HashbenchError
+from hashbench.version import VERSION
+
+# In the order of use.
+_COMMANDS = {
+    "check": "check",
+    "run": "run",
+    "status": "status",
+    "report": "report",
+    "list": "listing",
+    "describe": "describe",
+    "doctor": "doctor",
+}
+
+
+class _Commands(click.Group):
+    """Loads a command when it is asked for, and turns errors into one line and an exit code."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command = import_module(f"hashbench.cli.{_COMMANDS[cmd_name]}").command
+        assert isinstance(command, click.Command)  # noqa: S101 - our own modules
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except HashbenchError as error:
+            for line in str(error).splitlines():
+                click.echo(f"error: {line}", err=True)
+            ctx.exit(error.exit_code)
+        except KeyboardInterrupt:
+            click.echo("interrupted: what was finished is kept; run again to go on", err=True)
+            ctx.exit(ExitCode.INTERRUPTED)
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(VERSION, prog_name="hashbench")
+def main() -> None:
+    """Benchmark deep hashing for image retrieval, with numbers that can be run again."""

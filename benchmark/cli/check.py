@@ -1,0 +1,38 @@
+"""``hashbench check``: every mistake of a matrix, or the cells that it stands for."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from hashbench.cli.options import select_option
+
+
+@click.command("check")
+@click.argument("matrix", type=click.Path(path_type=Path), required=False)
+@select_option
+@click.option("--plugin", "plugins", multiple=True, type=click.Path(path_type=Path))
+@click.option("--schema", is_flag=True, help="Print the JSON Schema of a matrix for editors.")
+def command(
+    matrix: Path | None, selections: tuple[str, ...], plugins: tuple[Path, ...], *, schema: bool
+) -> None:
+    """Report all mistakes in MATRIX at once, or list its cells."""
+    if schema:
+        from hashbench.matrix.schema import MatrixSpec
+
+        click.echo(json.dumps(MatrixSpec.model_json_schema(), indent=2))
+        return
+    if matrix is None:
+        raise click.UsageError("name a matrix file, or --schema")
+    from hashbench.cli.loading import load
+
+    wanted = load(matrix, selections=selections, plugins=plugins)
+    for cell in wanted.cells:
+        click.echo(f"{cell.fit_id}  {cell}")
+    for because, count in wanted.expansion.excluded:
+        click.echo(f"excluded: {count} cells, because {because}")
+    for name in wanted.request.metrics:
+        click.echo(f"metric: {name}")
+    click.echo(f"{matrix}: no mistakes, {len(wanted.cells)} cells")

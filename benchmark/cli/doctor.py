@@ -1,0 +1,55 @@
+"""``hashbench doctor``: the machine, and traps that are known to cost people a day."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import click
+
+from hashbench.cli.options import store_option
+
+_GIB = 2**30
+_ROOM_WANTED = 1
+
+
+@click.command("doctor")
+@store_option
+def command(store: Path) -> None:
+    """Show the machine and the libraries, and warn of known traps."""
+    import torch
+
+    from hashbench.core.environment import capture
+
+    cuda = torch.cuda.is_available()
+    found = capture(device="cuda" if cuda else "cpu", threads=torch.get_num_threads())
+    click.echo(f"hashbench {found.hashbench} at {found.commit or 'no commit known'}")
+    click.echo(f"python {found.python} on {found.platform}")
+    click.echo(f"cpu: {found.cpu}, {found.cpu_count} cores, load {found.load_average}")
+    memory = found.device.memory_bytes / _GIB
+    click.echo(f"device: {found.device.kind}: {found.device.name}, {memory:.1f} GiB")
+    for name, version in found.libraries.items():
+        click.echo(f"  {name} {version}")
+    warnings = _warnings(store, dirty=found.dirty_sha256 is not None)
+    for warning in warnings:
+        click.echo(f"warning: {warning}")
+    click.echo(f"{len(warnings)} warnings")
+
+
+def _warnings(store: Path, *, dirty: bool) -> list[str]:
+    warnings = []
+    place = store if store.exists() else Path.cwd()
+    room = shutil.disk_usage(place).free / _GIB
+    if room < _ROOM_WANTED:
+        warnings.append(f"{place} has {room:.2f} GiB left; checkpoints and codes need more")
+    if dirty:
+        warnings.append("the checkout has uncommitted changes; records will say so")
+    try:
+        import torchvision  # noqa: F401 - only to see whether it loads beside this torch
+    except Exception as error:
+        warnings.append(f"torchvision does not load beside this torch ({error}); reinstall both")
+    try:
+        import faiss  # noqa: F401 - only to see whether it is there
+    except ImportError:
+        warnings.append("faiss is not installed: engine faiss_flat needs hashbench[faiss]")
+    return warnings

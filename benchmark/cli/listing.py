@@ -1,0 +1,55 @@
+"""``hashbench list``: what is there, by kind and pattern."""
+
+from __future__ import annotations
+
+import click
+
+from hashbench.core.errors import ConfigError, NothingSelectedError, did_you_mean
+
+
+@click.command("list")
+@click.argument("what", required=False)
+@click.argument("pattern", default="*")
+def command(what: str | None, pattern: str) -> None:
+    """List WHAT (losses, backbones, methods, datasets, engines, reporters, protocols, recipes).
+
+    PATTERN may hold wildcards, e.g. ``hashbench list backbones 'ae_*'``. Without WHAT, lists
+    everything.
+    """
+    from fnmatch import fnmatch
+
+    groups = _groups()
+    if what is not None and what not in groups:
+        known = did_you_mean(what, list(groups))
+        raise ConfigError(f"list: there are no '{what}'. {known}")
+    shown = 0
+    for name in [what] if what else groups:
+        rows = [(key, text) for key, text in groups[name] if fnmatch(key, pattern)]
+        shown += len(rows)
+        if rows and what is None:
+            click.echo(f"{name}:")
+        width = max((len(key) for key, _ in rows), default=0)
+        for key, text in rows:
+            click.echo(f"  {key:<{width}}  {text}".rstrip())
+    if not shown:
+        raise NothingSelectedError(f"list: nothing in {what or 'any kind'} matches '{pattern}'")
+
+
+def _groups() -> dict[str, list[tuple[str, str]]]:
+    from hashbench.core.registry import Kind, registry
+    from hashbench.datasets.protocol import load_protocol, protocol_names
+    from hashbench.matrix.recipes import recipes
+
+    found = registry()
+    groups = {
+        kind.value: [(name, found.get(kind, name).summary()) for name in found.names(kind)]
+        for kind in Kind
+    }
+    groups["protocols"] = [(name, _sizes(load_protocol(name).sizes)) for name in protocol_names()]
+    groups["recipes"] = [(name, str(recipe["source"])) for name, recipe in recipes().items()]
+    return groups
+
+
+def _sizes(sizes: object) -> str:
+    assert isinstance(sizes, dict)  # noqa: S101 - a protocol's sizes
+    return ", ".join(f"{size:,} {role}" for role, size in sizes.items())

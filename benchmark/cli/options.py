@@ -1,0 +1,51 @@
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hashbench.core.errors import ConfigError, did_you_mean
+
+DEFAULT_STORE = Path("hashbench-store")
+
+matrix_argument = click.argument("matrix", type=click.Path(path_type=Path))
+
+store_option = click.option(
+    "--store",
+    type=click.Path(path_type=Path),
+    default=DEFAULT_STORE,
+    show_default=True,
+    help="Folder of the records.",
+)
+
+select_option: Callable[[Any], Any] = click.option(
+    "--select",
+    "selections",
+    multiple=True,
+    metavar="KEY=VALUE[,VALUE]",
+    help="Only cells with one of these values (dataset, protocol, backbone, loss, method, bits, "
+    "seed, id); may be given several times, and all must hold.",
+)
+
+KEYS = ("dataset", "protocol", "backbone", "loss", "method", "bits", "seed", "id")
+
+
+def parse_selections(selections: tuple[str, ...]) -> dict[str, set[str]]:
+    """Read ``KEY=VALUE[,VALUE]`` words.
+
+    Raises:
+        ConfigError: If a word is none, or its key is unknown.
+    """
+    wanted: dict[str, set[str]] = {}
+    for word in selections:
+        key, equals, values = word.partition("=")
+        if not equals or not values:
+            raise ConfigError(f"--select {word}: write KEY=VALUE, e.g. --select loss=hsc")
+        if key not in KEYS:
+            raise ConfigError(f"--select {word}: unknown key '{key}'. {did_you_mean(key, KEYS)}")
+        wanted.setdefault(key, set()).update(values.split(","))
+    return wanted

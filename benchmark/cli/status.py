@@ -1,0 +1,55 @@
+"""``hashbench status``: where every cell stands, and why the failed ones failed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from hashbench.cli.options import select_option, store_option
+
+if TYPE_CHECKING:
+    from hashbench.store.catalogue import CellResults
+
+
+@click.command("status")
+@click.argument("matrix", type=click.Path(path_type=Path), required=False)
+@store_option
+@select_option
+def command(matrix: Path | None, store: Path, selections: tuple[str, ...]) -> None:
+    """Show the cells of MATRIX, or of the whole store, with their state."""
+    from hashbench.store.catalogue import read_all
+    from hashbench.store.store import Store
+
+    opened = Store.open(store)
+    rows: list[tuple[str, str, CellResults]] = []
+    if matrix is None:
+        for results in read_all(opened):
+            state = "done" if results.fitted else "failed"
+            rows.append((state, str(results.fit.cell if results.fit else "?"), results))
+    else:
+        from hashbench.cli.loading import load
+        from hashbench.core.registry import registry
+        from hashbench.execute.plan import plan_cells
+
+        wanted = load(matrix, selections=selections)
+        planned = plan_cells(wanted.cells, wanted.request, store=opened, registry=registry())
+        rows = [(item.state.value, str(item.cell), item.results) for item in planned]
+    for state, label, results in rows:
+        click.echo(f"{state:<14}  {results.fit_id}  {label}")
+        for line in _causes(results):
+            click.echo(f"                {line}")
+    counts = Counter(state for state, _, _ in rows)
+    click.echo(", ".join(f"{count} {state}" for state, count in counts.items()) or "no cells")
+
+
+def _causes(results: CellResults) -> list[str]:
+    fits = [results.fit] if results.fit else []
+    records = [*fits, *results.failures]
+    return [
+        f"{record.kind} {record.status}: {record.error.message}"
+        for record in records
+        if record.error is not None
+    ]

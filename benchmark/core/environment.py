@@ -1,0 +1,148 @@
+"""The machine and the software as measured in the process that did the work."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from functools import lru_cache
+from importlib import metadata
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from hashbench.core.canonical import digest_bytes
+from hashbench.version import VERSION
+
+_LIBRARIES = ("torch", "torchvision", "timm", "numpy", "scikit-learn", "faiss-cpu", "safetensors")
+
+
+class Device(BaseModel):
+    """The computing device that was used, not the one that was asked for.
+
+    Attributes:
+        kind: ``cpu`` or ``cuda``.
+        name: The processor's or the card's name.
+        driver: Driver and CUDA versions; empty on a CPU.
+        memory_bytes: Memory of the card or of the machine.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: str
+    name: str
+    driver: str = ""
+    memory_bytes: int = 0
+
+
+class Environment(BaseModel):
+    """Everything about the surroundings of a measurement that may change its numbers."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    hashbench: str
+    commit: str | None
+    dirty_sha256: str | None
+    python: str
+    platform: str
+    cpu: str
+    cpu_count: int
+    threads: int
+    load_average: float
+    device: Device
+    libraries: dict[str, str]
+
+
+def _git(*arguments: str) -> bytes | None:
+    folder = Path(__file__).resolve().parent
+    try:
+        result = subprocess.run(  # noqa: S603 - fixed arguments, no shell
+            ["git", "-C", str(folder), *arguments],  # noqa: S607 - the user's own git
+            capture_output=True,
+            check=True,
+            timeout=20,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return result.stdout
+
+
+@lru_cache(maxsize=1)
+def commit() -> tuple[str | None, str | None]:
+    """The commit that is running and the digest of its uncommitted changes.
+
+    Returns:
+        ``(commit, dirty)``: both None outside a checkout of hashbench, where HASHBENCH_COMMIT may
+        name the commit; ``dirty`` is None for a clean tree.
+    """
+    top = _git("rev-parse", "--show-toplevel")
+    inside = top and (Path(top.decode().strip()) / "benchmark" / "version.py").is_file()
+    if not inside:
+        return os.environ.get("HASHBENCH_COMMIT"), None
+    head = _git("rev-parse", "HEAD")
+    changes = _git("diff", "HEAD", "--", "benchmark", "methods", "datasets", "reports") or b""
+    return (head.decode().strip() if head else None), (digest_bytes(changes) if changes else None)
+
+
+def cpu_name() -> str:
+    """The processor's name as the system gives it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def _version(library: str) -> str | None:
+    try:
+        return metadata.version(library)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def describe_device(kind: str) -> Device:
+    """Describe the device in use.
+
+    Args:
+        kind: ``cpu`` or ``cuda``; for ``cuda`` torch must be imported already.
+    """
+    if kind == "cuda":
+        import torch
+
+        properties = torch.cuda.get_device_properties(torch.cuda.current_device())
+        driver = Path("/proc/driver/nvidia/version")
+        version = driver.read_text(encoding="utf-8").partition("\n")[0] if driver.exists() else ""
+        return Device(
+            kind="cuda",
+            name=properties.name,
+            driver=f"CUDA {torch.version.cuda}; {version}".strip("; "),
+            memory_bytes=properties.total_memory,
+        )
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return Device(kind="cpu", name=cpu_name(), memory_bytes=memory)
+
+
+def capture(*, device: str, threads: int) -> Environment:
+    """Measure the environment of this process.
+
+    Args:
+        device: The kind of device in use, ``cpu`` or ``cuda``.
+        threads: Threads that computing uses in this process.
+    """
+    head, dirty = commit()
+    versions = {name: version for name in _LIBRARIES if (version := _version(name))}
+    return Environment(
+        hashbench=VERSION,
+        commit=head,
+        dirty_sha256=dirty,
+        python=sys.version.partition(" ")[0],
+        platform=platform.platform(),
+        cpu=cpu_name(),
+        cpu_count=os.cpu_count() or 1,
+        threads=threads,
+        load_average=round(os.getloadavg()[0], 2),
+        device=describe_device(device),
+        libraries=versions,
+    )

@@ -1,0 +1,45 @@
+"""Files that are either whole or absent."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from hashbench.core.errors import StoreError
+
+TEMPORARY_PREFIX = ".tmp-"
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file under a temporary name, sync it, and rename it into place.
+
+    Args:
+        path: Where the file shall be; folders above it are made.
+        data: Its whole content.
+
+    Raises:
+        StoreError: If the disk is full, or the place cannot be written to; nothing is left behind.
+    """
+    temporary = path.parent / f"{TEMPORARY_PREFIX}{os.getpid()}-{path.name}"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise StoreError(
+            f"store: cannot write {path}: {error.strerror or error}. Nothing finished is lost; "
+            f"make room or choose another place with --store, then run again"
+        ) from error
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,99 @@
+"""What one worker process is asked to do for one cell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from hashbench.core.cell import Cell
+
+
+@dataclass(frozen=True, slots=True)
+class LatencySetting:
+    """One row of the latency table: an engine and how it is asked.
+
+    Attributes:
+        engine: Name of the search engine.
+        k: Neighbours asked for.
+        batch: Queries a call.
+        threads: Threads of the engine.
+    """
+
+    engine: str
+    k: int
+    batch: int
+    threads: int
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A cell and what is still missing of it.
+
+    Attributes:
+        cell: The cell.
+        store: Folder of the store.
+        fit: Whether to train and encode; else the stored codes are used.
+        metrics: Full names of the metrics to compute.
+        latency: Latency settings to measure.
+        validation_metrics: Full names of the metrics computed on the validation part.
+        validate_every: Epochs between two validations; 0 for never.
+        device: ``cpu`` or ``cuda``.
+        threads: Threads of the training process.
+        data_root: Where datasets are looked for, if the user named a place.
+        weights: File of the backbone's first weights, if they come from a file.
+        plugins: Plugin files to load first.
+    """
+
+    cell: Cell
+    store: Path
+    fit: bool
+    metrics: tuple[str, ...] = ()
+    latency: tuple[LatencySetting, ...] = ()
+    validation_metrics: tuple[str, ...] = ()
+    validate_every: int = 0
+    device: str = "cpu"
+    threads: int = 1
+    data_root: Path | None = None
+    weights: Path | None = None
+    plugins: tuple[Path, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is missing."""
+        return not (self.fit or self.metrics or self.latency)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a matrix wants of its cells beside the cells themselves.
+
+    Attributes:
+        metrics: Full names of the metrics of codes.
+        float_metrics: Those among them that embeddings have too.
+        latency: Latency settings, for codes only.
+        validate_every: Epochs between two validations; 0 for never.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        threads: Threads of a cell's process.
+        timeout: Seconds after which a cell is killed, or None.
+        data_root: Where datasets are looked for.
+        weights: Weight files by SHA-256.
+        plugins: Plugin files.
+    """
+
+    metrics: tuple[str, ...]
+    float_metrics: tuple[str, ...]
+    latency: tuple[LatencySetting, ...]
+    validate_every: int
+    device: str
+    threads: int
+    timeout: float | None
+    data_root: Path | None
+    weights: Mapping[str, Path]
+    plugins: tuple[Path, ...]
+
+
+JOB = TypeAdapter(Job)
+"""Reads and writes a job as JSON."""

@@ -1,0 +1,178 @@
+"""Records: one JSON document for each measurement, sealed by its own digest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from hashbench.core.canonical import FIT_ID_LENGTH, digest
+from hashbench.core.cell import Cell
+from hashbench.core.environment import Environment
+from hashbench.core.job import LatencySetting
+
+SCHEMA_VERSION = 1
+
+
+class Status(StrEnum):
+    """How a measurement ended."""
+
+    OK = "ok"
+    FAILED = "failed"
+    TIMEOUT = "timeout"
+    OOM = "oom"
+    KILLED = "killed"
+    INTERRUPTED = "interrupted"
+    DIVERGED = "diverged"
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Cause(_Document):
+    """Why a measurement did not end well."""
+
+    type: str
+    message: str
+    traceback: str = ""
+
+
+class Artifact(_Document):
+    """A file of arrays beside the record, named by its checksum."""
+
+    file: str
+    sha256: str
+    bytes: int
+
+
+class DataFacts(_Document):
+    """The data as loaded: checksums, sizes, and what loading warned about."""
+
+    checksums: dict[str, str]
+    sizes: dict[str, int]
+    warnings: list[str] = []
+
+
+class Budget(_Document):
+    """What a fit cost.
+
+    Attributes:
+        epochs: Passes over the training indices.
+        images_seen: Training images that went through the network.
+        parameters: Trainable numbers.
+        peak_memory_bytes: Largest device memory in use (on a CPU: of the process).
+    """
+
+    epochs: int
+    images_seen: int
+    parameters: int
+    peak_memory_bytes: int
+
+
+class MetricEntry(_Document):
+    """One metric of one cell.
+
+    Attributes:
+        value: The mean over the queries that count.
+        queries: Queries that count.
+        without_relevant: Queries with no relevant item in the database.
+        cutoff_exceeds: Size of the database if the cut-off is larger, else None.
+    """
+
+    value: float
+    queries: int
+    without_relevant: int
+    cutoff_exceeds: int | None = None
+
+
+class LatencyEntry(_Document):
+    """Query latency of one engine at one setting; times in milliseconds a query.
+
+    A percentile p is None where fewer than 10 / (1 - p) calls were timed.
+    """
+
+    setting: LatencySetting
+    bits: int
+    database: int
+    build_seconds: float
+    index_bytes: int
+    calls: int
+    mean_ms: float
+    p50_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
+    queries_per_second: float
+    load_average: float
+    includes_encoding: bool = False
+
+
+class _Record(_Document):
+    schema_version: Literal[1] = 1
+    record_id: str = ""
+    fit_id: str
+    status: Status
+    error: Cause | None = None
+    environment: Environment
+    sources: dict[str, str]
+    started: str
+    finished: str
+    artifacts: dict[str, Artifact] = {}
+
+
+class FitRecord(_Record):
+    """One training and the codes it gave."""
+
+    kind: Literal["fit"] = "fit"
+    cell: Cell
+    data: DataFacts | None = None
+    phases: dict[str, float] = {}
+    budget: Budget | None = None
+    history: list[dict[str, Any]] = []
+    resumed_from: int | None = None
+    weights_sha256: str | None = None
+
+
+class EvaluationRecord(_Record):
+    """Metrics of a fit's codes."""
+
+    kind: Literal["evaluation"] = "evaluation"
+    fit_record: str
+    metrics: dict[str, MetricEntry] = {}
+    seconds: float = 0.0
+
+
+class LatencyRecord(_Record):
+    """Query latency over a fit's codes."""
+
+    kind: Literal["latency"] = "latency"
+    fit_record: str
+    entries: list[LatencyEntry] = []
+
+
+Record = Annotated[FitRecord | EvaluationRecord | LatencyRecord, Field(discriminator="kind")]
+RECORD: TypeAdapter[FitRecord | EvaluationRecord | LatencyRecord] = TypeAdapter(Record)
+"""Reads a record of any kind."""
+
+
+def timestamp() -> str:
+    """The time in UTC, ISO 8601 with microseconds, as records state it."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+def compute_record_id(document: Mapping[str, Any]) -> str:
+    """First 16 hex of the SHA-256 of a record's canonical JSON without its own ``record_id``."""
+    return digest({k: v for k, v in document.items() if k != "record_id"})[:FIT_ID_LENGTH]
+
+
+AnyRecord = TypeVar("AnyRecord", FitRecord, EvaluationRecord, LatencyRecord)
+
+
+def seal(record: AnyRecord) -> AnyRecord:
+    """Give a record its id."""
+    return record.model_copy(
+        update={"record_id": compute_record_id(record.model_dump(mode="json"))}
+    )

@@ -1,0 +1,1 @@
+"""Finding out what is missing and launching the workers that make it."""

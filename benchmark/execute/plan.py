@@ -1,0 +1,116 @@
+"""What is there of each cell, and what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from hashbench.core.cell import Cell
+from hashbench.core.job import Job, Request
+from hashbench.core.record import Status
+from hashbench.core.registry import Registry
+from hashbench.core.sources import source_digests
+from hashbench.store.catalogue import CellResults, read_cell
+from hashbench.store.store import Store
+
+_TRIED_AGAIN = (Status.KILLED, Status.INTERRUPTED)
+
+
+class State(StrEnum):
+    """Where a cell stands."""
+
+    DONE = "done"
+    MISSING = "missing"
+    PARTIAL = "to be measured"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A cell, its state, and the job that would complete it.
+
+    Attributes:
+        cell: The cell.
+        state: Where it stands.
+        results: What the store has of it.
+        job: What is missing; empty for a cell that is done.
+        changed: Components whose source differs from what made the stored fit.
+    """
+
+    cell: Cell
+    state: State
+    results: CellResults
+    job: Job
+    changed: tuple[str, ...] = ()
+
+
+def plan_cells(
+    cells: Sequence[Cell],
+    request: Request,
+    *,
+    store: Store | None,
+    registry: Registry,
+    retry_failed: bool = False,
+) -> list[Planned]:
+    """Compare what is wanted with what the store has.
+
+    Args:
+        cells: The cells wanted.
+        request: What is wanted of them.
+        store: None where there is none yet.
+        registry: For the digests of the present source code.
+        retry_failed: Whether a cell that failed by itself is to be run again.
+
+    Raises:
+        DamagedStoreError: If a record is damaged.
+    """
+    return [
+        _plan(cell, request, store=store, registry=registry, retry=retry_failed) for cell in cells
+    ]
+
+
+def _plan(
+    cell: Cell, request: Request, *, store: Store | None, registry: Registry, retry: bool
+) -> Planned:
+    results = read_cell(store, cell.fit_id) if store else CellResults(cell.fit_id)
+    job = _missing(cell, request, results, store)
+    changed = _changed(cell, results, registry)
+    if results.fitted:
+        state = State.DONE if job.empty else State.PARTIAL
+    elif results.fit and results.fit.status not in _TRIED_AGAIN and not retry:
+        state = State.FAILED
+    else:
+        state = State.MISSING
+    return Planned(cell, state, results, job, changed)
+
+
+def _missing(cell: Cell, request: Request, results: CellResults, store: Store | None) -> Job:
+    float_row = cell.bits is None
+    have = results.metrics()
+    measured = {entry.setting for record in results.latencies for entry in record.entries}
+    metrics = request.float_metrics if float_row else request.metrics
+    latency = () if float_row else request.latency
+    return Job(
+        cell=cell,
+        store=store.root.resolve() if store else Path(),
+        fit=not results.fitted,
+        metrics=tuple(name for name in metrics if name not in have),
+        latency=tuple(setting for setting in latency if setting not in measured),
+        validation_metrics=request.metrics,
+        validate_every=request.validate_every,
+        device=request.device,
+        threads=request.threads,
+        data_root=request.data_root,
+        weights=request.weights.get(cell.weights.sha256 or ""),
+        plugins=request.plugins,
+    )
+
+
+def _changed(cell: Cell, results: CellResults, registry: Registry) -> tuple[str, ...]:
+    if results.fit is None or not results.fitted:
+        return ()
+    made_by = results.fit.sources
+    present = source_digests(cell, registry)
+    return tuple(name for name, sha in present.items() if made_by.get(name, sha) != sha)

@@ -1,0 +1,67 @@
+"""What a store knows of each cell: its newest good records, its last failure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hashbench.core.record import EvaluationRecord, FitRecord, LatencyRecord, MetricEntry, Status
+from hashbench.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class CellResults:
+    """The records of one cell that count.
+
+    Attributes:
+        fit_id: The cell.
+        fit: The newest successful fit, or else the newest fit of any status; None without any.
+        evaluations: Evaluations of that fit.
+        latencies: Latency measurements of that fit.
+        failures: Evaluations and measurements of that fit that did not end well.
+    """
+
+    fit_id: str
+    fit: FitRecord | None = None
+    evaluations: tuple[EvaluationRecord, ...] = ()
+    latencies: tuple[LatencyRecord, ...] = ()
+    failures: tuple[EvaluationRecord | LatencyRecord, ...] = ()
+
+    @property
+    def fitted(self) -> bool:
+        """Whether there are codes."""
+        return self.fit is not None and self.fit.status is Status.OK
+
+    def metrics(self) -> dict[str, tuple[MetricEntry, EvaluationRecord]]:
+        """Every metric computed so far, the newest of each name, with its record."""
+        return {
+            name: (entry, record)
+            for record in self.evaluations
+            for name, entry in record.metrics.items()
+        }
+
+
+def read_cell(store: Store, fit_id: str) -> CellResults:
+    """Collect the records of one cell.
+
+    Raises:
+        DamagedStoreError: If one of its records is damaged.
+    """
+    records = list(store.records(fit_id))
+    fits = [r for r in records if isinstance(r, FitRecord)]
+    good = [r for r in fits if r.status is Status.OK]
+    if not good:
+        return CellResults(fit_id, fits[-1] if fits else None)
+    fit = good[-1]
+    later = [r for r in records if not isinstance(r, FitRecord) and r.fit_record == fit.record_id]
+    return CellResults(
+        fit_id,
+        fit,
+        tuple(r for r in later if isinstance(r, EvaluationRecord) and r.status is Status.OK),
+        tuple(r for r in later if isinstance(r, LatencyRecord) and r.status is Status.OK),
+        tuple(r for r in later if r.status is not Status.OK),
+    )
+
+
+def read_all(store: Store) -> list[CellResults]:
+    """Collect the records of every cell of a store; see `read_cell`."""
+    return [read_cell(store, fit_id) for fit_id in store.fit_ids()]

@@ -1,0 +1,1 @@
+"""The training loop: one device, exact control of order, randomness and resume."""

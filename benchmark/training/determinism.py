@@ -1,0 +1,41 @@
+"""Making a process's arithmetic repeatable, or fast."""
+
+from __future__ import annotations
+
+import os
+import random
+
+import numpy as np
+import torch
+
+from hashbench.core.cell import Determinism
+
+
+def configure(determinism: Determinism, *, threads: int) -> None:
+    """Set threads and the arithmetic mode of this process; call before any computation.
+
+    Args:
+        determinism: ``strict``: deterministic algorithms only, no TF32, no autotuning; ``fast``:
+            TF32 and autotuning allowed.
+        threads: Threads of one operation; part of what makes sums repeatable.
+    """
+    strict = determinism is Determinism.STRICT
+    if strict:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(strict)
+    torch.backends.cudnn.benchmark = not strict
+    torch.backends.cudnn.allow_tf32 = not strict
+    torch.backends.cuda.matmul.allow_tf32 = not strict
+
+
+def seed_everything(seed: int) -> None:
+    """Seed every global generator a component might draw from."""
+    random.seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002 - third-party code draws from the global one
+    torch.manual_seed(seed)
+
+
+def generator(seed: int) -> torch.Generator:
+    """A CPU generator with its own seed."""
+    return torch.Generator().manual_seed(seed)

@@ -1,0 +1,186 @@
+"""The loop over epochs and steps of a deep method."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hashbench.core.cell import TrainSettings
+from hashbench.core.seeds import Purpose, derive_seed
+from hashbench.methods.interface import (
+    DivergedError,
+    EpochEvent,
+    HashBatch,
+    HashLoss,
+    TrainContext,
+    TrainView,
+)
+from hashbench.training.checkpoint import Checkpoints
+from hashbench.training.determinism import generator, seed_everything
+from hashbench.training.network import HashNetwork, TrainingOutputs
+from hashbench.training.optimisation import RateSchedule
+from hashbench.training.phases import PhaseClock
+
+
+@dataclass
+class Loop:
+    """Trains a network with a loss, epoch by epoch, resuming from the newest checkpoint.
+
+    All randomness of an epoch follows from the cell's seed and the epoch's number, so an epoch is
+    the same whether the run was interrupted before it or not.
+
+    Attributes:
+        network: Backbone and head, on the device.
+        loss: Set up, on the device.
+        optimiser: Over both.
+        data: The training set.
+        settings: Epochs, batch size, schedule.
+        ctx: Seed, callbacks, validation.
+        generator: The loss's own generator.
+        clock: Receives the phases ``train``, ``loss state``, ``validate`` and ``checkpoint``.
+        drop_last: Whether an incomplete last batch is left out (it would mislead BatchNorm).
+        history: One entry an epoch.
+        images_seen: Training images so far, those before a resume included.
+    """
+
+    network: HashNetwork
+    loss: HashLoss
+    optimiser: torch.optim.Optimizer
+    data: TrainView
+    settings: TrainSettings
+    ctx: TrainContext
+    generator: torch.Generator
+    clock: PhaseClock
+    drop_last: bool
+    history: list[dict[str, Any]] = field(default_factory=list)
+    images_seen: int = 0
+
+    def __post_init__(self) -> None:
+        self._rates = RateSchedule(self.optimiser, self.settings.schedule)
+        self._checkpoints = Checkpoints(self.ctx.checkpoints)
+        self._outputs = TrainingOutputs(self.network, self.data.images)
+        self._names: tuple[str, ...] = ()
+
+    def run(self) -> int | None:
+        """Train all epochs that are left.
+
+        Returns:
+            The epoch resumed from, or None.
+
+        Raises:
+            DivergedError: If the loss is no longer finite.
+            StoreError: If a checkpoint cannot be written.
+        """
+        start = self._resume()
+        for epoch in range(start, self.settings.epochs):
+            began, seen = time.perf_counter(), self.images_seen
+            seed_everything(derive_seed(self.ctx.cell.seed, "epoch", epoch))
+            with self.clock("train"):
+                means = self._epoch(epoch)
+            with self.clock("loss state"):
+                self.loss.end_epoch(epoch, self._outputs)
+            entry = {"epoch": epoch + 1, **means, **self._validate(epoch + 1)}
+            self.history.append(entry)
+            with self.clock("checkpoint"):
+                self._checkpoints.save(epoch + 1, self._state(epoch + 1))
+            seconds = time.perf_counter() - began
+            images = self.images_seen - seen
+            event = EpochEvent(epoch + 1, self.settings.epochs, means, seconds, images)
+            self.ctx.on_epoch(event)
+        return start or None
+
+    def _epoch(self, epoch: int) -> dict[str, float]:
+        self.network.train()
+        self.loss.train()
+        self.loss.begin_epoch(epoch)
+        batches = self._batches(epoch)
+        views = generator(derive_seed(self.ctx.cell.seed, Purpose.AUGMENTATION, epoch))
+        sums: Tensor | None = None
+        for step, indices in enumerate(batches):
+            progress = (epoch + step / len(batches)) / self.settings.epochs
+            values = self._step(indices, views, progress=progress)
+            sums = values if sums is None else sums + values
+        if sums is None:
+            return {}
+        # One read of the device an epoch; a step that reads it would wait for it.
+        means = (sums / len(batches)).tolist()
+        terms = dict(zip((*self._names, "total"), means, strict=True))
+        if not all(abs(value) < float("inf") for value in means):
+            broken = {name: value for name, value in terms.items() if not abs(value) < float("inf")}
+            raise DivergedError(f"epoch {epoch + 1}: the loss is not finite: {broken}")
+        return terms
+
+    def _batches(self, epoch: int) -> list[Tensor]:
+        indices = self.loss.epoch_indices(epoch)
+        if indices is None:
+            indices = torch.arange(len(self.data.images))
+        order = generator(derive_seed(self.ctx.cell.seed, Purpose.ORDER, epoch))
+        shuffled = indices.cpu()[torch.randperm(len(indices), generator=order)]
+        size = self.settings.batch_size
+        batches = [shuffled[start : start + size] for start in range(0, len(shuffled), size)]
+        incomplete = len(batches) > 1 and len(batches[-1]) < size
+        # A single image has no pair, and no batch statistics.
+        if incomplete and (self.drop_last or len(batches[-1]) == 1):
+            return batches[:-1]
+        return batches
+
+    def _step(self, indices: Tensor, views: torch.Generator, *, progress: float) -> Tensor:
+        self._rates.set(progress)
+        outputs, features = self.network(self.data.images.batch(indices, views))
+        second = None
+        if self.loss.needs.views > 1:
+            second, _ = self.network(self.data.images.batch(indices, views))
+        on_device = indices.to(outputs.device)
+        batch = HashBatch(
+            outputs, features, self.data.labels[on_device], on_device, progress, second
+        )
+        terms = self.loss(batch)
+        total = terms.total
+        self.optimiser.zero_grad(set_to_none=True)
+        total.backward()
+        self.optimiser.step()
+        self.loss.after_step()
+        self.images_seen += len(indices) * self.loss.needs.views
+        self._names = tuple(terms.terms)
+        return torch.stack([*(term.detach() for term in terms.terms.values()), total.detach()])
+
+    def _validate(self, epoch: int) -> dict[str, float]:
+        every, validate = self.ctx.validate_every, self.ctx.validate
+        if not every or epoch % every or validate is None or self.ctx.validation is None:
+            return {}
+        from hashbench.training.encoding import encode_outputs
+
+        with self.clock("validate"):
+            queries = encode_outputs(self.network, self.ctx.validation)
+            database = encode_outputs(self.network, self.data.images)
+            return dict(validate(queries, database))
+
+    def _state(self, epoch: int) -> dict[str, Any]:
+        return {
+            "epoch": epoch,
+            "network": self.network.state_dict(),
+            "loss": self.loss.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "generator": self.generator.get_state(),
+            "history": self.history,
+            "images_seen": self.images_seen,
+            "seconds": self.clock.seconds,
+        }
+
+    def _resume(self) -> int:
+        state = self._checkpoints.load(self.ctx.device)
+        if state is None:
+            return 0
+        self.network.load_state_dict(state["network"])
+        self.loss.load_state_dict(state["loss"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.generator.set_state(state["generator"].cpu())
+        self.history = list(state["history"])
+        self.images_seen = state["images_seen"]
+        for phase, seconds in state["seconds"].items():
+            self.clock.seconds[phase] = self.clock.seconds.get(phase, 0.0) + seconds
+        return int(state["epoch"])

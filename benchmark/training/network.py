@@ -1,0 +1,76 @@
+"""A backbone and a head as one network, and its outputs over a whole stream."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from hashbench.core.cell import Precision
+from hashbench.methods.heads import Head
+from hashbench.methods.interface import Backbone, ImageStream
+
+ENCODE_BATCH = 256
+
+
+class HashNetwork(nn.Module):
+    """Images to code outputs and pooled features.
+
+    Args:
+        backbone: The backbone.
+        head: The head on top of it.
+        precision: ``bf16`` runs both under autocast; what comes out is float32 all the same.
+    """
+
+    def __init__(self, backbone: Backbone, head: Head, *, precision: Precision) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.head = head
+        self._bf16 = precision is Precision.BF16
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Map (n, 3, H, W) to outputs (n, bits) and features (n, D), both float32."""
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=self._bf16):
+            output = self.backbone(images)
+            codes = self.head(output)
+        return codes.float(), output.pooled.float()
+
+
+@torch.no_grad()
+def run_over(
+    network: HashNetwork, images: ImageStream, take: Callable[[tuple[Tensor, Tensor]], Tensor]
+) -> Tensor:
+    """Run the network in eval mode over all un-augmented images, in order.
+
+    Args:
+        network: Left in the mode it came in.
+        images: The stream.
+        take: Which of outputs and features to keep.
+
+    Returns:
+        float32 (N, bits) or (N, D), on the network's device.
+    """
+    training = network.training
+    network.eval()
+    try:
+        blocks = [take(network(images.batch(block))) for block in images.blocks(ENCODE_BATCH)]
+    finally:
+        network.train(training)
+    return torch.cat(blocks)
+
+
+class TrainingOutputs:
+    """The network's present outputs over the training set, for a loss's ``end_epoch``."""
+
+    def __init__(self, network: HashNetwork, images: ImageStream) -> None:
+        self._network = network
+        self._images = images
+
+    def outputs(self) -> Tensor:
+        """Outputs of the head, float32 (N, bits)."""
+        return run_over(self._network, self._images, lambda pair: pair[0])
+
+    def features(self) -> Tensor:
+        """Pooled backbone features, float32 (N, D)."""
+        return run_over(self._network, self._images, lambda pair: pair[1])

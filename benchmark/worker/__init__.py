@@ -1,0 +1,1 @@
+"""The process that does one cell: ``python -m hashbench.worker JOB.json``."""

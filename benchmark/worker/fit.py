@@ -1,0 +1,197 @@
+"""Train a method, encode query and database, and give the record of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from hashbench.core.codes import Codes, Embeddings, Role
+from hashbench.core.job import Job
+from hashbench.core.record import Budget, DataFacts
+from hashbench.core.registry import Registry
+from hashbench.datasets.loading import LoadedData, load_data
+from hashbench.datasets.subset import hold_out
+from hashbench.evaluation.evaluate import evaluate
+from hashbench.evaluation.names import parse_metric
+from hashbench.methods.interface import Method, TrainContext, TrainView
+from hashbench.store.codes import EncodedSplit, save_codes
+from hashbench.store.store import Store
+from hashbench.training.images import DeviceImages, stream
+from hashbench.training.memory import peak_memory
+from hashbench.training.phases import PhaseClock
+from hashbench.worker.building import build_method
+from hashbench.worker.events import Events
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """Positions in the dataset of what is trained on and what is held out of it."""
+
+    train: NDArray[np.int64]
+    validation: NDArray[np.int64] | None
+
+
+def fit_cell(
+    job: Job, registry: Registry, store: Store, *, device: torch.device, events: Events
+) -> dict[str, Any]:
+    """Do the expensive part of a cell: load, fit, encode, keep the codes.
+
+    Returns:
+        The fields of a successful `FitRecord` that the work decides.
+
+    Raises:
+        DataError: If the data are not what the protocol says.
+        DivergedError: If the loss is no longer finite.
+        StoreError: If the codes cannot be written.
+    """
+    cell, clock = job.cell, PhaseClock(device)
+    events.phase("load")
+    with clock("load"):
+        loaded = load_data(
+            cell.data.name, cell.data.protocol, subset=cell.data.subset, root=job.data_root
+        )
+        parts = _held_out(job, loaded)
+        view = TrainView(
+            _images(job, loaded, parts.train, device=device, training=True),
+            torch.from_numpy(loaded.data.labels[parts.train]).float().to(device),
+            bool((loaded.data.labels.sum(axis=1) > 1).any()),
+        )
+    context = _context(job, store, loaded, parts, device=device, events=events)
+    method = build_method(cell, registry, context)
+    events.phase("fit")
+    report = method.fit(view, context)
+    events.phase("encode")
+    encoded = _encode(job, method, loaded, parts, device=device, clock=clock)
+    return {
+        "artifacts": {"codes": save_codes(store, cell.fit_id, encoded)},
+        "data": DataFacts(
+            checksums=dict(loaded.checksums),
+            sizes={**loaded.sizes, "trained on": len(parts.train)},
+            warnings=list(loaded.warnings),
+        ),
+        "phases": {**clock.seconds, **report.phases},
+        "budget": Budget(
+            epochs=report.epochs,
+            images_seen=report.images_seen,
+            parameters=report.parameters,
+            peak_memory_bytes=peak_memory(device),
+        ),
+        "history": [dict(entry) for entry in report.history],
+        "resumed_from": report.resumed_from,
+        "weights_sha256": report.weights_sha256,
+    }
+
+
+def _held_out(job: Job, loaded: LoadedData) -> _Parts:
+    validation = job.cell.train.validation if job.cell.train else None
+    if validation is None:
+        return _Parts(loaded.split.train, None)
+    labels = loaded.data.labels[loaded.split.train]
+    kept, held = hold_out(labels, validation.fraction, seed=validation.seed)
+    return _Parts(loaded.split.train[kept], loaded.split.train[held])
+
+
+def _images(
+    job: Job,
+    loaded: LoadedData,
+    positions: NDArray[np.int64],
+    *,
+    device: torch.device,
+    training: bool = False,
+) -> DeviceImages:
+    train = job.cell.train
+    return stream(
+        loaded.data,
+        positions,
+        choice=job.cell.data,
+        protocol=loaded.protocol,
+        augmentation=train.augmentation if training and train else "none",
+        device=device,
+    )
+
+
+def _context(
+    job: Job,
+    store: Store,
+    loaded: LoadedData,
+    parts: _Parts,
+    *,
+    device: torch.device,
+    events: Events,
+) -> TrainContext:
+    held = parts.validation
+    labels = loaded.data.labels
+
+    def validate(queries: Codes, database: Codes) -> Mapping[str, float]:
+        metrics = [parse_metric(name) for name in job.validation_metrics]
+        values = evaluate(
+            queries, database, labels[held], labels[parts.train], metrics, order_seed=0
+        )
+        return {f"validation/{name}": value.value for name, value in values.items()}
+
+    return TrainContext(
+        cell=job.cell,
+        device=device,
+        weights=job.weights,
+        checkpoints=store.work_folder(job.cell.fit_id),
+        on_epoch=events.epoch,
+        validation=None if held is None else _images(job, loaded, held, device=device),
+        validate=None if held is None else validate,
+        validate_every=job.validate_every,
+    )
+
+
+def _encode(
+    job: Job,
+    method: Method,
+    loaded: LoadedData,
+    parts: _Parts,
+    *,
+    device: torch.device,
+    clock: PhaseClock,
+) -> EncodedSplit:
+    split, labels = loaded.split, loaded.data.labels
+    encoded: dict[Role, Codes | Embeddings] = {}
+    for role, positions in ((Role.QUERY, split.query), (Role.DATABASE, split.database)):
+        images = _images(job, loaded, positions, device=device)
+        with clock(f"encode {role}"):
+            encoded[role] = method.encode(images, role)
+    learned = method.database_codes()
+    if learned is not None:
+        encoded[Role.DATABASE] = with_learned_codes(
+            encoded[Role.DATABASE], learned, database=split.database, train=parts.train
+        )
+    return EncodedSplit(
+        encoded[Role.QUERY], encoded[Role.DATABASE], labels[split.query], labels[split.database]
+    )
+
+
+def with_learned_codes(
+    encoded: Codes | Embeddings,
+    learned: Codes,
+    *,
+    database: NDArray[np.int64],
+    train: NDArray[np.int64],
+) -> Codes:
+    """Put a method's learned codes in the place of those database images it was trained on.
+
+    Args:
+        encoded: Codes of the database, in its order.
+        learned: Codes of the training images, in training order.
+        database: Dataset positions of the database.
+        train: Dataset positions of the training images.
+
+    Returns:
+        The database's codes; images that were not trained on keep the encoded ones.
+    """
+    if not isinstance(encoded, Codes):
+        raise TypeError("learned codes stand beside codes, not beside embeddings")
+    packed = encoded.packed.copy()
+    _, rows, learned_rows = np.intersect1d(database, train, assume_unique=True, return_indices=True)
+    packed[rows] = learned.packed[learned_rows]
+    return Codes(packed, encoded.bits)

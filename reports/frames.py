@@ -1,0 +1,134 @@
+"""Records as data frames: one row a measured value, with everything that tells it from others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pandas as pd
+
+from hashbench.core.record import FitRecord
+from hashbench.reports.labels import method_labels
+from hashbench.store.catalogue import CellResults
+
+_TRAINING_PHASES = ("build", "prepass", "features", "train", "loss state", "fit")
+
+
+def metric_frame(cells: Sequence[CellResults]) -> pd.DataFrame:
+    """One row a cell and metric: ``metric``, ``value``, ``record`` and the cell's columns.
+
+    Args:
+        cells: The results of every cell.
+    """
+    labels = method_labels([fit for _, fit in _fitted(cells)])
+    return pd.DataFrame(
+        [
+            {
+                **_columns(fit, labels),
+                "metric": name,
+                "value": entry.value,
+                "queries": entry.queries,
+                "without_relevant": entry.without_relevant,
+                "cutoff_exceeds": entry.cutoff_exceeds,
+                "record": record.record_id,
+            }
+            for results, fit in _fitted(cells)
+            for name, (entry, record) in results.metrics().items()
+        ]
+    )
+
+
+def training_frame(cells: Sequence[CellResults]) -> pd.DataFrame:
+    """One row a trained or fitted cell: seconds, images, epochs, parameters, memory, record."""
+    rows = []
+    labels = method_labels([fit for _, fit in _fitted(cells)])
+    for _, fit in _fitted(cells):
+        if fit.budget is None:
+            continue
+        seconds = sum(fit.phases.get(phase, 0.0) for phase in _TRAINING_PHASES)
+        encode = sum(value for phase, value in fit.phases.items() if phase.startswith("encode"))
+        encoded = fit.data.sizes["query"] + fit.data.sizes["database"] if fit.data else 0
+        rows.append(
+            {
+                **_columns(fit, labels),
+                "seconds": seconds,
+                "images_per_second": fit.budget.images_seen / seconds if seconds else 0.0,
+                "encode_per_second": encoded / encode if encode else 0.0,
+                "epochs": fit.budget.epochs,
+                "parameters": fit.budget.parameters,
+                "memory": fit.budget.peak_memory_bytes,
+                "record": fit.record_id,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def latency_frame(cells: Sequence[CellResults]) -> pd.DataFrame:
+    """One row a cell, engine and setting, with its percentiles in milliseconds a query."""
+    labels = method_labels([fit for _, fit in _fitted(cells)])
+    return pd.DataFrame(
+        [
+            {
+                **_columns(fit, labels),
+                "engine": entry.setting.engine,
+                "k": entry.setting.k,
+                "batch": entry.setting.batch,
+                "threads": entry.setting.threads,
+                "database": entry.database,
+                **entry.model_dump(include={"p50_ms", "p95_ms", "p99_ms", "queries_per_second"}),
+                "build_seconds": entry.build_seconds,
+                "index_bytes": entry.index_bytes,
+                "calls": entry.calls,
+                "load": entry.load_average,
+                "record": record.record_id,
+            }
+            for results, fit in _fitted(cells)
+            for record in results.latencies
+            for entry in record.entries
+        ]
+    )
+
+
+def failure_frame(cells: Sequence[CellResults]) -> pd.DataFrame:
+    """One row a cell that has no codes, or a measurement that failed, with its cause."""
+    rows = []
+    for results in cells:
+        records = [results.fit] if results.fit and not results.fitted else results.failures
+        rows += [
+            {
+                "cell": str(results.fit.cell) if results.fit else results.fit_id,
+                "what": record.kind,
+                "status": record.status.value,
+                "cause": record.error.message.partition("\n")[0] if record.error else "",
+                "record": record.record_id,
+            }
+            for record in records
+        ]
+    return pd.DataFrame(rows)
+
+
+def _fitted(cells: Iterable[CellResults]) -> list[tuple[CellResults, FitRecord]]:
+    return [(results, results.fit) for results in cells if results.fitted and results.fit]
+
+
+def _columns(fit: FitRecord, labels: dict[str, str]) -> dict[str, Any]:
+    cell = fit.cell
+    return {
+        "protocol": cell.data.label,
+        "method": labels[fit.record_id],
+        "bits": cell.bits if cell.bits is not None else float("inf"),
+        "seed": cell.seed,
+        "device": fit.environment.device.kind,
+        "device_name": fit.environment.device.name,
+        "threads_used": fit.environment.threads,
+        "date": fit.finished[:10],
+        "precision": cell.precision.value,
+        "recipe": _recipe(fit),
+    }
+
+
+def _recipe(fit: FitRecord) -> str:
+    train = fit.cell.train
+    if train is None:
+        return "-"
+    return f"{train.recipe} (modified)" if train.modified else train.recipe
