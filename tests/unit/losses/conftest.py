@@ -1,0 +1,120 @@
+"""What the tests of losses share: setting one up, running it, and differences of a formula.
+
+No expected value comes from here: each test file writes its formula in numpy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hashbench.methods.interface import HashBatch, HashLoss, LossContext
+
+Array = NDArray[np.float64]
+
+
+class Result(NamedTuple):
+    total: float
+    gradient: Array
+    terms: dict[str, float]
+
+
+def _set_up(
+    loss_class: type[HashLoss], labels: Array, *, bits: int, seed: int = 0, **params: Any
+) -> HashLoss:
+    loss = loss_class(loss_class.Params(**params))
+    multilabel = bool((labels.sum(1) > 1).any())
+    loss.setup(
+        LossContext(
+            labels=torch.tensor(labels, dtype=torch.float32),
+            bits=bits,
+            multilabel=multilabel,
+            epochs=10,
+            batch_size=len(labels),
+            generator=torch.Generator().manual_seed(seed),
+            device=torch.device("cpu"),
+        )
+    )
+    return loss
+
+
+def _batch(
+    outputs: Tensor, labels: Array, *, progress: float = 0.0, second: Tensor | None = None
+) -> HashBatch:
+    y = torch.tensor(labels, dtype=outputs.dtype)
+    return HashBatch(outputs, outputs, y, torch.arange(len(y)), progress, second)
+
+
+def _run(loss: HashLoss, outputs: Array, labels: Array, **batch: Any) -> Result:
+    """Run the loss in float64."""
+    u = torch.tensor(outputs, dtype=torch.float64, requires_grad=True)
+    terms = loss.double()(_batch(u, labels, **batch))
+    terms.total.backward()
+    assert u.grad is not None
+    values = {name: term.item() for name, term in terms.terms.items()}
+    return Result(terms.total.item(), u.grad.numpy(), values)
+
+
+def _differences(formula: Callable[[Array], float], at: Array, step: float = 1e-6) -> Array:
+    """Central differences of a formula, one coordinate after the other."""
+    gradient = np.zeros_like(at)
+    for position in np.ndindex(at.shape):
+        ahead, behind = at.copy(), at.copy()
+        ahead[position] += step
+        behind[position] -= step
+        gradient[position] = (formula(ahead) - formula(behind)) / (2 * step)
+    return gradient
+
+
+@pytest.fixture
+def set_up() -> Callable[..., HashLoss]:
+    return _set_up
+
+
+@pytest.fixture
+def make_batch() -> Callable[..., HashBatch]:
+    return _batch
+
+
+@pytest.fixture
+def run() -> Callable[..., Result]:
+    return _run
+
+
+@pytest.fixture
+def differences() -> Callable[..., Array]:
+    return _differences
+
+
+@pytest.fixture
+def outputs() -> Array:
+    """8 outputs of 6 bits, away from the kinks at 0 and +-1."""
+    values = np.random.default_rng(5).normal(scale=1.3, size=(8, 6))
+    assert min(np.abs(values).min(), np.abs(np.abs(values) - 1).min()) > 1e-3
+    return values
+
+
+@pytest.fixture
+def single_labels() -> Array:
+    return np.eye(3)[[0, 1, 2, 0, 1, 0, 2, 2]]
+
+
+@pytest.fixture
+def multi_labels() -> Array:
+    """Overlapping label sets, an image with all labels and one with none."""
+    sets = [[0], [0, 1], [1, 2], [0, 1, 2, 3], [], [3], [2, 3], [0, 3]]
+    labels = np.zeros((8, 4))
+    for row, present in enumerate(sets):
+        labels[row, present] = 1
+    return labels
+
+
+@pytest.fixture(params=["single-label", "multi-label"])
+def labels(request: pytest.FixtureRequest, single_labels: Array, multi_labels: Array) -> Array:
+    return single_labels if request.param == "single-label" else multi_labels
