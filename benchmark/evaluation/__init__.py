@@ -1,0 +1,1 @@
+"""Exact, tie-aware retrieval metrics: one name, one computation."""

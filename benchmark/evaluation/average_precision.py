@@ -1,0 +1,126 @@
+"""Average precision inside a cut: its expectation over tie orders, and its bounds."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hashbench.evaluation.hypergeometric import hypergeometric_weights
+from hashbench.evaluation.names import Div, Ties
+from hashbench.evaluation.precision_sums import Places, precision_sum
+from hashbench.evaluation.tie_groups import Cut, TieGroups
+
+
+class AveragePrecision:
+    """AP@K of a block of queries, for any number of cuts, from tie groups alone.
+
+    Where the cut splits a group and the denominator is the number of hits inside the cut, the
+    expectation runs over that (hypergeometric) number and the bounds over each of its values: more
+    hits can lower AP@K.
+
+    Args:
+        groups: The tie groups of the queries.
+    """
+
+    def __init__(self, groups: TieGroups) -> None:
+        self._groups = groups
+        self._before: dict[Ties, NDArray[np.float64]] = {}
+
+    def at(self, cutoff: int | None, *, div: Div, ties: Ties) -> NDArray[np.float64]:
+        """AP@K of each query.
+
+        Args:
+            cutoff: K; None for the whole database.
+            div: The denominator.
+            ties: ``expected``, ``best`` or ``worst``.
+
+        Returns:
+            float64 (Q,); 0 where the denominator is 0.
+        """
+        cut = self._groups.cut(cutoff)
+        before = self._sums_before(ties)[np.arange(len(cut.index)), cut.index]
+        if div is Div.MIN:
+            places = cut.items_before + cut.kept
+            total = before + _sum_in_cut(cut, ties)
+            return ratio(total, np.minimum(places, self._groups.totals))
+        if ties is Ties.EXPECTED:
+            return _expected_over_hits(cut, before)
+        return _best_over_hits(cut, before) if ties is Ties.BEST else _worst_over_hits(cut, before)
+
+    def _sums_before(self, ties: Ties) -> NDArray[np.float64]:
+        """Sums of the precisions at relevant ranks of all closer groups, (Q, G)."""
+        if ties not in self._before:
+            groups = self._groups
+            places = Places(groups.items_before, groups.hits_before, groups.sizes)
+            whole = precision_sum(places, ties, size=groups.sizes, hits=groups.hits)
+            self._before[ties] = whole.cumsum(axis=1) - whole
+        return self._before[ties]
+
+
+def ratio(value: NDArray[np.float64], by: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Divide, and give 0 where the denominator is 0."""
+    shape = np.broadcast_shapes(value.shape, by.shape)
+    return np.divide(value, by, out=np.zeros(shape), where=by > 0)
+
+
+def _kept_places(cut: Cut) -> Places:
+    return Places(cut.items_before, cut.hits_before, cut.kept)
+
+
+def _sum_in_cut(cut: Cut, ties: Ties) -> NDArray[np.float64]:
+    """Sum of precisions over the places that the cut keeps of its group, (Q,).
+
+    With a fixed denominator the best order has as many hits inside the cut as possible, the worst
+    as few; for the expectation the places are a random part of the group.
+    """
+    places = _kept_places(cut)
+    if ties is Ties.EXPECTED:
+        return precision_sum(places, ties, size=cut.size, hits=cut.hits)
+    return _sum_given_hits(places, ties, cut.most if ties is Ties.BEST else cut.fewest)
+
+
+def _sum_given_hits(places: Places, ties: Ties, hits: NDArray[np.float64]) -> NDArray[np.float64]:
+    return precision_sum(places, ties, size=places.count, hits=hits)
+
+
+def _expected_over_hits(cut: Cut, before: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sum over x of P(x) (A + S(x)) / (R + x), A the sum over closer groups, (Q,)."""
+    hits, weights = hypergeometric_weights(cut.size, cut.hits, cut.kept)
+    places = _kept_places(cut).as_column()
+    sums = before[:, None] + _sum_given_hits(places, Ties.EXPECTED, hits)
+    scores = ratio(sums, cut.hits_before[:, None] + hits)
+    return np.asarray((weights * scores).sum(axis=1))
+
+
+def _best_over_hits(cut: Cut, before: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Largest (A + S(x)) / (R + x), (Q,).
+
+    One more hit, behind the others, adds a precision that grows with x. So once the mean of the
+    precisions rises it goes on rising, and its maximum is at the fewest or at the most hits.
+    """
+    places = _kept_places(cut)
+    ends = [
+        ratio(before + _sum_given_hits(places, Ties.BEST, hits), cut.hits_before + hits)
+        for hits in (cut.fewest, cut.most)
+    ]
+    return np.asarray(np.maximum(*ends))
+
+
+def _worst_over_hits(cut: Cut, before: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Smallest (A + S(x)) / (R + x), (Q,).
+
+    One more hit, in front of the others, adds (R+1)/(N+m-x) and lifts each of the x behind it: an
+    increment that grows with x. So the quotient falls, then rises, and bisection finds the turn.
+    """
+    places = _kept_places(cut)
+
+    def score(hits: NDArray[np.float64]) -> NDArray[np.float64]:
+        sums = before + _sum_given_hits(places, Ties.WORST, hits)
+        return ratio(sums, cut.hits_before + hits)
+
+    low, high = cut.fewest, cut.most
+    while np.any(low < high):
+        middle = np.floor((low + high) / 2)
+        rising = score(np.minimum(middle + 1, high)) >= score(middle)
+        low, high = np.where(rising, low, middle + 1), np.where(rising, middle, high)
+    return score(low)

@@ -1,0 +1,110 @@
+"""Evaluate a retrieval: codes or embeddings and labels in, named values out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hashbench.core.codes import Codes, Embeddings
+from hashbench.core.errors import DataError
+from hashbench.evaluation.cosine import CosineRanking
+from hashbench.evaluation.hamming import HammingRanking
+from hashbench.evaluation.names import Metric, Ties
+from hashbench.evaluation.ranking import Ranking
+from hashbench.evaluation.relevance import Relevance, check_labels
+from hashbench.evaluation.scoreboard import MetricValue, Scoreboard
+from hashbench.evaluation.stable_order import stable_order
+
+
+def evaluate(
+    query: Codes | Embeddings,
+    database: Codes | Embeddings,
+    query_labels: NDArray[np.uint8],
+    database_labels: NDArray[np.uint8],
+    metrics: Sequence[Metric],
+    *,
+    order_seed: int,
+) -> dict[str, MetricValue]:
+    """Compute metrics exactly, in float64, in one pass over the database per query.
+
+    Nothing of size Q x N is held, and no input is written to.
+
+    Example:
+        >>> from hashbench.evaluation.names import parse_metric
+        >>> codes = Codes.from_outputs(np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, -1.0]]))
+        >>> labels = np.array([[1, 0], [0, 1], [1, 0]], dtype=np.uint8)
+        >>> first = Codes(codes.packed[:1], 2)
+        >>> found = evaluate(first, codes, labels[:1], labels, [parse_metric("map")], order_seed=0)
+        >>> round(found["map@all/div=hits/ties=expected/empty=zero"].value, 4)
+        0.8333
+
+    Args:
+        query: Codes or embeddings of the queries.
+        database: The same of the database.
+        query_labels: uint8 (Q, classes), multi-hot.
+        database_labels: uint8 (N, classes), multi-hot.
+        metrics: What to compute; equal metrics are computed once.
+        order_seed: The protocol's seed for the order behind ``ties=stable``, at least 0.
+
+    Returns:
+        Values by canonical name, in the order of ``metrics``.
+
+    Raises:
+        DataError: If a side is empty, the two sides or their labels do not fit together, a metric
+            needs codes and was given embeddings, or leaves out every query.
+    """
+    _check(query, database, query_labels, database_labels)
+    wanted = tuple(dict.fromkeys(metrics))
+    _check_defined(wanted, on_codes=isinstance(query, Codes))
+    if any(metric.ties is Ties.STABLE for metric in wanted):
+        order = stable_order(len(database), order_seed)
+        database, database_labels = _reordered(database, order), database_labels[order]
+    ranking = _ranking(query, database, Relevance(query_labels, database_labels))
+    board = Scoreboard(ranking, wanted, len(query))
+    for start in range(0, len(query), ranking.block):
+        board.add(start, min(start + ranking.block, len(query)))
+    return {metric.name: board.value(metric) for metric in wanted}
+
+
+def _check(
+    query: Codes | Embeddings,
+    database: Codes | Embeddings,
+    query_labels: NDArray[np.uint8],
+    database_labels: NDArray[np.uint8],
+) -> None:
+    if len(query) == 0:
+        raise DataError("evaluation: zero queries; there is nothing to evaluate")
+    if len(database) == 0:
+        raise DataError("evaluation: the database is empty")
+    check_labels(query_labels, items=len(query), side="query")
+    check_labels(database_labels, items=len(database), side="database")
+
+
+def _check_defined(metrics: Sequence[Metric], *, on_codes: bool) -> None:
+    undefined = [metric.name for metric in metrics if metric.needs_codes and not on_codes]
+    if undefined:
+        raise DataError(
+            f"metric '{undefined[0]}': embeddings have no Hamming radius; "
+            f"leave it out where bits are 'float'"
+        )
+
+
+def _reordered(items: Codes | Embeddings, order: NDArray[np.int64]) -> Codes | Embeddings:
+    if isinstance(items, Codes):
+        return Codes(items.packed[order], items.bits)
+    return Embeddings(items.values[order])
+
+
+def _ranking(
+    query: Codes | Embeddings, database: Codes | Embeddings, relevance: Relevance
+) -> Ranking:
+    if isinstance(query, Codes) and isinstance(database, Codes):
+        return HammingRanking(query, database, relevance)
+    if isinstance(query, Embeddings) and isinstance(database, Embeddings):
+        return CosineRanking(query, database, relevance)
+    raise DataError(
+        f"evaluation: cannot compare {type(query).__name__} of the queries "
+        f"with {type(database).__name__} of the database"
+    )

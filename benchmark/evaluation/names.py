@@ -1,0 +1,252 @@
+"""Metric names: what may be written, what it is short for, and the one computation it stands for.
+
+Imports neither numpy nor torch: the matrix loader reads names before anything is computed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Final
+
+from hashbench.core.errors import ConfigError, did_you_mean
+
+_NUMBER = re.compile(r"[0-9]{1,15}")
+_SIGNED_NUMBER = re.compile(r"-[0-9]+")
+_RADIUS = re.compile(r"r([0-9]{1,15})")
+_ALL = "all"
+_RADII = "radii"
+
+
+class Family(StrEnum):
+    """What is computed.
+
+    ``map``: mean average precision inside a cut. ``precision`` and ``recall``: inside a cut, or
+    inside a Hamming radius. ``pr``: precision and recall at every Hamming radius.
+    """
+
+    MAP = "map"
+    PRECISION = "precision"
+    RECALL = "recall"
+    PR = "pr"
+
+
+class Div(StrEnum):
+    """What average precision is divided by.
+
+    ``hits``: the relevant items inside the cut; ``min``: the smaller of K and all relevant items.
+    """
+
+    HITS = "hits"
+    MIN = "min"
+
+
+class Ties(StrEnum):
+    """What order items at equal distance are taken in.
+
+    ``expected``: the mean over all orders; ``stable``: a permutation of the database fixed by a
+    seed; ``best`` and ``worst``: the bounds over all orders.
+    """
+
+    EXPECTED = "expected"
+    STABLE = "stable"
+    BEST = "best"
+    WORST = "worst"
+
+
+class Empty(StrEnum):
+    """What a query without a relevant item counts: ``zero``, or it is left out (``skip``)."""
+
+    ZERO = "zero"
+    SKIP = "skip"
+
+
+_KEYS: Final[Mapping[str, type[StrEnum]]] = {"div": Div, "ties": Ties, "empty": Empty}
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One computation.
+
+    Example:
+        >>> parse_metric("map@5000").name
+        'map@5000/div=hits/ties=expected/empty=zero'
+
+    Attributes:
+        family: What is computed.
+        cutoff: K; None for the whole database, and where K has no meaning.
+        radius: Hamming radius of ``precision@rR`` and ``recall@rR``, else None.
+        div: Denominator of average precision; None for other families.
+        ties: Order inside ties; None where no order matters.
+        empty: What a query without a relevant item counts.
+    """
+
+    family: Family
+    cutoff: int | None = None
+    radius: int | None = None
+    div: Div | None = None
+    ties: Ties | None = None
+    empty: Empty = Empty.ZERO
+
+    @property
+    def position(self) -> str:
+        """What stands behind the ``@``: a number, ``all``, ``rR`` or ``radii``."""
+        if self.family is Family.PR:
+            return _RADII
+        if self.radius is not None:
+            return f"r{self.radius}"
+        return _ALL if self.cutoff is None else str(self.cutoff)
+
+    @property
+    def name(self) -> str:
+        """The full canonical name, with every part that distinguishes the computation."""
+        parts = {"div": self.div, "ties": self.ties, "empty": self.empty}
+        options = (f"/{key}={value}" for key, value in parts.items() if value is not None)
+        return f"{self.family}@{self.position}{''.join(options)}"
+
+    @property
+    def needs_codes(self) -> bool:
+        """Whether it is defined on binary codes alone (float embeddings have no Hamming radius)."""
+        return self.family is Family.PR or self.radius is not None
+
+    def cutoff_label(self, database: int) -> str:
+        """The cut as tables print it; says so when K is above the database.
+
+        Args:
+            database: Number of database items N.
+        """
+        if self.needs_codes:
+            return self.position
+        above = self.cutoff is not None and self.cutoff > database
+        return f"K={self.position}{'>N' if above else ''}"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def parse_cutoff(value: int | str) -> int | None:
+    """Read a cut-off K.
+
+    Args:
+        value: A whole number of at least 1, or ``all``.
+
+    Returns:
+        K, or None for ``all``.
+
+    Raises:
+        ConfigError: If it is anything else.
+    """
+    text = "" if isinstance(value, bool) else str(value).strip()
+    if text == _ALL:
+        return None
+    if _NUMBER.fullmatch(text) and int(text) > 0:
+        return int(text)
+    if _NUMBER.fullmatch(text):
+        raise ConfigError(f"K must be at least 1, got {value}; write 'all' for the whole database")
+    if _SIGNED_NUMBER.fullmatch(text):
+        raise ConfigError(f"K must be at least 1, got {value}")
+    raise ConfigError(f"K must be a whole number of at least 1 or 'all', got {value!r}")
+
+
+def parse_metric(text: str) -> Metric:
+    """Read a metric's name, full or short.
+
+    A short name is completed with ``div=hits``, ``ties=expected`` and ``empty=zero``; without an
+    ``@`` it means the whole database (``pr`` always means ``pr@radii``).
+
+    Args:
+        text: For example ``map@5000`` or ``precision@r2/empty=skip``.
+
+    Returns:
+        The metric, with every part set.
+
+    Raises:
+        ConfigError: If a family, key, word or number is not known; one line.
+    """
+    try:
+        head, *options = text.split("/")
+        bare = _parse_head(head)
+        return _with_options(bare, options)
+    except ConfigError as error:
+        raise ConfigError(f"metric '{text}': {error}") from None
+
+
+def _parse_head(head: str) -> Metric:
+    """Read ``family@position``; ``div`` and ``ties`` are set wherever they have a meaning."""
+    word, _, position = head.partition("@")
+    if word not in list(Family):
+        raise ConfigError(f"unknown metric '{word}'. {did_you_mean(word, list(Family))}")
+    family = Family(word)
+    if "@" in head and not position:
+        raise ConfigError("nothing behind the '@'")
+    if family is Family.PR:
+        if position not in ("", _RADII):
+            raise ConfigError(f"pr takes no cut-off, got '{position}'; write 'pr@radii'")
+        return Metric(family)
+    radius = _RADIUS.fullmatch(position)
+    if radius and family is not Family.MAP:
+        return Metric(family, radius=int(radius[1]))
+    div = Div.HITS if family is Family.MAP else None
+    return Metric(family, parse_cutoff(position or _ALL), div=div, ties=Ties.EXPECTED)
+
+
+def _with_options(bare: Metric, options: Iterable[str]) -> Metric:
+    known = [key for key in _KEYS if getattr(bare, key) is not None]
+    given: dict[str, StrEnum] = {}
+    for option in options:
+        key, equals, word = option.partition("=")
+        if not equals:
+            raise ConfigError(f"'{option}' is not of the form key=word")
+        if key not in known:
+            raise ConfigError(
+                f"unknown key '{key}' for {bare.family}@{bare.position}. {did_you_mean(key, known)}"
+            )
+        if key in given:
+            raise ConfigError(f"'{key}' is given twice")
+        words = list(_KEYS[key])
+        if word not in words:
+            raise ConfigError(f"unknown word '{word}' for '{key}'. {did_you_mean(word, words)}")
+        given[key] = _KEYS[key](word)
+    return replace(bare, **given)  # type: ignore[arg-type]  # keys and types both come from _KEYS
+
+
+def expand_metrics(metrics: Sequence[str], cutoffs: Sequence[int | str]) -> tuple[Metric, ...]:
+    """Cross names that state no cut-off with the cut-offs; leave the others as they are.
+
+    Args:
+        metrics: Names, full or short; one with an ``@`` stands for itself.
+        cutoffs: Values of K: whole numbers or ``all``.
+
+    Returns:
+        The metrics in the order given, each once.
+
+    Raises:
+        ConfigError: With one line for every name and cut-off that cannot be read.
+    """
+    problems: list[str] = []
+    cuts: list[int | None] = []
+    for value in cutoffs:
+        try:
+            cuts.append(parse_cutoff(value))
+        except ConfigError as error:
+            problems.extend(f"cut-off: {problem}" for problem in error.problems)
+    found: dict[Metric, None] = {}
+    for text in metrics:
+        try:
+            found.update(dict.fromkeys(_expand(text, cuts, any_given=bool(cutoffs))))
+        except ConfigError as error:
+            problems.extend(error.problems)
+    if problems:
+        raise ConfigError(*problems)
+    return tuple(found)
+
+
+def _expand(text: str, cuts: Sequence[int | None], *, any_given: bool) -> list[Metric]:
+    metric = parse_metric(text)
+    if "@" in text.partition("/")[0] or metric.family is Family.PR:
+        return [metric]
+    if not any_given:
+        raise ConfigError(f"metric '{text}': no cut-off given; write '{metric.family}@all'")
+    return [replace(metric, cutoff=cut) for cut in cuts]

@@ -1,0 +1,36 @@
+"""Precision and recall inside Hamming balls."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hashbench.evaluation.average_precision import ratio
+from hashbench.evaluation.tie_groups import TieGroups
+
+
+def ball_precision(groups: TieGroups) -> NDArray[np.float64]:
+    """Precision within every radius 0..bits, (Q, bits + 1); an empty ball counts 0."""
+    return ratio(groups.hits_before + groups.hits, groups.items_before + groups.sizes)
+
+
+def ball_recall(groups: TieGroups) -> NDArray[np.float64]:
+    """Recall within every radius 0..bits, (Q, bits + 1); 0 without a relevant item."""
+    return ratio(groups.hits_before + groups.hits, groups.totals[:, None])
+
+
+def curve_area(precision: NDArray[np.float64], recall: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Average precision over radii: sum over r of (recall_r - recall_{r-1}) * precision_r.
+
+    The area under the step curve, without interpolation between radii, as scikit-learn's
+    ``average_precision_score`` has it with distances for thresholds. Which order ties are in plays
+    no part, because a ball takes a tie group whole.
+
+    Args:
+        precision: Within every radius, (Q, radii).
+        recall: Within every radius, (Q, radii).
+
+    Returns:
+        float64 (Q,).
+    """
+    return np.asarray((np.diff(recall, axis=1, prepend=0) * precision).sum(axis=1))

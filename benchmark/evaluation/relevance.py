@@ -1,0 +1,89 @@
+"""Relevance: two images are relevant to each other if they share at least one label."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hashbench.core.errors import DataError
+
+_WORD_BYTES = 8
+
+
+def check_labels(labels: NDArray[np.uint8], *, items: int, side: str) -> None:
+    """Check one side's labels.
+
+    Args:
+        labels: What should be uint8 (N, classes) of 0 and 1.
+        items: How many codes there are.
+        side: ``query`` or ``database``, for the message.
+
+    Raises:
+        DataError: If the array is not that.
+    """
+    if labels.ndim != 2 or labels.dtype != np.uint8:  # noqa: PLR2004 - (N, classes)
+        raise DataError(
+            f"{side} labels: must be multi-hot uint8 (N, classes), "
+            f"got {labels.dtype} {labels.shape}"
+        )
+    if len(labels) != items:
+        raise DataError(f"{side} labels: {len(labels)} rows for {items} codes; one row a code")
+    if labels.size and labels.max() > 1:
+        raise DataError(f"{side} labels: multi-hot means 0 or 1, got {labels.max()}")
+
+
+class Relevance:
+    """Who is relevant to whom, answered one query at a time.
+
+    Where no row has two labels, comparing class numbers is enough; otherwise label sets are
+    compared as bit masks.
+
+    Args:
+        query_labels: uint8 (Q, classes), multi-hot.
+        database_labels: uint8 (N, classes), multi-hot.
+
+    Raises:
+        DataError: If the two sides have different classes.
+    """
+
+    def __init__(self, query_labels: NDArray[np.uint8], database_labels: NDArray[np.uint8]) -> None:
+        classes = query_labels.shape[1], database_labels.shape[1]
+        if classes[0] != classes[1]:
+            raise DataError(
+                f"labels: {classes[0]} classes on the query side, {classes[1]} on the database's"
+            )
+        self._single = _at_most_one(query_labels) and _at_most_one(database_labels)
+        if self._single:
+            # A query without a label gets class -1, which no database item has.
+            self._queries = np.where(query_labels.any(axis=1), _class_of(query_labels), -1)
+            self._classes = np.where(
+                database_labels.any(axis=1), _class_of(database_labels), classes[1]
+            ).astype(np.int32)
+        else:
+            self._query_masks = _masks(query_labels)
+            self._masks = np.ascontiguousarray(_masks(database_labels).T)
+
+    def row(self, query: int) -> NDArray[np.bool_]:
+        """Which database items are relevant to a query, bool (N,)."""
+        if self._single:
+            return np.asarray(self._classes == self._queries[query])
+        shared = self._masks[0] & self._query_masks[query, 0]
+        for column, word in zip(self._masks[1:], self._query_masks[query, 1:], strict=True):
+            shared |= column & word
+        return np.asarray(shared != 0)
+
+
+def _at_most_one(labels: NDArray[np.uint8]) -> bool:
+    return bool(np.all(labels.sum(axis=1, dtype=np.int64) <= 1))
+
+
+def _class_of(labels: NDArray[np.uint8]) -> NDArray[np.int64]:
+    return np.asarray(labels.argmax(axis=1) if labels.shape[1] else np.zeros(len(labels), np.int64))
+
+
+def _masks(labels: NDArray[np.uint8]) -> NDArray[np.uint64]:
+    packed = np.packbits(labels, axis=1)
+    width = -(-packed.shape[1] // _WORD_BYTES) * _WORD_BYTES
+    padded = np.zeros((len(labels), width), dtype=np.uint8)
+    padded[:, : packed.shape[1]] = packed
+    return padded.view(np.uint64)

@@ -1,0 +1,133 @@
+"""Scores of every metric and query, and the values averaged from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hashbench.core.errors import DataError
+from hashbench.evaluation.average_precision import AveragePrecision, ratio
+from hashbench.evaluation.names import Empty, Family, Metric, Ties
+from hashbench.evaluation.precision_recall import hits_in_cut
+from hashbench.evaluation.radius import ball_precision, ball_recall, curve_area
+from hashbench.evaluation.ranking import Ranking
+from hashbench.evaluation.stable_order import score_hit_ranks
+from hashbench.evaluation.tie_groups import TieGroups
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MetricValue:
+    """A metric's value and what it was averaged from.
+
+    Attributes:
+        value: The mean over the queries that count.
+        per_query: float64 (Q,), in query order; NaN where a query was left out.
+        queries: Queries in the mean.
+        without_relevant: Queries without a relevant item in the database, left out or not.
+        curve: For ``pr@radii`` the arrays ``radius``, ``precision`` and ``recall``, (bits + 1,)
+            each, means over the queries that count; else None.
+    """
+
+    value: float
+    per_query: NDArray[np.float64]
+    queries: int
+    without_relevant: int
+    curve: Mapping[str, NDArray[np.float64]] | None = None
+
+
+class Scoreboard:
+    """Scores of every metric and query, filled block by block.
+
+    Args:
+        ranking: The ranked database.
+        metrics: What to compute, each once.
+        queries: Number of queries Q.
+    """
+
+    def __init__(self, ranking: Ranking, metrics: Sequence[Metric], queries: int) -> None:
+        self._ranking = ranking
+        self._scores = {metric: np.empty(queries) for metric in metrics}
+        self._totals = np.empty(queries)
+        self._stable = [metric for metric in metrics if metric.ties is Ties.STABLE]
+        self._limit = max((m.cutoff or ranking.items for m in self._stable), default=0)
+        self._curves: list[NDArray[np.float64]] = []
+
+    def add(self, start: int, stop: int) -> None:
+        """Score the queries ``start`` to ``stop - 1``; blocks come in order."""
+        groups = self._ranking.groups(start, stop)
+        self._totals[start:stop] = groups.totals
+        self._add_cuts(groups, slice(start, stop))
+        self._add_balls(groups, slice(start, stop))
+        if self._stable:
+            self._add_stable(start, stop)
+
+    def _add_cuts(self, groups: TieGroups, rows: slice) -> None:
+        average_precision = AveragePrecision(groups)
+        for metric, scores in self._scores.items():
+            if metric.needs_codes or metric.ties is None or metric.ties is Ties.STABLE:
+                continue
+            if metric.div is not None:
+                scores[rows] = average_precision.at(metric.cutoff, div=metric.div, ties=metric.ties)
+                continue
+            hits = hits_in_cut(groups, metric.cutoff, ties=metric.ties)
+            if metric.family is Family.RECALL:
+                scores[rows] = ratio(hits, groups.totals)
+            else:
+                scores[rows] = hits / (metric.cutoff or groups.items)
+
+    def _add_balls(self, groups: TieGroups, rows: slice) -> None:
+        wanted = {m: scores for m, scores in self._scores.items() if m.needs_codes}
+        if not wanted:
+            return
+        precision, recall = ball_precision(groups), ball_recall(groups)
+        for metric, scores in wanted.items():
+            if metric.radius is None:
+                scores[rows] = curve_area(precision, recall)
+            else:
+                balls = precision if metric.family is Family.PRECISION else recall
+                scores[rows] = balls[:, min(metric.radius, balls.shape[1] - 1)]
+        self._curves.append(np.stack([precision.sum(axis=0), recall.sum(axis=0)]))
+
+    def _add_stable(self, start: int, stop: int) -> None:
+        found = self._ranking.hit_ranks(start, stop, limit=self._limit)
+        for query, ranks in enumerate(found, start=start):
+            total = float(self._totals[query])
+            for metric in self._stable:
+                self._scores[metric][query] = score_hit_ranks(
+                    ranks, metric, total=total, items=self._ranking.items
+                )
+
+    def value(self, metric: Metric) -> MetricValue:
+        """The mean of a metric once every query is scored.
+
+        Raises:
+            DataError: If the metric leaves out every query.
+        """
+        empty = self._totals == 0
+        left_out = empty & (metric.empty is Empty.SKIP)
+        queries = int(len(empty) - left_out.sum())
+        if queries == 0:
+            raise DataError(
+                f"metric '{metric.name}': none of the {len(empty)} queries has a relevant item in "
+                f"the database, so there is nothing to average; write empty=zero"
+            )
+        scores = np.where(left_out, np.nan, self._scores[metric])
+        return MetricValue(
+            value=float(scores[~left_out].mean()),
+            per_query=scores,
+            queries=queries,
+            without_relevant=int(empty.sum()),
+            curve=self._curve(queries) if metric.family is Family.PR else None,
+        )
+
+    def _curve(self, queries: int) -> dict[str, NDArray[np.float64]]:
+        """Mean precision and recall by radius; a query without a relevant item adds 0 to both."""
+        precision, recall = np.sum(self._curves, axis=0) / queries
+        return {
+            "radius": np.arange(len(precision), dtype=np.float64),
+            "precision": precision,
+            "recall": recall,
+        }

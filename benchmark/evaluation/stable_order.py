@@ -1,0 +1,49 @@
+"""The ``stable`` rule: ties in the order of a permutation of the database fixed by a seed."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hashbench.evaluation.names import Div, Family, Metric
+
+
+def stable_order(items: int, seed: int) -> NDArray[np.int64]:
+    """The permutation that breaks ties: position i of the order holds item ``order[i]``.
+
+    It sorts raw output of PCG64, which numpy keeps the same from version to version; its shuffling
+    routines are allowed to change.
+
+    Args:
+        items: Database size N.
+        seed: The protocol's seed, at least 0.
+
+    Returns:
+        int64 (N,).
+    """
+    return np.argsort(np.random.PCG64(seed).random_raw(items), kind="stable")
+
+
+def score_hit_ranks(ranks: NDArray[np.int64], metric: Metric, *, total: float, items: int) -> float:
+    """Score one query whose items stand in a definite order.
+
+    Args:
+        ranks: Ranks of the relevant items, ascending from 1, up to the cut at least.
+        metric: A ``map``, ``precision`` or ``recall`` metric with a cut.
+        total: Relevant items in the database.
+        items: Database size N.
+
+    Returns:
+        The metric of this query; 0 where its denominator is 0.
+    """
+    cutoff = items if metric.cutoff is None else metric.cutoff
+    hits = int(np.searchsorted(ranks, cutoff, side="right"))
+    if hits == 0:
+        return 0.0
+    if metric.family is Family.PRECISION:
+        return hits / cutoff
+    if metric.family is Family.RECALL:
+        return hits / total
+    precisions = np.arange(1, hits + 1) / ranks[:hits]
+    divisor = hits if metric.div is Div.HITS else min(cutoff, total)
+    return float(precisions.sum()) / divisor

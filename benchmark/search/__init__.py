@@ -1,0 +1,1 @@
+"""Search engines over binary codes, and what a query costs in each."""

@@ -1,0 +1,96 @@
+"""What evaluation refuses, and what it leaves alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hashbench.core.codes import Codes, Embeddings
+from hashbench.core.errors import DataError
+from hashbench.evaluation.evaluate import evaluate
+from hashbench.evaluation.names import parse_metric
+
+EVERYTHING = [
+    "map@3",
+    "map@3/div=min",
+    "map@3/ties=stable",
+    "map@3/ties=best",
+    "map@3/ties=worst",
+    "precision@2",
+    "recall@2",
+    "precision@r2",
+    "recall@r2",
+    "pr@radii",
+]
+
+
+def codes(items, bits=12):
+    return Codes.from_outputs(np.random.default_rng(items).standard_normal((items, bits)))
+
+
+def embeddings(items, width=5):
+    values = np.random.default_rng(items).standard_normal((items, width))
+    return Embeddings(values.astype(np.float32))
+
+
+def labels(items, classes=3):
+    return np.eye(classes, dtype=np.uint8)[np.arange(items) % classes]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ((codes(2, 12), codes(4, 16), labels(2), labels(4)),
+         "codes: queries have 12 bits, the database 16"),
+        ((codes(0), codes(4), labels(0), labels(4)),
+         "evaluation: zero queries; there is nothing to evaluate"),
+        ((codes(2), codes(0), labels(2), labels(0)), "evaluation: the database is empty"),
+        ((codes(2), codes(4), labels(3), labels(4)),
+         "query labels: 3 rows for 2 codes; one row a code"),
+        ((codes(2), codes(4), labels(2), labels(5)),
+         "database labels: 5 rows for 4 codes; one row a code"),
+        ((codes(2), codes(4), np.array([0, 1], dtype=np.uint8), labels(4)),
+         "query labels: must be multi-hot uint8 (N, classes), got uint8 (2,)"),
+        ((codes(2), codes(4), labels(2), labels(4).astype(np.int64)),
+         "database labels: must be multi-hot uint8 (N, classes), got int64 (4, 3)"),
+        ((codes(2), codes(4), labels(2) * 2, labels(4)),
+         "query labels: multi-hot means 0 or 1, got 2"),
+        ((codes(2), codes(4), labels(2, 3), labels(4, 4)),
+         "labels: 3 classes on the query side, 4 on the database's"),
+        ((codes(2), embeddings(4), labels(2), labels(4)),
+         "evaluation: cannot compare Codes of the queries with Embeddings of the database"),
+        ((embeddings(2), codes(4), labels(2), labels(4)),
+         "evaluation: cannot compare Embeddings of the queries with Codes of the database"),
+        ((embeddings(2, 5), embeddings(4, 6), labels(2), labels(4)),
+         "embeddings: queries have width 5, the database 6"),
+    ],
+)  # fmt: skip
+def test_sides_that_do_not_fit_together_give_one_line(arguments, problem):
+    with pytest.raises(DataError) as caught:
+        evaluate(*arguments, [parse_metric("map@all")], order_seed=0)
+    assert str(caught.value) == problem
+
+
+@pytest.mark.parametrize("name", ["precision@r2", "recall@r2", "pr@radii"])
+def test_a_hamming_radius_is_refused_for_embeddings(name):
+    metric = parse_metric(name)
+    assert metric.needs_codes
+    with pytest.raises(DataError, match="embeddings have no Hamming radius"):
+        evaluate(embeddings(2), embeddings(4), labels(2), labels(4), [metric], order_seed=0)
+
+
+@pytest.mark.parametrize("make", [codes, embeddings])
+def test_no_input_is_written_to(make):
+    query, database = make(3), make(6)
+    arrays = [
+        query.packed if isinstance(query, Codes) else query.values,
+        database.packed if isinstance(database, Codes) else database.values,
+        labels(3),
+        labels(6),
+    ]
+    for array in arrays:
+        array.flags.writeable = False  # a write would raise
+    metrics = [parse_metric(name) for name in EVERYTHING]
+    wanted = [m for m in metrics if make is codes or not m.needs_codes]
+    found = evaluate(query, database, arrays[2], arrays[3], wanted, order_seed=0)
+    assert list(found) == [metric.name for metric in wanted]

@@ -1,0 +1,159 @@
+"""The latency measurement: what it states, and when it states nothing."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+
+from hashbench.core.codes import Codes
+from hashbench.core.errors import ConfigError, DataError
+from hashbench.core.info import ComponentInfo
+from hashbench.search.engine import IndexEngine, Neighbours
+from hashbench.search.engines.exact import ExactScan
+from hashbench.search.engines.faiss_flat import FaissFlat
+from hashbench.search.latency import measure_latency, percentile
+
+QUICK = {"warmup_seconds": 0.0, "max_seconds": 0.02}
+
+
+def codes(items, bits=16):
+    return Codes.from_outputs(np.random.default_rng(items).standard_normal((items, bits)))
+
+
+class Recorder(IndexEngine):
+    """Does nothing but remember what it was asked, and under which thread limit."""
+
+    info = ComponentInfo(title="Recorder")
+    bytes = 123
+
+    def __init__(self):
+        super().__init__()
+        self.events = []
+        self.batches = []
+
+    def build(self, database):
+        self.events.append(f"build {len(database)}")
+
+    def search(self, query, k):
+        self.events.append(f"search {len(query)} for {k}")
+        self.batches.append(query.packed)
+        empty = np.zeros((len(query), k))
+        return Neighbours(empty.astype(np.int32), empty.astype(np.int64))
+
+    @contextmanager
+    def pinned_threads(self, threads):
+        self.events.append(f"pin {threads}")
+        yield 3
+        self.events.append("unpin")
+
+
+def test_it_builds_once_inside_the_thread_limit_and_warms_up_before_sampling():
+    engine = Recorder()
+    result = measure_latency(
+        engine, codes(5), codes(40), k=7, batch=2, threads=4, min_samples=6, **QUICK
+    )
+    warm_up_and_samples = ["search 2 for 7"] * (1 + 6)
+    assert engine.events == ["pin 4", "build 40", *warm_up_and_samples, "unpin"]
+    assert result.samples == 6
+    assert (result.k, result.batch, result.threads, result.threads_asked) == (7, 2, 3, 4)
+    assert (result.bits, result.database, result.index_bytes) == (16, 40, 123)
+
+
+def test_batches_go_through_the_queries_in_order_and_start_over():
+    engine, query = Recorder(), codes(3)
+    measure_latency(engine, query, codes(9), k=1, batch=2, min_samples=3, **QUICK)
+    seen = np.concatenate(engine.batches)
+    wanted = query.packed[[0, 1, 2, 0, 0, 1, 2, 0]]
+    np.testing.assert_array_equal(seen, wanted)
+
+
+def test_a_batch_above_the_number_of_queries_repeats_them():
+    engine = Recorder()
+    measure_latency(engine, codes(3), codes(9), k=1, batch=7, min_samples=1, **QUICK)
+    assert [len(batch) for batch in engine.batches] == [7, 7]
+
+
+def test_time_runs_out_before_the_samples_do():
+    result = measure_latency(
+        Recorder(), codes(3), codes(9), k=1, min_samples=10**9, warmup_seconds=0, max_seconds=0
+    )
+    assert result.samples == 1
+    assert result.p50_ms is None
+    assert result.mean_ms > 0
+
+
+@pytest.mark.parametrize("engine", [ExactScan, FaissFlat])
+def test_a_real_engine_gives_ordered_percentiles_that_json_can_hold(engine):
+    result = measure_latency(engine(), codes(20), codes(300), k=10, max_seconds=30)
+    assert result.samples == 1000
+    assert result.p50_ms is not None
+    assert result.p95_ms is not None
+    assert result.p99_ms is not None
+    assert 0 < result.p50_ms <= result.p95_ms <= result.p99_ms
+    assert result.queries_per_second * result.mean_ms == pytest.approx(1000)
+    assert result.build_seconds > 0
+    assert json.loads(json.dumps(asdict(result))) == asdict(result)
+
+
+def test_the_own_scan_says_that_it_has_one_thread():
+    result = measure_latency(ExactScan(), codes(2), codes(9), k=1, threads=8, **QUICK)
+    assert (result.threads, result.threads_asked) == (1, 8)
+
+
+def test_faiss_is_pinned_while_measured_and_released_after():
+    import faiss
+
+    before = faiss.omp_get_max_threads()
+    with FaissFlat().pinned_threads(before + 1) as threads:
+        assert threads == faiss.omp_get_max_threads() == before + 1
+    assert faiss.omp_get_max_threads() == before
+
+
+@pytest.mark.parametrize(
+    ("share", "needed"), [(0.5, 20), (0.9, 100), (0.95, 200), (0.99, 1000), (0.999, 10_000)]
+)
+def test_a_percentile_is_stated_only_with_ten_samples_beyond_it(share, needed):
+    samples = np.arange(1.0, needed + 1)
+    assert percentile(samples[:-1], share) is None
+    assert percentile(samples, share) == pytest.approx(share * needed)
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"k": 0}, "k: must be at least 1, got 0"),
+        ({"k": 1, "batch": 0}, "batch: must be at least 1, got 0"),
+        ({"k": 1, "threads": -1}, "threads: must be at least 1, got -1"),
+        ({"k": 1, "min_samples": 0}, "min_samples: must be at least 1, got 0"),
+    ],
+)
+def test_a_setting_out_of_range_is_named(settings, problem):
+    with pytest.raises(ConfigError) as caught:
+        measure_latency(ExactScan(), codes(2), codes(9), **settings)
+    assert str(caught.value) == problem
+
+
+def test_every_setting_out_of_range_is_named_at_once():
+    with pytest.raises(ConfigError) as caught:
+        measure_latency(ExactScan(), codes(2), codes(9), k=0, batch=0)
+    assert len(caught.value.problems) == 2
+
+
+@pytest.mark.parametrize(
+    ("query", "database"), [(codes(0), codes(9)), (codes(2), codes(0)), (codes(2, 8), codes(9))]
+)
+def test_codes_that_cannot_be_searched_are_refused(query, database):
+    with pytest.raises(DataError):
+        measure_latency(ExactScan(), query, database, k=1, **QUICK)
+
+
+def test_an_engine_that_is_not_installed_is_not_measured(monkeypatch):
+    monkeypatch.setattr(Recorder, "available", classmethod(lambda cls: "pip install recorder"))
+    engine = Recorder()
+    with pytest.raises(ConfigError, match="pip install recorder"):
+        measure_latency(engine, codes(2), codes(9), k=1)
+    assert engine.events == []
