@@ -31,12 +31,12 @@ class ImageStream(Protocol):
         """Unresized images, float32 (n, channels, height, width) in [0, 1]."""
         ...
 
-    def batch(self, indices: Tensor, augment: torch.Generator | None = None) -> Tensor:
+    def batch(self, indices: Tensor, augment_with: torch.Generator | None = None) -> Tensor:
         """Network input, float32 (n, 3, size, size), normalised; augmented if a generator is given.
 
         Args:
             indices: int64 (n,), positions within this stream.
-            augment: The CPU generator that draws the augmentation.
+            augment_with: The CPU generator that draws the augmentation.
         """
         ...
 
@@ -89,10 +89,10 @@ class TrainContext:
         weights: The file of the backbone's first weights, if they come from a file.
         checkpoints: Where to keep checkpoints; None keeps none.
         on_epoch: Called after each epoch.
-        validate: Called with the codes or embeddings of ``encode`` on the validation part, after
-            every ``validate_every`` epochs; returns named metrics.
-        validate_every: 0 for never.
-        validation: The validation images (query side, database side), if any.
+        validation: Images held out of the training set, if any.
+        validate: Given the codes of the validation part (queries) and of the training set
+            (database), returns named metrics.
+        validate_every: Epochs between two validations; 0 for never.
     """
 
     cell: Cell
@@ -100,9 +100,9 @@ class TrainContext:
     weights: Path | None = None
     checkpoints: Path | None = None
     on_epoch: Callable[[EpochEvent], None] = lambda _: None
-    validate: Callable[[Codes | Embeddings], Mapping[str, float]] | None = None
-    validate_every: int = 0
     validation: ImageStream | None = None
+    validate: Callable[[Codes, Codes], Mapping[str, float]] | None = None
+    validate_every: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +129,19 @@ class FitReport:
 
 
 class Method(ABC):
-    """Anything that learns from a training set and encodes images."""
+    """Anything that learns from a training set and encodes images.
+
+    Attributes:
+        KIND: For plugin files.
+        Params: The typed parameters.
+        info: The component's card.
+        binary: False for a method that encodes to `Embeddings`: code lengths do not apply to it.
+    """
 
     KIND: ClassVar[Kind] = Kind.METHOD
     Params: ClassVar[type[BaseParams]] = BaseParams
     info: ClassVar[ComponentInfo]
+    binary: ClassVar[bool] = True
 
     @abstractmethod
     def fit(self, data: TrainView, ctx: TrainContext) -> FitReport:
@@ -146,6 +154,13 @@ class Method(ABC):
     @abstractmethod
     def encode(self, images: ImageStream, role: Role) -> Codes | Embeddings:
         """Encode un-augmented images in eval mode, one row an image, in order."""
+
+    def database_codes(self) -> Codes | None:
+        """Learned codes of the training images, in training order, where the method has them.
+
+        They stand for those images in the database; all others are encoded.
+        """
+        return None
 
 
 class DivergedError(RuntimeError):

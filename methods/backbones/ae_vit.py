@@ -1,0 +1,238 @@
+"""AE-ViT: a Vision Transformer whose patch embeddings are enhanced by attention (AEM)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final, Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+from timm.models.vision_transformer import VisionTransformer
+from torch import Tensor, nn
+
+from hashbench.core.errors import DataError
+from hashbench.core.info import ComponentInfo
+from hashbench.core.params import BaseParams
+from hashbench.methods.backbones.aem import AEM
+from hashbench.methods.backbones.loading import load_trunk
+from hashbench.methods.backbones.vit import ViT, patch_grid
+from hashbench.methods.interface import Backbone, BackboneOutput
+
+_PAPER: Final = (
+    "C. Huang, Deep Hash Image Retrieval Based On Vision Transformer (master thesis); "
+    "the inside of AEM is our reconstruction"
+)
+_CITATION: Final = "huang2023aevit"
+_STEM_STRIDE: Final = 4
+_ADDED: Final = ("patch_embed.enhance.",)
+
+_ABLATIONS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "full": {"local": True, "channel": True, "spatial": True},
+    "none": {"local": False, "channel": False, "spatial": False},
+    "local": {"local": True, "channel": False, "spatial": False},
+    "channel": {"local": False, "channel": True, "spatial": False},
+    "spatial": {"local": False, "channel": False, "spatial": True},
+    "channel_spatial": {"local": False, "channel": True, "spatial": True},
+}
+
+
+class EnhancedPatchEmbedding(nn.Module):
+    """Patch embedding, then AEM on the map, then flattening to tokens.
+
+    Takes the place of timm's patch embedding: the convolution keeps its name, ``proj``, and so its
+    key in published weights.
+
+    Args:
+        proj: Maps (N, 3, H, W) to (N, D, h, w).
+        enhance: The AEM.
+    """
+
+    def __init__(self, proj: nn.Module, enhance: AEM) -> None:
+        super().__init__()
+        self.proj = proj
+        self.enhance = enhance
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map images (N, 3, H, W) to patch tokens (N, h * w, D)."""
+        enhanced: Tensor = self.enhance(self.proj(images))
+        return enhanced.flatten(2).transpose(1, 2)
+
+
+class AEViT(ViT):
+    """AE-ViT in a pretrained ViT's sizes.
+
+    AEM sits between the patch convolution and the position embeddings. It is the exact identity
+    at initialisation, so the network starts as the plain ViT, bit for bit; it learns at the rate of
+    the new layers. The presets ``full``, ``none``, ``local``, ``channel``, ``spatial`` and
+    ``channel_spatial`` are the ablations.
+
+    Args:
+        params: The parameters.
+        image_size: Input side in pixels, a multiple of the patch.
+    """
+
+    class Params(ViT.Params):
+        """Parameters, besides those of `ViT`.
+
+        Attributes:
+            local: Whether AEM has its depthwise convolution.
+            channel: Whether AEM weights channels.
+            spatial: Whether AEM weights positions.
+        """
+
+        local: bool = True
+        channel: bool = True
+        spatial: bool = True
+
+        presets: ClassVar[Mapping[str, Mapping[str, Any]]] = _ABLATIONS
+
+    info: ClassVar[ComponentInfo] = ComponentInfo(
+        title="Attention-enhanced Vision Transformer",
+        paper=_PAPER,
+        citation=_CITATION,
+        reconstruction=True,
+    )
+    name: ClassVar[str] = "ae_vit"
+    added: ClassVar[tuple[str, ...]] = _ADDED
+
+    def __init__(self, params: Params, *, image_size: int) -> None:
+        super().__init__(params, image_size=image_size)
+        # After the trunk, so that the trunk's first weights are the same in every ablation.
+        enhance = _aem(params, width=self.feature_dim, grid=self.grid)
+        self.trunk.patch_embed = EnhancedPatchEmbedding(self.trunk.patch_embed.proj, enhance)
+
+    def new_parameters(self) -> list[nn.Parameter]:
+        """The AEM's parameters."""
+        return list(self.trunk.patch_embed.enhance.parameters())
+
+
+class AEViTMini(Backbone):
+    """AE-ViT for images of about 28 px, trained from scratch.
+
+    Patches of 4 (28 = 7 * 4, 32 = 8 * 4) and learned position embeddings; optionally a small
+    convolutional stem in place of the patch convolution. The pooled output is the class token after
+    the final LayerNorm. The presets are those of `AEViT`.
+
+    Args:
+        params: The parameters.
+        image_size: Input side in pixels, a multiple of the patch.
+
+    Raises:
+        ConfigError: If the patch does not divide the image.
+    """
+
+    class Params(BaseParams):
+        """Parameters.
+
+        Attributes:
+            patch: Patch side in pixels; 4 with the stem ``conv``.
+            width: Width D of a token.
+            depth: Transformer blocks.
+            heads: Attention heads; they divide the width.
+            mlp_ratio: Width of a block's hidden layer over D.
+            stem: ``patch``, one convolution as wide as its stride; or ``conv``, three 3x3
+                convolutions of D/4, D/2 and D channels, strides 1, 2 and 2.
+            local: Whether AEM has its depthwise convolution.
+            channel: Whether AEM weights channels.
+            spatial: Whether AEM weights positions.
+        """
+
+        patch: int = Field(default=4, ge=1, le=64)
+        width: int = Field(default=192, ge=8, le=2048, multiple_of=4)
+        depth: int = Field(default=6, ge=1, le=48)
+        heads: int = Field(default=3, ge=1, le=64)
+        mlp_ratio: float = Field(default=4.0, gt=0, le=16)
+        stem: Literal["patch", "conv"] = "patch"
+        local: bool = True
+        channel: bool = True
+        spatial: bool = True
+
+        presets: ClassVar[Mapping[str, Mapping[str, Any]]] = _ABLATIONS
+
+        @field_validator("heads")
+        @classmethod
+        def _divide(cls, heads: int, info: ValidationInfo) -> int:
+            width = info.data.get("width")
+            if width and width % heads:
+                raise ValueError(f"must divide the width {width}")
+            return heads
+
+        @field_validator("stem")
+        @classmethod
+        def _fits(cls, stem: str, info: ValidationInfo) -> str:
+            if stem == "conv" and info.data.get("patch") not in (None, _STEM_STRIDE):
+                raise ValueError(f"the conv stem has stride {_STEM_STRIDE}; set patch: 4")
+            return stem
+
+    info: ClassVar[ComponentInfo] = ComponentInfo(
+        title="Attention-enhanced Vision Transformer, mini",
+        paper=_PAPER,
+        citation=_CITATION,
+        reconstruction=True,
+    )
+
+    def __init__(self, params: Params, *, image_size: int) -> None:
+        super().__init__()
+        grid = patch_grid("ae_vit_mini", image_size=image_size, patch=params.patch)
+        self.trunk = VisionTransformer(
+            img_size=image_size,
+            patch_size=params.patch,
+            embed_dim=params.width,
+            depth=params.depth,
+            num_heads=params.heads,
+            mlp_ratio=params.mlp_ratio,
+            num_classes=0,
+        )
+        self.feature_dim = params.width
+        self.prefix_tokens: int = self.trunk.num_prefix_tokens
+        proj = _stem(params.width) if params.stem == "conv" else self.trunk.patch_embed.proj
+        enhance = _aem(params, width=params.width, grid=grid)
+        self.trunk.patch_embed = EnhancedPatchEmbedding(proj, enhance)
+
+    def forward(self, images: Tensor) -> BackboneOutput:
+        """Map float images (N, 3, H, W), normalised, to (N, D) and tokens (N, tokens, D)."""
+        tokens: Tensor = self.trunk.forward_features(images)
+        return BackboneOutput(tokens[:, 0], tokens)
+
+    def new_parameters(self) -> list[nn.Parameter]:
+        """Those of the AEM and of the convolutional stem."""
+        embedding = self.trunk.patch_embed
+        published = isinstance(embedding.proj, nn.Conv2d)
+        return list((embedding.enhance if published else embedding).parameters())
+
+    def load_pretrained(self, state: Mapping[str, Tensor]) -> None:
+        """Load a plain ViT of the same sizes, or what this network's ``state_dict()`` gave.
+
+        Raises:
+            DataError: If a tensor is missing, unknown or has another shape; so a convolutional
+                stem never meets the weights of a patch convolution.
+        """
+        load_trunk(self.trunk, state, name="ae_vit_mini", classifier=["head."], added=_ADDED)
+
+    @classmethod
+    def fetch_pretrained(cls, params: BaseParams, tag: str) -> Mapping[str, Tensor]:
+        """Refuse: nothing is published for this network.
+
+        Raises:
+            DataError: Always.
+        """
+        del params
+        raise DataError(
+            f"weights {tag}: ae_vit_mini has no published weights; write weights: none or a file"
+        )
+
+
+def _aem(params: AEViT.Params | AEViTMini.Params, *, width: int, grid: int) -> AEM:
+    return AEM(width, grid, local=params.local, channel=params.channel, spatial=params.spatial)
+
+
+def _stem(width: int) -> nn.Sequential:
+    quarter, half = width // 4, width // 2
+    return nn.Sequential(
+        nn.Conv2d(3, quarter, 3, padding=1, bias=False),
+        nn.BatchNorm2d(quarter),
+        nn.GELU(),
+        nn.Conv2d(quarter, half, 3, stride=2, padding=1, bias=False),
+        nn.BatchNorm2d(half),
+        nn.GELU(),
+        nn.Conv2d(half, width, 3, stride=2, padding=1),
+    )

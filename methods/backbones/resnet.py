@@ -1,0 +1,177 @@
+"""Residual networks: ResNet-18, and a narrow one for small images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import ClassVar, Final, Literal, cast
+
+import timm
+from pydantic import Field
+from timm.models.resnet import BasicBlock, ResNet
+from torch import Tensor, nn
+
+from hashbench.core.errors import DataError
+from hashbench.core.info import ComponentInfo
+from hashbench.core.params import BaseParams
+from hashbench.methods.backbones.loading import load_trunk
+from hashbench.methods.interface import Backbone, BackboneOutput
+
+_SMALL_IMAGE: Final = 64
+_PAPER: Final = "He, Zhang, Ren, Sun, CVPR 2016"
+_CITATION: Final = "he2016resnet"
+
+
+def _kaiming_conv(inputs: int, outputs: int, *, kernel: int, stride: int) -> nn.Conv2d:
+    conv = nn.Conv2d(inputs, outputs, kernel, stride=stride, padding=kernel // 2, bias=False)
+    nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
+    return conv
+
+
+class ResNet18(Backbone):
+    """ResNet-18 (timm) up to global average pooling, (N, 512).
+
+    Images of at most 64 px get a small-input stem, a 3x3 convolution and no max-pool, in place of
+    the 7x7 convolution of stride 2 and the max-pool, after which a 28 px image would be 7x7.
+
+    Args:
+        params: The parameters.
+        image_size: Input side in pixels.
+    """
+
+    class Params(BaseParams):
+        """Parameters.
+
+        Attributes:
+            stem: ``auto`` takes the small stem for images of at most 64 px; published weights fit
+                the ``standard`` one only.
+            stem_stride: Stride of the small stem.
+        """
+
+        stem: Literal["auto", "standard", "small"] = "auto"
+        stem_stride: Literal[1, 2] = 1
+
+    info: ClassVar[ComponentInfo] = ComponentInfo(
+        title="ResNet-18", paper=_PAPER, citation=_CITATION
+    )
+
+    def __init__(self, params: Params, *, image_size: int) -> None:
+        super().__init__()
+        self.trunk = cast(ResNet, timm.create_model("resnet18", num_classes=0))
+        self.feature_dim = 512
+        self.small_stem = params.stem == "small" or (
+            params.stem == "auto" and image_size <= _SMALL_IMAGE
+        )
+        if self.small_stem:
+            small = _kaiming_conv(3, 64, kernel=3, stride=params.stem_stride)
+            self.trunk.add_module("conv1", small)
+            self.trunk.add_module("maxpool", nn.Identity())
+
+    def forward(self, images: Tensor) -> BackboneOutput:
+        """Map float images (N, 3, H, W), normalised, to pooled features (N, 512)."""
+        return BackboneOutput(self.trunk(images))
+
+    def load_pretrained(self, state: Mapping[str, Tensor]) -> None:
+        """Load timm's or torchvision's state dict; the classifier is dropped.
+
+        Raises:
+            DataError: If a tensor is missing, unknown or has another shape, as the stem's has when
+                published weights meet the small stem.
+        """
+        stem = state.get("conv1.weight")
+        if (
+            self.small_stem
+            and stem is not None
+            and stem.shape != self.trunk.state_dict()["conv1.weight"].shape
+        ):
+            raise DataError(
+                "weights: do not fit resnet18 with its small stem: they were trained with the "
+                "7x7 one; set the backbone's parameter stem: standard, or weights: none"
+            )
+        load_trunk(self.trunk, state, name="resnet18", classifier=["fc."])
+
+
+class ResNetMini(Backbone):
+    """A narrow residual network for images of about 28 px, trained from scratch in minutes.
+
+    A 3x3 stem, then three stages of timm's BasicBlock (two 3x3 convolutions and a shortcut) with
+    ``width``, 2 and 4 times ``width`` channels, the last two halving the resolution, then global
+    average pooling: (N, 4 * width). It is ours, not a published architecture.
+
+    Args:
+        params: The parameters.
+        image_size: Input side in pixels; any.
+    """
+
+    class Params(BaseParams):
+        """Parameters.
+
+        Attributes:
+            width: Channels of the stem and the first stage.
+            blocks: Residual blocks a stage.
+            stem_stride: Stride of the stem.
+        """
+
+        width: int = Field(default=32, ge=4, le=512)
+        blocks: int = Field(default=1, ge=1, le=8)
+        stem_stride: Literal[1, 2] = 2
+
+    info: ClassVar[ComponentInfo] = ComponentInfo(
+        title="ResNet-mini", paper=f"residual blocks of {_PAPER}", citation=_CITATION
+    )
+
+    def __init__(self, params: Params, *, image_size: int) -> None:
+        super().__init__()
+        del image_size  # convolutions take any
+        widths = [params.width, params.width, 2 * params.width, 4 * params.width]
+        stages = [
+            _stage(inputs, outputs, blocks=params.blocks, stride=1 if inputs == outputs else 2)
+            for inputs, outputs in pairwise(widths)
+        ]
+        self.feature_dim = widths[-1]
+        self.trunk = nn.Sequential(
+            _kaiming_conv(3, params.width, kernel=3, stride=params.stem_stride),
+            nn.BatchNorm2d(params.width),
+            nn.ReLU(inplace=True),
+            *stages,
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+        )
+
+    def forward(self, images: Tensor) -> BackboneOutput:
+        """Map float images (N, 3, H, W), normalised, to pooled features (N, 4 * width)."""
+        return BackboneOutput(self.trunk(images))
+
+    def load_pretrained(self, state: Mapping[str, Tensor]) -> None:
+        """Load what the same network's ``state_dict()`` gave; nothing is published for it.
+
+        Raises:
+            DataError: If a tensor is missing, unknown or has another shape.
+        """
+        load_trunk(self.trunk, state, name="resnet_mini", classifier=())
+
+    @classmethod
+    def fetch_pretrained(cls, params: BaseParams, tag: str) -> Mapping[str, Tensor]:
+        """Refuse: nothing is published for this network.
+
+        Raises:
+            DataError: Always.
+        """
+        del params
+        raise DataError(
+            f"weights {tag}: resnet_mini has no published weights; write weights: none or a file"
+        )
+
+
+def _stage(inputs: int, outputs: int, *, blocks: int, stride: int) -> nn.Sequential:
+    shortcut = nn.Sequential(
+        nn.Conv2d(inputs, outputs, 1, stride=stride, bias=False), nn.BatchNorm2d(outputs)
+    )
+    first = BasicBlock(inputs, outputs, stride, shortcut if stride > 1 else None)
+    stage = nn.Sequential(first, *(BasicBlock(outputs, outputs) for _ in range(blocks - 1)))
+    for module in stage.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        elif isinstance(module, BasicBlock):
+            module.zero_init_last()
+    return stage

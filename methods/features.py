@@ -1,0 +1,67 @@
+"""Feature extractors: what a shallow method, or a pre-pass, sees of an image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final, TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+from hashbench.core.cell import Precision
+from hashbench.methods.interface import Backbone, ImageStream
+
+FeatureExtractor: TypeAlias = Callable[[ImageStream], Tensor]
+"""All images of a stream, in order, to float32 (N, D) on the CPU."""
+
+_BATCH: Final = 256
+
+
+class PixelFeatures:
+    """The unresized pixels, flattened: float32 (N, channels * height * width) in [0, 1]."""
+
+    def __call__(self, images: ImageStream) -> Tensor:
+        """Flatten every image of the stream."""
+        return torch.cat(
+            [images.pixels(block).flatten(1).float().cpu() for block in images.blocks(_BATCH)]
+        )
+
+
+class BackboneFeatures:
+    """A backbone's pooled output on un-augmented images, in eval mode, without gradient.
+
+    Args:
+        backbone: Moved to the device; left in the mode (train or eval) that it came in.
+        device: Where to compute.
+        precision: ``bf16`` runs the network under autocast; features are float32 all the same.
+    """
+
+    def __init__(self, backbone: Backbone, device: torch.device, *, precision: Precision) -> None:
+        self.backbone = backbone.to(device)
+        self.device = device
+        self.precision = precision
+
+    @torch.no_grad()
+    def __call__(self, images: ImageStream) -> Tensor:
+        """Features of every image of the stream, float32 (N, feature_dim)."""
+        bf16 = self.precision is Precision.BF16
+        blocks = []
+        with (
+            _evaluating(self.backbone),
+            torch.autocast(self.device.type, torch.bfloat16, enabled=bf16),
+        ):
+            for block in images.blocks(_BATCH):
+                batch = images.batch(block).to(self.device)
+                blocks.append(self.backbone(batch).pooled.float().cpu())
+        return torch.cat(blocks)
+
+
+@contextmanager
+def _evaluating(module: nn.Module) -> Iterator[None]:
+    training = module.training
+    module.eval()
+    try:
+        yield
+    finally:
+        module.train(training)

@@ -1,0 +1,62 @@
+"""LSH: signs of random projections."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from hashbench.core.info import ComponentInfo
+from hashbench.core.params import BaseParams
+from hashbench.methods.shallow.interface import ShallowMethod
+
+
+class LSH(ShallowMethod):
+    """Locality-sensitive hashing for angles: code = sgn((f - mean) W), W (D, bits) normal.
+
+    W does not look at the data; only its size does.
+
+    Args:
+        params: The parameters.
+        bits: Code length.
+        features: Maps a stream of images to features (N, D).
+
+    Attributes:
+        projection: float64 (D, bits), W; there after `fit`.
+    """
+
+    class Params(BaseParams):
+        """Parameters.
+
+        Attributes:
+            centre: Whether to subtract the training mean. Public versions do not, and features
+                after a ReLU then give strongly biased bits.
+        """
+
+        centre: bool = True
+
+    info: ClassVar[ComponentInfo] = ComponentInfo(
+        title="Locality-Sensitive Hashing (random projections)",
+        paper="Gionis, Indyk, Motwani, VLDB 1999; Charikar, STOC 2002",
+        citation="charikar2002similarity",
+    )
+    params: Params
+    projection: Tensor
+
+    def centres(self) -> bool:
+        """What ``params.centre`` says."""
+        return self.params.centre
+
+    def learn(self, centred: Tensor, generator: torch.Generator) -> None:
+        """Draw W."""
+        size = (centred.shape[1], self.bits)
+        self.projection = torch.randn(size, generator=generator, dtype=torch.float64)
+
+    def project(self, centred: Tensor) -> Tensor:
+        """Map (N, D) to (N, bits)."""
+        return centred @ self.projection
+
+    def parameters(self) -> int:
+        """The mean and W."""
+        return super().parameters() + self.projection.numel()

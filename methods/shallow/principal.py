@@ -1,0 +1,40 @@
+"""Principal directions of centred features."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from hashbench.core.errors import ConfigError
+
+
+def principal_directions(centred: Tensor, count: int, *, method: str) -> Tensor:
+    """The directions of greatest variance, in falling order.
+
+    Each direction's sign is chosen so that its component of greatest magnitude is positive: linear
+    algebra libraries leave it open, and codes must not depend on which one is installed.
+
+    Args:
+        centred: float64 (N, D), mean zero.
+        count: How many.
+        method: Who asks, for the error.
+
+    Returns:
+        float64 (D, count), orthonormal columns.
+
+    Raises:
+        ConfigError: If there are fewer than ``count``: N centred points in D dimensions span at
+            most min(D, N - 1).
+    """
+    samples, width = centred.shape
+    most = min(width, samples - 1)
+    if count > most:
+        raise ConfigError(
+            f"bits: {method} takes at most min(feature dimensions, training images - 1) = {most} "
+            f"bits here (D = {width}, N = {samples}), got {count}"
+        )
+    vectors = torch.linalg.eigh(centred.T @ centred).eigenvectors  # in rising order
+    directions = vectors[:, -count:].flip(1)
+    peaks = directions.gather(0, directions.abs().argmax(dim=0, keepdim=True))
+    signed: Tensor = directions * torch.sign(peaks)
+    return signed
