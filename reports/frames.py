@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from hashbench.core.record import FitRecord
+from hashbench.core.record import FitRecord, LatencyRecord
 from hashbench.reports.labels import method_labels
 from hashbench.store.catalogue import CellResults
 
@@ -24,7 +24,7 @@ def metric_frame(cells: Sequence[CellResults]) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                **_columns(fit, labels),
+                **_columns(fit, labels, measured_by=fit),
                 "metric": name,
                 "value": entry.value,
                 "queries": entry.queries,
@@ -46,13 +46,14 @@ def training_frame(cells: Sequence[CellResults]) -> pd.DataFrame:
         if fit.budget is None:
             continue
         seconds = sum(fit.phases.get(phase, 0.0) for phase in _TRAINING_PHASES)
+        train = fit.phases.get("train", 0.0)
         encode = sum(value for phase, value in fit.phases.items() if phase.startswith("encode"))
         encoded = fit.data.sizes["query"] + fit.data.sizes["database"] if fit.data else 0
         rows.append(
             {
-                **_columns(fit, labels),
+                **_columns(fit, labels, measured_by=fit),
                 "seconds": seconds,
-                "images_per_second": fit.budget.images_seen / seconds if seconds else 0.0,
+                "images_per_second": fit.budget.images_seen / train if train else 0.0,
                 "encode_per_second": encoded / encode if encode else 0.0,
                 "epochs": fit.budget.epochs,
                 "parameters": fit.budget.parameters,
@@ -69,11 +70,11 @@ def latency_frame(cells: Sequence[CellResults]) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                **_columns(fit, labels),
+                **_columns(fit, labels, measured_by=record),
                 "engine": entry.setting.engine,
                 "k": entry.setting.k,
                 "batch": entry.setting.batch,
-                "threads": entry.setting.threads,
+                "threads": entry.threads_used,
                 "database": entry.database,
                 **entry.model_dump(include={"p50_ms", "p95_ms", "p99_ms", "queries_per_second"}),
                 "build_seconds": entry.build_seconds,
@@ -111,17 +112,18 @@ def _fitted(cells: Iterable[CellResults]) -> list[tuple[CellResults, FitRecord]]
     return [(results, results.fit) for results in cells if results.fitted and results.fit]
 
 
-def _columns(fit: FitRecord, labels: dict[str, str]) -> dict[str, Any]:
-    cell = fit.cell
+def _columns(
+    fit: FitRecord, labels: dict[str, str], *, measured_by: FitRecord | LatencyRecord
+) -> dict[str, Any]:
+    cell, environment = fit.cell, measured_by.environment
     return {
         "protocol": cell.data.label,
         "method": labels[fit.record_id],
         "bits": cell.bits if cell.bits is not None else float("inf"),
         "seed": cell.seed,
-        "device": fit.environment.device.kind,
-        "device_name": fit.environment.device.name,
-        "threads_used": fit.environment.threads,
-        "date": fit.finished[:10],
+        "device_name": environment.device.name,
+        "threads_used": environment.threads,
+        "date": measured_by.finished[:10],
         "precision": cell.precision.value,
         "recipe": _recipe(fit),
     }

@@ -7,14 +7,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from hashbench.core.canonical import digest
+from hashbench.core.canonical import canonical_json
+from hashbench.core.cell import Cell, Weights
 from hashbench.core.record import FitRecord
 
-_NOT_METHOD = ("data", "bits", "seed")
+_NOT_METHOD = ("data", "bits", "seed", "weights")
+_FIRST = "train.recipe"  # says more than the settings that follow from it
+_SHA_DIGITS = 8
 
 
 def method_labels(fits: Sequence[FitRecord]) -> dict[str, str]:
-    """Label each fit's method; where two methods share a name, add the settings that differ.
+    """Label each fit's method; where two methods share a name, add settings that tell them apart.
+
+    Only fits on the same protocol stand in one table, so only these are compared.
 
     Args:
         fits: All fits of a report.
@@ -22,24 +27,34 @@ def method_labels(fits: Sequence[FitRecord]) -> dict[str, str]:
     Returns:
         Labels by record id, e.g. ``resnet18 + hsc`` or ``resnet18 + hsc (loss.temperature=0.5)``.
     """
-    settings = {fit.record_id: _settings(fit) for fit in fits}
-    by_name: defaultdict[str, list[str]] = defaultdict(list)
+    groups: defaultdict[tuple[str, str], list[FitRecord]] = defaultdict(list)
     for fit in fits:
-        by_name[fit.cell.method_label].append(fit.record_id)
+        groups[fit.cell.data.label, fit.cell.method_label].append(fit)
     labels = {}
-    for name, records in by_name.items():
-        differing = _differing([settings[record] for record in records])
-        for record in records:
-            own = [f"{key}={settings[record].get(key)}" for key in differing]
-            labels[record] = f"{name} ({', '.join(own)})" if own else name
+    for (_, name), group in groups.items():
+        settings = [_settings(fit.cell) for fit in group]
+        keys = _telling_apart(settings)
+        for fit, own in zip(group, settings, strict=True):
+            shown = ", ".join(f"{key}={_text(own.get(key))}" for key in keys)
+            labels[fit.record_id] = f"{name} ({shown})" if shown else name
     return labels
 
 
-def _settings(fit: FitRecord) -> dict[str, Any]:
-    cell = {key: value for key, value in asdict(fit.cell).items() if key not in _NOT_METHOD}
-    cell["image_size"] = fit.cell.data.image_size
-    cell["normalisation"] = fit.cell.data.normalisation
-    return _flat(cell)
+def _settings(cell: Cell) -> dict[str, Any]:
+    own = {key: value for key, value in asdict(cell).items() if key not in _NOT_METHOD}
+    data = {
+        "image_size": cell.data.image_size,
+        "normalisation": cell.data.normalisation,
+        "dataset_version": cell.data.version,
+        "protocol_sha256": cell.data.protocol_sha256[:_SHA_DIGITS],
+    }
+    return _flat({**own, **data, "weights": _weights(cell.weights)})
+
+
+def _weights(weights: Weights) -> str:
+    if weights.sha256 is None:
+        return weights.source
+    return f"{weights.source}#{weights.sha256[:_SHA_DIGITS]}"
 
 
 def _flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -54,6 +69,18 @@ def _flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _differing(settings: Sequence[Mapping[str, Any]]) -> list[str]:
-    keys = sorted({key for each in settings for key in each})
-    return [key for key in keys if len({digest(each.get(key)) for each in settings}) > 1]
+def _telling_apart(settings: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Keys enough to tell all different settings apart; one that adds nothing is left out."""
+    keys = sorted({key for each in settings for key in each}, key=lambda key: (key != _FIRST, key))
+    chosen: list[str] = []
+    told = 1
+    for key in keys:
+        found = len({canonical_json([own.get(k) for k in [*chosen, key]]) for own in settings})
+        if found > told:
+            chosen.append(key)
+            told = found
+    return chosen
+
+
+def _text(value: Any) -> str:
+    return " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

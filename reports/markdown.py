@@ -39,7 +39,7 @@ def render(cells: Sequence[CellResults], *, trace: bool = False) -> str:
 
 def _section(table: Table) -> str:
     body = tabulate(
-        table.frame.values.tolist(),
+        [[cell.replace("|", "\\|") for cell in row] for row in table.frame.values.tolist()],
         headers=list(table.frame.columns),
         tablefmt="github",
         disable_numparse=True,

@@ -47,8 +47,10 @@ def metric_tables(cells: Sequence[CellResults], *, trace: bool) -> list[Table]:
 
 def _metric_table(group: pd.DataFrame, *, trace: bool) -> Table:
     protocol, device, metric = group.iloc[0][["protocol", "device_name", "metric"]]
+    seeds = group.groupby(["method", "bits"])["seed"].nunique()
+    same = seeds.min() == seeds.max()
     cells = {
-        (method, bits): _cell(rows, trace=trace)
+        (method, bits): _cell(rows, n=None if same else len(rows), trace=trace)
         for (method, bits), rows in group.groupby(["method", "bits"], sort=True)
     }
     lengths = sorted(group["bits"].unique())
@@ -57,8 +59,9 @@ def _metric_table(group: pd.DataFrame, *, trace: bool) -> Table:
         [method, *(cells.get((method, bits), "") for bits in lengths)] for method in order.index
     ]
     columns = ["method", *("float" if bits == _FLOAT else f"{bits:.0f} bits" for bits in lengths)]
-    seeds = group.groupby(["method", "bits"])["seed"].nunique()
-    notes = [f"metric `{metric}`{_exceeds(group)}", f"{_range(seeds)} seeds a value"]
+    spread = "mean ± standard deviation over seeds"
+    n = f"n = {seeds.min()} in every cell" if same else "n behind each value"
+    notes = [f"metric `{metric}`{_exceeds(group)}", f"{spread}, {n}"]
     empty = int(group["without_relevant"].max())
     if empty:
         notes.append(f"{empty} of the queries have no relevant item")
@@ -66,11 +69,12 @@ def _metric_table(group: pd.DataFrame, *, trace: bool) -> Table:
     return Table(f"{metric.partition('/')[0]} on {protocol}", _text(rows, columns), tuple(notes))
 
 
-def _cell(rows: pd.DataFrame, *, trace: bool) -> str:
+def _cell(rows: pd.DataFrame, *, n: int | None, trace: bool) -> str:
     text = f"{rows['value'].mean():.4f}"
     if len(rows) > 1:
         text += f" ± {rows['value'].std(ddof=1):.4f}"
-    return f"{text} [{' '.join(rows['record'])}]" if trace else text
+    text += "" if n is None else f" (n = {n})"
+    return f"{text} [{_records(rows)}]" if trace else text
 
 
 def _exceeds(group: pd.DataFrame) -> str:
@@ -108,6 +112,7 @@ def training_tables(cells: Sequence[CellResults], *, trace: bool) -> list[Table]
         notes = (
             "training: wall seconds of building, pre-pass, features, epochs and loss state, "
             "without loading, validation and checkpoints",
+            "images/s: of the epochs alone",
             f"measured on {device}, {threads} threads",
             _range_text(group["date"]),
         )
@@ -132,7 +137,7 @@ def _training_row(part: pd.DataFrame, *, trace: bool) -> list[Any]:
         f"{part['memory'].max() / _MIB:,.0f}",
         first["recipe"],
         first["precision"],
-    ] + ([" ".join(part["record"])] if trace else [])
+    ] + ([_records(part)] if trace else [])
 
 
 def latency_tables(cells: Sequence[CellResults], *, trace: bool) -> list[Table]:
@@ -151,7 +156,7 @@ def latency_tables(cells: Sequence[CellResults], *, trace: bool) -> list[Table]:
                 f"{part['index_bytes'].max() / 1024:,.0f}",
                 str(len(part)),
             ]
-            + ([" ".join(sorted(part["record"]))] if trace else [])
+            + ([_records(part)] if trace else [])
             for key, part in group.groupby(keys, sort=True)
         ]
         columns = [
@@ -162,7 +167,7 @@ def latency_tables(cells: Sequence[CellResults], *, trace: bool) -> list[Table]:
             "milliseconds a query, encoding not included; each figure is the median over the "
             "cells counted in the last column",
             "a percentile p stands only where at least 10 / (1 - p) calls were timed",
-            f"measured on {device}, load average {_range(group['load'])}",
+            f"measured on {device}, load average {_range(group['load'].round(2))}",
             _range_text(group["date"]),
         )
         tables.append(Table(f"Query latency on {protocol}", _text(rows, columns), notes))
@@ -182,6 +187,10 @@ def failure_table(cells: Sequence[CellResults]) -> list[Table]:
 
 def _text(rows: Sequence[Sequence[Any]], columns: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame([[str(value) for value in row] for row in rows], columns=list(columns))
+
+
+def _records(rows: pd.DataFrame) -> str:
+    return " ".join(rows.sort_values(["seed", "record"])["record"])
 
 
 def _range(values: pd.Series[Any]) -> str:

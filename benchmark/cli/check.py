@@ -7,18 +7,21 @@ from pathlib import Path
 
 import click
 
-from hashbench.cli.options import select_option
+from hashbench.cli.options import counted, plugin_option, select_option
 
 
 @click.command("check")
 @click.argument("matrix", type=click.Path(path_type=Path), required=False)
 @select_option
-@click.option("--plugin", "plugins", multiple=True, type=click.Path(path_type=Path))
+@plugin_option
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of a matrix for editors.")
 def command(
     matrix: Path | None, selections: tuple[str, ...], plugins: tuple[Path, ...], *, schema: bool
 ) -> None:
-    """Report all mistakes in MATRIX at once, or list its cells."""
+    """Report all mistakes in MATRIX at once, or list its cells.
+
+    Images are not looked at: `hashbench run --dry-run` checks them too.
+    """
     if schema:
         from hashbench.matrix.schema import MatrixSpec
 
@@ -32,7 +35,7 @@ def command(
     for cell in wanted.cells:
         click.echo(f"{cell.fit_id}  {cell}")
     for because, count in wanted.expansion.excluded:
-        click.echo(f"excluded: {count} cells, because {because}")
+        click.echo(f"excluded: {counted(count, 'cell')}, because {because}")
     for name in wanted.request.metrics:
         click.echo(f"metric: {name}")
-    click.echo(f"{matrix}: no mistakes, {len(wanted.cells)} cells")
+    click.echo(f"{matrix}: no mistakes, {counted(len(wanted.cells), 'cell')}")

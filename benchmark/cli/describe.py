@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from collections.abc import Iterable, Mapping
+from enum import Enum
+from typing import Any, Literal, get_args, get_origin
 
 import click
 
@@ -13,66 +15,107 @@ from hashbench.core.errors import ConfigError, did_you_mean
 @click.command("describe")
 @click.argument("name")
 def command(name: str) -> None:
-    """Describe NAME: paper, parameters with defaults and presets, labels it needs."""
+    """Describe NAME: a component with its paper and parameters, a protocol, or a recipe."""
     from hashbench.core.registry import Kind, registry
     from hashbench.datasets.protocol import protocol_names
+    from hashbench.matrix.recipes import recipes
 
     found = registry()
-    kinds = [kind for kind in Kind if name in found.names(kind)]
-    for kind in kinds:
-        _describe(kind, name, found.load(kind, name), found.get(kind, name).origin)
-    if name in protocol_names():
-        _describe_protocol(name)
-    elif not kinds:
-        known = [n for kind in Kind for n in found.names(kind)] + protocol_names()
+    entries = [found.get(kind, name) for kind in Kind if name in found.names(kind)]
+    cards = [
+        _component(entry.load(), f"{name} ({entry.kind}, {entry.origin})") for entry in entries
+    ]
+    cards += [_protocol(name)] if name in protocol_names() else []
+    cards += [_recipe(name, recipes()[name])] if name in recipes() else []
+    if not cards:
+        components = [n for kind in Kind for n in found.names(kind)]
+        known = sorted({*components, *protocol_names(), *recipes()})
         raise ConfigError(f"describe: unknown name '{name}'. {did_you_mean(name, known)}")
+    click.echo("\n\n".join("\n".join(lines) for lines in cards))
 
 
-def _describe(kind: str, name: str, component: Any, origin: str) -> None:
-    click.echo(f"{name} ({kind}, from {origin})")
-    info = getattr(component, "info", None)
-    if info is not None:
-        facts = {
-            "title": info.title,
-            "version": info.version,
-            "paper": info.paper,
-            "equation": info.equation,
-            "citation": info.citation,
-            "learns from": info.supervision,
-            "label kinds": ", ".join(sorted(info.labels)),
-            "reconstruction": "yes: no formula was published" if info.reconstruction else "",
-        }
-        for key, value in facts.items():
-            if value:
-                click.echo(f"  {key}: {value}")
-    _describe_params(getattr(component, "Params", None))
-    text = inspect.getdoc(component) or ""
-    click.echo("\n" + "\n".join(f"  {line}".rstrip() for line in text.splitlines()))
+def _component(component: Any, heading: str) -> list[str]:
+    lines = [heading, *_facts(_card(getattr(component, "info", None)))]
+    lines += _parameters(getattr(component, "Params", None))
+    if _is_dataset(component):
+        lines += _facts(component().describe())
+    return [*lines, "", *_indented(inspect.getdoc(component) or "")]
 
 
-def _describe_params(params: Any) -> None:
+def _card(info: Any) -> Mapping[str, Any]:
+    if info is None:
+        return {}
+    return {
+        "title": info.title,
+        "version": info.version,
+        "paper": info.paper,
+        "equation": info.equation,
+        "citation": info.citation,
+        "learns from": info.supervision,
+        "label kinds": sorted(info.labels),
+        "reconstruction": "yes: no formula was published" if info.reconstruction else "",
+    }
+
+
+def _facts(facts: Mapping[str, Any]) -> list[str]:
+    shown = {
+        key: ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
+        for key, value in facts.items()
+    }
+    return [f"  {key}: {value}" for key, value in shown.items() if value not in ("", None)]
+
+
+def _is_dataset(component: Any) -> bool:
+    from hashbench.datasets.interface import Dataset
+
+    return inspect.isclass(component) and issubclass(component, Dataset)
+
+
+def _parameters(params: Any) -> list[str]:
     if params is None or not params.model_fields:
-        return
-    click.echo("  parameters:")
+        return []
+    lines = ["  parameters:"]
     for key, field in params.model_fields.items():
-        kind = getattr(field.annotation, "__name__", str(field.annotation))
         about = f"  {field.description}" if field.description else ""
-        click.echo(f"    {key} = {field.default!r} ({kind}){about}")
+        default = " (required)" if field.is_required() else f" = {_plain(field.default)!r}"
+        lines.append(f"    {key}{default} ({_type_name(field.annotation)}){about}")
     for preset, values in params.presets.items():
         given = ", ".join(f"{key}={value!r}" for key, value in values.items())
-        click.echo(f"  preset {preset}: {given or 'the defaults'}")
+        lines.append(f"  preset {preset}: {given or 'the defaults'}")
+    return lines
 
 
-def _describe_protocol(name: str) -> None:
+def _plain(value: Any) -> Any:
+    return value.value if isinstance(value, Enum) else value
+
+
+def _type_name(annotation: Any) -> str:
+    if get_origin(annotation) is Literal:
+        return " | ".join(str(word) for word in get_args(annotation))
+    if inspect.isclass(annotation) and issubclass(annotation, Enum):
+        return " | ".join(str(member.value) for member in annotation)
+    return annotation.__name__ if inspect.isclass(annotation) else str(annotation)
+
+
+def _protocol(name: str) -> list[str]:
     from hashbench.datasets.protocol import load_protocol
 
     spec = load_protocol(name)
-    click.echo(f"{spec.name} (protocol of {spec.dataset}, definition {spec.sha256[:16]})")
-    for role, size in spec.sizes.items():
-        click.echo(f"  {role}: {size:,} images")
-    click.echo(f"  training images in the database: {'yes' if spec.train_in_database else 'no'}")
-    click.echo(f"  relevance: {spec.relevance}; customary cut-off: {spec.map_at or 'all'}")
-    click.echo(f"  input: {spec.image_size} px, augmentation {spec.augmentation}")
-    for role, sha in spec.checksums.items():
-        click.echo(f"  sha256 of {role}: {sha}")
-    click.echo("\n" + "\n".join(f"  {line}".rstrip() for line in spec.notes.splitlines()))
+    facts = {
+        **{role: f"{size:,} images" for role, size in spec.sizes.items()},
+        "training images in the database": "yes" if spec.train_in_database else "no",
+        "relevance": spec.relevance,
+        "customary cut-off": spec.map_at or "all",
+        "input": f"{spec.image_size} px, augmentation {spec.augmentation}",
+        **{f"sha256 of {role}": sha for role, sha in spec.checksums.items()},
+    }
+    heading = f"{spec.name} (protocol of {spec.dataset}, definition {spec.sha256[:16]})"
+    return [heading, *_facts(facts), "", *_indented(spec.notes)]
+
+
+def _recipe(name: str, values: Mapping[str, Any]) -> list[str]:
+    return [f"{name} (recipe)", *_facts(values)]
+
+
+def _indented(text: str) -> Iterable[str]:
+    return (f"  {line}".rstrip() for line in text.splitlines())

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from fnmatch import fnmatch
+
 import click
 
 from hashbench.core.errors import ConfigError, NothingSelectedError, did_you_mean
@@ -16,8 +19,6 @@ def command(what: str | None, pattern: str) -> None:
     PATTERN may hold wildcards, e.g. ``hashbench list backbones 'ae_*'``. Without WHAT, lists
     everything.
     """
-    from fnmatch import fnmatch
-
     groups = _groups()
     if what is not None and what not in groups:
         known = did_you_mean(what, list(groups))
@@ -50,6 +51,5 @@ def _groups() -> dict[str, list[tuple[str, str]]]:
     return groups
 
 
-def _sizes(sizes: object) -> str:
-    assert isinstance(sizes, dict)  # noqa: S101 - a protocol's sizes
+def _sizes(sizes: Mapping[str, int]) -> str:
     return ", ".join(f"{size:,} {role}" for role, size in sizes.items())

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hashbench.cli.options import parse_selections
 from hashbench.core.cell import Cell
-from hashbench.core.errors import NothingSelectedError
+from hashbench.core.errors import DataError, HashbenchError, NothingSelectedError
 from hashbench.core.job import Request
 from hashbench.core.plugins import load_plugins
 from hashbench.core.registry import registry
 from hashbench.matrix.expand import Expansion, expand
 from hashbench.matrix.load import load_matrix
+from hashbench.matrix.naming import cell_names, matches
 from hashbench.matrix.request import build_request
 
 
@@ -49,7 +51,7 @@ def load(file: Path, *, selections: tuple[str, ...] = (), plugins: tuple[Path, .
     load_plugins(plugins, registry())
     matrix = load_matrix(file, registry())
     expansion = expand(matrix, registry())
-    request = build_request(matrix, expansion, registry())
+    request = build_request(matrix, expansion)
     files = tuple(dict.fromkeys((*(p.resolve() for p in plugins), *request.plugins)))
     cells = tuple(cell for cell in expansion.cells if _selected(cell, wanted))
     if not cells:
@@ -58,19 +60,32 @@ def load(file: Path, *, selections: tuple[str, ...] = (), plugins: tuple[Path, .
     return Wanted(matrix.spec.name, cells, replace(request, plugins=files), expansion)
 
 
+def check_data(cells: Sequence[Cell], *, root: Path | None) -> None:
+    """Load every dataset that some cells are trained on, so that a damaged one stops nothing later.
+
+    Args:
+        cells: Cells that are to be trained.
+        root: Where the matrix says datasets are.
+
+    Raises:
+        DataError: With one line for each dataset that is missing, damaged, or not as its protocol
+            says.
+    """
+    from hashbench.datasets.loading import load_data
+
+    problems = []
+    for name, protocol, subset in dict.fromkeys(
+        (cell.data.name, cell.data.protocol, cell.data.subset) for cell in cells
+    ):
+        try:
+            load_data(name, protocol, subset=subset, root=root)
+        except HashbenchError as error:
+            problems.append(str(error))
+    if problems:
+        raise DataError("\n".join(dict.fromkeys(problems)))
+
+
 def _selected(cell: Cell, wanted: dict[str, set[str]]) -> bool:
-    names = {
-        "dataset": cell.data.name,
-        "protocol": cell.data.protocol,
-        "backbone": cell.backbone.name if cell.backbone else "pixels",
-        "loss": cell.loss.name if cell.loss else "",
-        "method": cell.method.name if cell.method else "",
-        "bits": cell.bits_label,
-        "seed": str(cell.seed),
-    }
-    return all(
-        any(cell.fit_id.startswith(value) for value in values)
-        if key == "id"
-        else names[key] in values
-        for key, values in wanted.items()
-    )
+    named = {key: values for key, values in wanted.items() if key != "id"}
+    prefixes = tuple(wanted.get("id", ("",)))
+    return matches(named, cell_names(cell)) and cell.fit_id.startswith(prefixes)

@@ -12,8 +12,6 @@ from hashbench.core.errors import ConfigError, did_you_mean
 
 DEFAULT_STORE = Path("hashbench-store")
 
-matrix_argument = click.argument("matrix", type=click.Path(path_type=Path))
-
 store_option = click.option(
     "--store",
     type=click.Path(path_type=Path),
@@ -31,7 +29,20 @@ select_option: Callable[[Any], Any] = click.option(
     "seed, id); may be given several times, and all must hold.",
 )
 
+plugin_option: Callable[[Any], Any] = click.option(
+    "--plugin",
+    "plugins",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="A Python file with more components; may be given several times.",
+)
+
 KEYS = ("dataset", "protocol", "backbone", "loss", "method", "bits", "seed", "id")
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 cell``, ``2 cells``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def parse_selections(selections: tuple[str, ...]) -> dict[str, set[str]]:
@@ -47,5 +58,6 @@ def parse_selections(selections: tuple[str, ...]) -> dict[str, set[str]]:
             raise ConfigError(f"--select {word}: write KEY=VALUE, e.g. --select loss=hsc")
         if key not in KEYS:
             raise ConfigError(f"--select {word}: unknown key '{key}'. {did_you_mean(key, KEYS)}")
-        wanted.setdefault(key, set()).update(values.split(","))
+        words = {value.strip() for value in values.split(",")}
+        wanted[key] = wanted[key] & words if key in wanted else words
     return wanted

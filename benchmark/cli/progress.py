@@ -41,7 +41,9 @@ class RunProgress:
             return
         if self._task is None:
             self._task = self._bar.add_task("", total=total, phase="")
-        self._bar.update(self._task, completed=position - 1, description=f"{planned.cell}")
+        self._bar.update(
+            self._task, completed=position - 1, description=f"{planned.cell}", phase=""
+        )
 
     def heard(self, event: dict[str, Any]) -> None:
         """The running worker said something."""

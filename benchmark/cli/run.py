@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hashbench.cli.options import matrix_argument, select_option, store_option
+from hashbench.cli.options import counted, plugin_option, select_option, store_option
 from hashbench.core.errors import ConfigError, ExitCode
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command("run")
-@matrix_argument
+@click.argument("matrix", type=click.Path(path_type=Path))
 @store_option
 @select_option
 @click.option("--dry-run", is_flag=True, help="Show what would be done; write nothing.")
@@ -26,13 +26,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Refuse stored results made by other source code of the same version.",
 )
-@click.option(
-    "--plugin",
-    "plugins",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="A Python file with more components; may be given several times.",
-)
+@plugin_option
 def command(
     matrix: Path,
     store: Path,
@@ -44,56 +38,63 @@ def command(
     strict_code: bool,
 ) -> None:
     """Run every cell of MATRIX that the store does not have yet."""
-    from hashbench.cli.loading import load
-    from hashbench.cli.progress import observer
+    from hashbench.cli.loading import check_data, load
     from hashbench.core.registry import registry
-    from hashbench.execute.local import run_cells
     from hashbench.execute.plan import State, plan_cells
-    from hashbench.store.store import MARKER, Store
+    from hashbench.store.store import Store
 
+    # Whatever is wrong is found before anything is written.
     wanted = load(matrix, selections=selections, plugins=plugins)
-    _check_device(wanted.request.device)
-    exists = (store / MARKER).exists()
-    opened = Store.open(store) if dry_run and exists else None if dry_run else Store.create(store)
+    _check_device(matrix, wanted.request.device)
+    found = Store.find(store)
     planned = plan_cells(
-        wanted.cells,
-        wanted.request,
-        store=opened,
-        registry=registry(),
-        retry_failed=retry_failed,
+        wanted.cells, wanted.request, store=found, registry=registry(), retry_failed=retry_failed
     )
     _report_changed(planned, strict=strict_code)
-    _summarise(wanted.name, planned, store)
     to_do = [item for item in planned if item.state in (State.MISSING, State.PARTIAL)]
-    if dry_run or opened is None:
+    check_data([item.cell for item in to_do if item.job.fit], root=wanted.request.data_root)
+    _summarise(wanted.name, planned, store)
+    if dry_run:
         for item in planned:
             click.echo(f"{item.state:<14}  {item.cell.fit_id}  {item.cell}")
         return
-    failed = [item.results for item in planned if item.state is State.FAILED]
-    with observer() as progress:
-        results = run_cells(to_do, opened, timeout=wanted.request.timeout, observer=progress)
-    failed += [result for result in results if not result.fitted or result.failures]
-    if failed:
+    failed = [item for item in planned if item.state is State.FAILED]
+    ended_badly = _run(to_do, store, timeout=wanted.request.timeout)
+    if failed or ended_badly:
         click.echo(
-            f"{len(failed)} of {len(planned)} cells failed: hashbench status {matrix} "
-            f"--store {store} shows why; --retry-failed runs them again",
+            f"{len(failed) + ended_badly} of {len(planned)} cells failed: hashbench status "
+            f"{matrix} --store {store} shows why; --retry-failed runs them again",
             err=True,
         )
         click.get_current_context().exit(ExitCode.CELLS_FAILED)
 
 
-def _check_device(device: str) -> None:
+def _run(to_do: list[Planned], store: Path, *, timeout: float | None) -> int:
+    """Run cells; the number of those that failed."""
+    from hashbench.cli.progress import observer
+    from hashbench.execute.local import run_cells
+    from hashbench.store.store import Store
+
+    made = Store.create(store)
+    with observer() as progress:
+        results = run_cells(to_do, made, timeout=timeout, observer=progress)
+    return sum(not result.fitted or bool(result.failures) for result in results)
+
+
+def _check_device(matrix: Path, device: str) -> None:
     if device == "cuda":
         import torch
 
         if not torch.cuda.is_available():
-            raise ConfigError("execute.device: cuda: no CUDA device here; write auto or cpu")
+            raise ConfigError(
+                f"{matrix}: execute.device: cuda: no CUDA device here; write auto or cpu"
+            )
 
 
 def _report_changed(planned: list[Planned], *, strict: bool) -> None:
     changed = Counter(name for item in planned for name in item.changed)
     lines = [
-        f"{count} stored fits were made by other source code of {name} (same version)"
+        f"{counted(count, 'stored fit')} made by other source code of {name} (same version)"
         for name, count in changed.items()
     ]
     if strict and lines:
@@ -105,4 +106,4 @@ def _report_changed(planned: list[Planned], *, strict: bool) -> None:
 def _summarise(name: str, planned: list[Planned], store: Path) -> None:
     counts = Counter(item.state for item in planned)
     states = ", ".join(f"{count} {state}" for state, count in counts.items())
-    click.echo(f"{name}: {len(planned)} cells: {states}; store {store}")
+    click.echo(f"{name}: {counted(len(planned), 'cell')}: {states}; store {store}")

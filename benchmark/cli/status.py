@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hashbench.cli.options import select_option, store_option
+from hashbench.cli.options import plugin_option, select_option, store_option
 
 if TYPE_CHECKING:
     from hashbench.store.catalogue import CellResults
@@ -18,31 +18,48 @@ if TYPE_CHECKING:
 @click.argument("matrix", type=click.Path(path_type=Path), required=False)
 @store_option
 @select_option
-def command(matrix: Path | None, store: Path, selections: tuple[str, ...]) -> None:
+@plugin_option
+def command(
+    matrix: Path | None, store: Path, selections: tuple[str, ...], plugins: tuple[Path, ...]
+) -> None:
     """Show the cells of MATRIX, or of the whole store, with their state."""
-    from hashbench.store.catalogue import read_all
-    from hashbench.store.store import Store
-
-    opened = Store.open(store)
-    rows: list[tuple[str, str, CellResults]] = []
     if matrix is None:
-        for results in read_all(opened):
-            state = "done" if results.fitted else "failed"
-            rows.append((state, str(results.fit.cell if results.fit else "?"), results))
+        if selections or plugins:
+            raise click.UsageError("--select and --plugin go with a matrix")
+        rows = _stored(store)
     else:
-        from hashbench.cli.loading import load
-        from hashbench.core.registry import registry
-        from hashbench.execute.plan import plan_cells
-
-        wanted = load(matrix, selections=selections)
-        planned = plan_cells(wanted.cells, wanted.request, store=opened, registry=registry())
-        rows = [(item.state.value, str(item.cell), item.results) for item in planned]
+        rows = _planned(matrix, store, selections=selections, plugins=plugins)
     for state, label, results in rows:
         click.echo(f"{state:<14}  {results.fit_id}  {label}")
         for line in _causes(results):
             click.echo(f"                {line}")
     counts = Counter(state for state, _, _ in rows)
     click.echo(", ".join(f"{count} {state}" for state, count in counts.items()) or "no cells")
+
+
+def _stored(store: Path) -> list[tuple[str, str, CellResults]]:
+    from hashbench.store.catalogue import read_all
+    from hashbench.store.store import Store
+
+    return [
+        ("done" if results.fitted else "failed", str(results.fit.cell), results)
+        for results in read_all(Store.open(store))
+        if results.fit
+    ]
+
+
+def _planned(
+    matrix: Path, store: Path, *, selections: tuple[str, ...], plugins: tuple[Path, ...]
+) -> list[tuple[str, str, CellResults]]:
+    from hashbench.cli.loading import load
+    from hashbench.core.registry import registry
+    from hashbench.execute.plan import plan_cells
+    from hashbench.store.store import Store
+
+    wanted = load(matrix, selections=selections, plugins=plugins)
+    found = Store.find(store)
+    planned = plan_cells(wanted.cells, wanted.request, store=found, registry=registry())
+    return [(item.state.value, str(item.cell), item.results) for item in planned]
 
 
 def _causes(results: CellResults) -> list[str]:

@@ -90,7 +90,7 @@ class Weights:
     """Where a backbone's first weights come from.
 
     Attributes:
-        source: ``none``, a file's name, or a tag such as ``timm/vit_tiny_patch16_224``.
+        source: ``none``, ``file``, or a tag such as ``timm/vit_tiny_patch16_224``.
         sha256: The file's checksum; None for a tag (the record states what was loaded).
     """
 

@@ -12,10 +12,11 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from hashbench.core.canonical import digest_bytes
+from hashbench.core.canonical import digest, digest_bytes, digest_file
 from hashbench.version import VERSION
 
 _LIBRARIES = ("torch", "torchvision", "timm", "numpy", "scikit-learn", "faiss-cpu", "safetensors")
+_PACKAGES = ("benchmark", "methods", "datasets", "reports")  # folders of the checkout
 
 
 class Device(BaseModel):
@@ -54,8 +55,7 @@ class Environment(BaseModel):
     libraries: dict[str, str]
 
 
-def _git(*arguments: str) -> bytes | None:
-    folder = Path(__file__).resolve().parent
+def _git(folder: Path, *arguments: str) -> bytes | None:
     try:
         result = subprocess.run(  # noqa: S603 - fixed arguments, no shell
             ["git", "-C", str(folder), *arguments],  # noqa: S607 - the user's own git
@@ -76,13 +76,21 @@ def commit() -> tuple[str | None, str | None]:
         ``(commit, dirty)``: both None outside a checkout of hashbench, where HASHBENCH_COMMIT may
         name the commit; ``dirty`` is None for a clean tree.
     """
-    top = _git("rev-parse", "--show-toplevel")
-    inside = top and (Path(top.decode().strip()) / "benchmark" / "version.py").is_file()
-    if not inside:
+    found = _git(Path(__file__).resolve().parent, "rev-parse", "--show-toplevel")
+    top = Path(found.decode().strip()) if found else None
+    if top is None or not (top / "benchmark" / "version.py").is_file():
         return os.environ.get("HASHBENCH_COMMIT"), None
-    head = _git("rev-parse", "HEAD")
-    changes = _git("diff", "HEAD", "--", "benchmark", "methods", "datasets", "reports") or b""
-    return (head.decode().strip() if head else None), (digest_bytes(changes) if changes else None)
+    head = _git(top, "rev-parse", "HEAD")
+    return (head.decode().strip() if head else None), _dirty_sha256(top)
+
+
+def _dirty_sha256(top: Path) -> str | None:
+    """Digest of what the package folders hold beside the commit; files never added count too."""
+    changes = _git(top, "diff", "HEAD", "--", *_PACKAGES) or b""
+    listed = _git(top, "ls-files", "--others", "--exclude-standard", "-z", "--", *_PACKAGES) or b""
+    names = sorted(name for name in listed.decode().split("\0") if name)
+    added = {name: digest_file(top / name) for name in names if (top / name).is_file()}
+    return digest([digest_bytes(changes), added]) if changes or added else None
 
 
 def cpu_name() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from hashbench.core.errors import StoreError
@@ -30,11 +31,14 @@ def write_atomically(path: Path, data: bytes) -> None:
         temporary.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise StoreError(
-            f"store: cannot write {path}: {error.strerror or error}. Nothing finished is lost; "
-            f"make room or choose another place with --store, then run again"
+            f"cannot write {path}: {error.strerror or error}. What was written before is kept; "
+            f"make room or name another place, then run again"
         ) from error
+    finally:
+        # Also on Ctrl-C; after the rename there is nothing left to remove.
+        with suppress(OSError):
+            temporary.unlink()
 
 
 def _sync_folder(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -46,7 +47,10 @@ def resolve_params(
             raise ConfigError(f"preset: unknown preset '{preset}'. {known}")
         base = cls.presets[preset]
     try:
-        return cls.model_validate({**base, **params}).model_dump(mode="json")
+        # Strictly, but as JSON: a list may stand for a tuple and a word for an enum's member,
+        # while true is not taken for a number, nor "3" for 3.
+        text = json.dumps({**base, **params}, default=str)
+        return cls.model_validate_json(text, strict=True).model_dump(mode="json")
     except ValidationError as error:
         raise ConfigError(*(_problem(cls, e) for e in error.errors())) from None
 
@@ -55,4 +59,15 @@ def _problem(cls: type[BaseParams], error: Any) -> str:
     where = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
         return f"{where}: unknown parameter. {did_you_mean(where, list(cls.model_fields))}"
-    return f"{where}: {error['msg']} (got {error['input']!r})"
+    return f"{where}: {sentence(error)}"
+
+
+def sentence(error: Any) -> str:
+    """One of pydantic's errors in one line of the house's voice, with the value that caused it."""
+    if error["type"] == "missing":
+        return "is missing"
+    message = " ".join(str(error["msg"]).split())
+    message = message.removeprefix("Value error, ").removeprefix("Input ")
+    value = error["input"]
+    plain = isinstance(value, str | int | float | None)
+    return message[0].lower() + message[1:] + (f", got {value!r}" if plain else "")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from hashbench.core.canonical import digest_file
 from hashbench.core.errors import ConfigError
@@ -25,11 +27,10 @@ def _import_file(path: Path) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
-        raise ConfigError(
-            f"plugin {path}: cannot be imported: {type(error).__name__}: {error}"
-        ) from error
+        why = " ".join(f"{type(error).__name__}: {error}".split())
+        raise ConfigError(f"plugin {path}: cannot be imported: {why}") from error
     return module
 
 
@@ -38,11 +39,23 @@ def _component_name(cls: type) -> str:
     return str(vars(cls).get("name", snake))
 
 
+def _components(module: ModuleType) -> list[Any]:
+    return [
+        value
+        for name, value in vars(module).items()
+        if inspect.isclass(value)
+        and (value.__module__, value.__name__) == (module.__name__, name)
+        and not name.startswith("_")
+        and not inspect.isabstract(value)
+        and isinstance(getattr(value, "KIND", None), Kind)
+    ]
+
+
 def load_plugin(path: Path, into: Registry) -> list[Entry]:
     """Import a plugin file and register the components that it defines.
 
-    A component is a public class whose base says what it is (``HashLoss``, ``Backbone``, ...). Its
-    name is the class attribute ``name``, or else the class name in snake case.
+    A component is a public, concrete class whose base says what it is (``HashLoss``, ``Backbone``,
+    ...). Its name is the class attribute ``name``, or else the class name in snake case.
 
     Args:
         path: The Python file.
@@ -56,19 +69,12 @@ def load_plugin(path: Path, into: Registry) -> list[Entry]:
     """
     if not path.is_file():
         raise ConfigError(f"plugin {path}: no such file")
-    module = _import_file(path.resolve())
+    # Resolved, so that one file named in two ways is one origin.
+    path = path.resolve()
+    module = _import_file(path)
     entries = [
-        Entry(
-            Kind(cls.KIND),
-            _component_name(cls),
-            f"{module.__name__}:{attribute}",
-            str(path),
-        )
-        for attribute, cls in vars(module).items()
-        if isinstance(cls, type)
-        and cls.__module__ == module.__name__
-        and not attribute.startswith("_")
-        and hasattr(cls, "KIND")
+        Entry(cls.KIND, _component_name(cls), f"{module.__name__}:{cls.__name__}", str(path))
+        for cls in _components(module)
     ]
     if not entries:
         raise ConfigError(

@@ -92,10 +92,12 @@ class MetricEntry(_Document):
 class LatencyEntry(_Document):
     """Query latency of one engine at one setting; times in milliseconds a query.
 
-    A percentile p is None where fewer than 10 / (1 - p) calls were timed.
+    A percentile p is None where fewer than 10 / (1 - p) calls were timed. ``threads_used`` is what
+    the engine really used, which may be less than the setting asks for.
     """
 
     setting: LatencySetting
+    threads_used: int
     bits: int
     database: int
     build_seconds: float

@@ -52,22 +52,46 @@ class Entry:
         return self.target.partition(":")[0]
 
     def load(self) -> Any:
-        """Import the component's module and return the component."""
+        """Import the component's module and return the component.
+
+        Raises:
+            ConfigError: If that fails, e.g. because a library is missing.
+        """
         module, _, attribute = self.target.partition(":")
-        return getattr(importlib.import_module(module), attribute)
+        try:
+            return getattr(importlib.import_module(module), attribute)
+        except Exception as error:
+            why = " ".join(f"{type(error).__name__}: {error}".split())
+            raise ConfigError(
+                f"{self.kind}: '{self.name}' ({self.target}, from {self.origin}) cannot be "
+                f"imported: {why}"
+            ) from error
 
     def source(self) -> Path:
-        """The file the component is written in, found without importing it."""
+        """The file the component is written in, found without importing it.
+
+        Raises:
+            ConfigError: If there is none.
+        """
         loaded = sys.modules.get(self.module)
-        spec = loaded.__spec__ if loaded else importlib.util.find_spec(self.module)
+        try:
+            spec = loaded.__spec__ if loaded else importlib.util.find_spec(self.module)
+        except ModuleNotFoundError:
+            spec = None
         if spec is None or spec.origin is None:
-            raise ConfigError(f"{self.kind}: '{self.name}' ({self.target}): no such module")
+            raise ConfigError(
+                f"{self.kind}: '{self.name}' ({self.target}, from {self.origin}): no such module; "
+                f"install it again"
+            )
         return Path(spec.origin)
 
     def summary(self) -> str:
-        """The first line of the module's docstring, read without importing it."""
+        """The first line of the component's docstring, read without importing it."""
         tree = ast.parse(self.source().read_text(encoding="utf-8"))
-        return (ast.get_docstring(tree) or "").partition("\n")[0]
+        attribute = self.target.partition(":")[2]
+        documented = [n for n in tree.body if isinstance(n, ast.ClassDef | ast.FunctionDef)]
+        found = [ast.get_docstring(node) for node in documented if node.name == attribute]
+        return (found[0] if found and found[0] else "").partition("\n")[0]
 
     def source_sha256(self) -> str:
         """SHA-256 of the component's source file."""

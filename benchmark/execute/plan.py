@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 
 from hashbench.core.cell import Cell
 from hashbench.core.job import Job, Request
@@ -50,7 +49,7 @@ def plan_cells(
     cells: Sequence[Cell],
     request: Request,
     *,
-    store: Store | None,
+    store: Store,
     registry: Registry,
     retry_failed: bool = False,
 ) -> list[Planned]:
@@ -59,7 +58,7 @@ def plan_cells(
     Args:
         cells: The cells wanted.
         request: What is wanted of them.
-        store: None where there is none yet.
+        store: The store, perhaps not made yet.
         registry: For the digests of the present source code.
         retry_failed: Whether a cell that failed by itself is to be run again.
 
@@ -72,9 +71,9 @@ def plan_cells(
 
 
 def _plan(
-    cell: Cell, request: Request, *, store: Store | None, registry: Registry, retry: bool
+    cell: Cell, request: Request, *, store: Store, registry: Registry, retry: bool
 ) -> Planned:
-    results = read_cell(store, cell.fit_id) if store else CellResults(cell.fit_id)
+    results = read_cell(store, cell.fit_id)
     job = _missing(cell, request, results, store)
     changed = _changed(cell, results, registry)
     if results.fitted:
@@ -86,7 +85,7 @@ def _plan(
     return Planned(cell, state, results, job, changed)
 
 
-def _missing(cell: Cell, request: Request, results: CellResults, store: Store | None) -> Job:
+def _missing(cell: Cell, request: Request, results: CellResults, store: Store) -> Job:
     float_row = cell.bits is None
     have = results.metrics()
     measured = {entry.setting for record in results.latencies for entry in record.entries}
@@ -94,7 +93,7 @@ def _missing(cell: Cell, request: Request, results: CellResults, store: Store | 
     latency = () if float_row else request.latency
     return Job(
         cell=cell,
-        store=store.root.resolve() if store else Path(),
+        store=store.root.resolve(),
         fit=not results.fitted,
         metrics=tuple(name for name in metrics if name not in have),
         latency=tuple(setting for setting in latency if setting not in measured),

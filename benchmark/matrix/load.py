@@ -10,9 +10,11 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from hashbench.core.errors import ConfigError, did_you_mean
+from hashbench.core.params import sentence
 from hashbench.core.plugins import load_plugins
 from hashbench.core.registry import Registry
-from hashbench.matrix.positions import Path_, Positions, read_yaml
+from hashbench.matrix.lookup import MISTAKE, Lookup
+from hashbench.matrix.positions import KeyPath, Positions, read_yaml
 from hashbench.matrix.schema import MatrixSpec
 
 
@@ -23,16 +25,16 @@ class Matrix:
     Attributes:
         spec: Its content.
         positions: Where each key stands, for later messages.
-        file: The file.
+        lookup: Where its names and paths are looked up.
     """
 
     spec: MatrixSpec
     positions: Positions
-    file: Path
+    lookup: Lookup
 
     def path(self, name: str) -> Path:
         """A path that the matrix names, relative to the matrix file."""
-        return (self.file.parent / name).resolve()
+        return self.lookup.path(name)
 
     @property
     def plugins(self) -> tuple[Path, ...]:
@@ -41,51 +43,57 @@ class Matrix:
 
 
 def load_matrix(file: Path, registry: Registry) -> Matrix:
-    """Read a matrix and load its plugins.
+    """Read a matrix, load its plugins, and check everything that it says.
 
     Args:
         file: The YAML file.
-        registry: Receives the plugins' components.
+        registry: Where names are looked up; receives the plugins' components.
 
     Raises:
         ConfigError: With one line for each mistake.
     """
-    data, positions = read_yaml(file)
+    document = read_yaml(file)
+    data, positions = document.data, document.positions
     if not isinstance(data, Mapping):
         kind = "empty" if data is None else f"a {type(data).__name__}"
         raise ConfigError(f"{file}: is {kind}, a matrix is a mapping that starts with version: 1")
+    lookup = Lookup(registry, file.parent)
+    _load_plugins(data.get("plugins"), positions, lookup)
+    problems = list(document.problems)
     try:
-        spec = MatrixSpec.model_validate(data)
+        spec = MatrixSpec.model_validate(data, context=lookup)
     except ValidationError as error:
-        raise ConfigError(*_problems(error, positions)) from None
-    matrix = Matrix(spec, positions, file)
-    load_plugins(matrix.plugins, registry)
-    return matrix
+        problems += [positions.problem(*_explain(problem)) for problem in error.errors()]
+    if problems:
+        raise ConfigError(*problems)
+    return Matrix(spec, positions, lookup)
 
 
-def _problems(error: ValidationError, positions: Positions) -> list[str]:
-    return [positions.problem(*_explain(problem)) for problem in error.errors()]
+def _load_plugins(names: Any, positions: Positions, lookup: Lookup) -> None:
+    """Load plugin files before names are looked up; a wrong type is the validation's to tell."""
+    files = [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+    problems = []
+    for i, name in enumerate(files):
+        try:
+            load_plugins([lookup.path(name)], lookup.registry)
+        except ConfigError as error:
+            problems += [positions.problem(("plugins", i), text) for text in error.problems]
+    if problems:
+        raise ConfigError(*problems)
 
 
-def _explain(problem: Any) -> tuple[Path_, str]:
-    path: Path_ = tuple(part for part in problem["loc"] if part != "function-before")
-    value = problem["input"]
+def _explain(problem: Any) -> tuple[KeyPath, str]:
+    path: KeyPath = problem["loc"]
     if problem["type"] == "extra_forbidden":
-        known = _keys_beside(path)
-        return path, f"unknown key. {did_you_mean(str(path[-1]), known)}"
-    if problem["type"] == "missing":
-        return path, "is missing"
+        return path, f"unknown key. {did_you_mean(str(path[-1]), _keys_beside(path))}"
+    if problem["type"] == MISTAKE:
+        return path, problem["msg"]
     if problem["type"] == "value_error":
         return path, str(problem["ctx"]["error"])
-    shown = f", got {value!r}" if isinstance(value, str | int | float | bool | None) else ""
-    return path, f"{_sentence(problem['msg'])}{shown}"
+    return path, sentence(problem)
 
 
-def _sentence(message: str) -> str:
-    return message[0].lower() + message[1:]
-
-
-def _keys_beside(path: Path_) -> list[str]:
+def _keys_beside(path: KeyPath) -> list[str]:
     """The keys that the schema allows where an unknown one stood."""
     models: list[type[BaseModel]] = [MatrixSpec]
     for part in path[:-1]:

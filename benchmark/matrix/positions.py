@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,19 @@ import yaml
 
 from hashbench.core.errors import ConfigError
 
-Path_ = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 MAX_DEPTH = 40
 MAX_NODES = 100_000
+_BASE = "tag:yaml.org,2002:"
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.1 with the floats of 1.2: ``1e-4`` is a number."""
+
+
+_Loader.add_implicit_resolver(
+    f"{_BASE}float", re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,39 +36,48 @@ class Positions:
     """
 
     file: Path
-    marks: dict[Path_, tuple[int, int]] = field(default_factory=dict)
+    marks: dict[KeyPath, tuple[int, int]] = field(default_factory=dict)
 
-    def problem(self, path: Path_, message: str) -> str:
+    def problem(self, path: KeyPath, message: str) -> str:
         """One line: ``file:line:column: key: message``, at the nearest place that exists."""
-        place = path
-        while place and place not in self.marks:
-            place = place[:-1]
-        line, column = self.marks.get(place, (1, 1))
+        place: KeyPath = ()
+        written: KeyPath = ()
+        for part in path:
+            if (*place, part) in self.marks:
+                place = (*place, part)
+            elif part == 0:
+                continue  # a single value where a list may stand: it has no number in the file
+            written = (*written, part)
+        return self.problem_at(self.marks.get(place, (1, 1)), written, message)
+
+    def problem_at(self, mark: tuple[int, int], path: KeyPath, message: str) -> str:
+        """The same at a line and column that are known already."""
         key = ".".join(str(part) for part in path)
-        return f"{self.file}:{line}:{column}: {key + ': ' if key else ''}{message}"
+        return f"{self.file}:{mark[0]}:{mark[1]}: {key + ': ' if key else ''}{message}"
 
 
-def read_yaml(file: Path) -> tuple[Any, Positions]:
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A YAML file's content.
+
+    Attributes:
+        data: Plain data; of duplicate keys the first.
+        positions: Where everything stands.
+        problems: One line for each key that cannot be used.
+    """
+
+    data: Any
+    positions: Positions
+    problems: tuple[str, ...]
+
+
+def read_yaml(file: Path) -> Document:
     """Read a YAML file.
 
-    Returns:
-        The plain data and the positions.
-
     Raises:
-        ConfigError: If the file is missing, no YAML, too deep or large, or has duplicate keys.
+        ConfigError: If the file is missing, no YAML, or too deep or large.
     """
-    try:
-        text = file.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise ConfigError(f"{file}: no such file") from None
-    except IsADirectoryError:
-        raise ConfigError(f"{file}: is a folder, not a matrix file") from None
-    except UnicodeDecodeError as error:
-        raise ConfigError(
-            f"{file}: not UTF-8 text ({error.reason} at byte {error.start})"
-        ) from None
-    except OSError as error:
-        raise ConfigError(f"{file}: cannot be read: {error.strerror}") from None
+    text = _read_text(file)
     try:
         return _Builder(file).read(text)
     except yaml.MarkedYAMLError as error:
@@ -68,6 +88,21 @@ def read_yaml(file: Path) -> tuple[Any, Positions]:
         raise ConfigError(f"{file}: not YAML: {' '.join(str(error).split())}") from None
 
 
+def _read_text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(f"{file}: no such file") from None
+    except IsADirectoryError:
+        raise ConfigError(f"{file}: is a folder, not a matrix file") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"{file}: not UTF-8 text ({error.reason} at byte {error.start})"
+        ) from None
+    except OSError as error:
+        raise ConfigError(f"{file}: cannot be read: {error.strerror}") from None
+
+
 class _Builder:
     """Builds plain data from YAML nodes and notes where each one stood."""
 
@@ -76,18 +111,16 @@ class _Builder:
         self.problems: list[str] = []
         self.nodes = 0
 
-    def read(self, text: str) -> tuple[Any, Positions]:
-        loader = yaml.SafeLoader(text)
+    def read(self, text: str) -> Document:
+        loader = _Loader(text)
         try:
             node = loader.get_single_node()
             data = None if node is None else self._build(loader, node, ())
         finally:
             loader.dispose()
-        if self.problems:
-            raise ConfigError(*self.problems)
-        return data, self.positions
+        return Document(data, self.positions, tuple(self.problems))
 
-    def _build(self, loader: yaml.SafeLoader, node: yaml.Node, path: Path_) -> Any:
+    def _build(self, loader: _Loader, node: yaml.Node, path: KeyPath) -> Any:
         self.nodes += 1
         if len(path) > MAX_DEPTH or self.nodes > MAX_NODES:
             raise yaml.MarkedYAMLError(
@@ -95,28 +128,49 @@ class _Builder:
                 problem_mark=node.start_mark,
             )
         self.positions.marks.setdefault(path, _place(node))
-        if isinstance(node, yaml.MappingNode):
+        if isinstance(node, yaml.MappingNode) and node.tag == f"{_BASE}map":
             return self._mapping(loader, node, path)
-        if isinstance(node, yaml.SequenceNode):
+        if isinstance(node, yaml.SequenceNode) and node.tag == f"{_BASE}seq":
             return [self._build(loader, item, (*path, i)) for i, item in enumerate(node.value)]
-        return loader.construct_object(node, deep=True)
+        if isinstance(node, yaml.ScalarNode):
+            return loader.construct_object(node)
+        raise yaml.MarkedYAMLError(problem=f"the tag {node.tag}", problem_mark=node.start_mark)
 
-    def _mapping(self, loader: yaml.SafeLoader, node: yaml.MappingNode, path: Path_) -> Any:
+    def _mapping(self, loader: _Loader, node: yaml.MappingNode, path: KeyPath) -> dict[str, Any]:
         result: dict[str, Any] = {}
         for key_node, value_node in node.value:
-            key = str(loader.construct_object(key_node, deep=True))
+            key = self._key(key_node, path)
+            if key is None:
+                continue
             here = (*path, key)
             if key in result:
                 first = self.positions.marks[here][0]
-                line, column = _place(key_node)
-                self.problems.append(
-                    f"{self.positions.file}:{line}:{column}: {'.'.join(map(str, here))}: "
-                    f"duplicate key, first given in line {first}. Remove one of the two"
+                self._complain(
+                    key_node,
+                    here,
+                    f"duplicate key, first given in line {first}. Remove one of the two",
                 )
                 continue
             self.positions.marks[here] = _place(key_node)
             result[key] = self._build(loader, value_node, here)
         return result
+
+    def _key(self, node: yaml.Node, path: KeyPath) -> str | None:
+        if isinstance(node, yaml.ScalarNode) and node.tag == f"{_BASE}str":
+            return str(node.value)
+        if node.tag == f"{_BASE}merge":
+            self._complain(node, path, "merge keys (<<) are not read; write the keys out")
+        elif isinstance(node, yaml.ScalarNode):
+            kind = node.tag.removeprefix(_BASE)
+            self._complain(
+                node, path, f"the key {node.value!r} is read as {kind}, not as text; quote it"
+            )
+        else:
+            self._complain(node, path, "a key must be text")
+        return None
+
+    def _complain(self, node: yaml.Node, path: KeyPath, message: str) -> None:
+        self.problems.append(self.positions.problem_at(_place(node), path, message))
 
 
 def _place(node: yaml.Node) -> tuple[int, int]:

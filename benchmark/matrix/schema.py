@@ -2,44 +2,40 @@
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WithJsonSchema,
+    WrapValidator,
+    field_validator,
+    model_validator,
+)
 
-from hashbench.core.cell import Determinism, Precision
 from hashbench.core.codes import MAX_BITS
+from hashbench.core.registry import Kind
+from hashbench.datasets.protocol import ProtocolSpec, load_protocol
+from hashbench.evaluation.names import parse_cutoff, parse_metric
+from hashbench.matrix.lookup import (
+    DOWNLOADS,
+    NO_WEIGHTS,
+    Lookup,
+    collected,
+    known_word,
+    refuse,
+)
+from hashbench.matrix.positions import KeyPath
+from hashbench.matrix.shorthand import OR_NAME, OR_SINGLE, OR_WITH_UNIT
+from hashbench.matrix.training_schema import Count, Seed, Strict, TrainSpec
+from hashbench.methods.head_names import LAST_LAYERS, NECKS
 
+PIXELS = "pixels"
 
-def _named(value: Any) -> Any:
-    return {"name": value} if isinstance(value, str) else value
-
-
-def _listed(value: Any) -> Any:
-    return value if isinstance(value, list) or value is None else [value]
-
-
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smh])")
-_UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600}
-
-
-def _seconds(value: Any) -> Any:
-    if isinstance(value, str) and (match := _DURATION.fullmatch(value.strip())):
-        return float(match[1]) * _UNIT_SECONDS[match[2]]
-    return value
-
-
-Bits = Annotated[int, Field(ge=1, le=MAX_BITS, strict=True)]
-Seed = Annotated[int, Field(ge=0, lt=2**63, strict=True)]
-Count = Annotated[int, Field(ge=1, strict=True)]
-Rate = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Duration = Annotated[float, BeforeValidator(_seconds), Field(gt=0, allow_inf_nan=False)]
-
-
-class Strict(BaseModel):
-    """A block of the matrix: unknown keys are errors, values are frozen."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+Bits = Annotated[int, Field(ge=1, le=MAX_BITS)]
 
 
 class SubsetSpec(Strict):
@@ -52,52 +48,121 @@ class SubsetSpec(Strict):
 
 
 class DatasetSpec(Strict):
-    """A dataset and the protocol that splits it."""
+    """A dataset and the protocol that splits it; without one, the dataset's usual protocol."""
 
     name: str
     protocol: str | None = None
     subset: SubsetSpec | None = None
 
+    @field_validator("name")
+    @classmethod
+    def _registered(cls, name: str, info: ValidationInfo) -> str:
+        Lookup.of(info).component(Kind.DATASET, name)
+        return name
 
-class BackboneSpec(Strict):
+    @field_validator("protocol")
+    @classmethod
+    def _defined(cls, name: str | None) -> str | None:
+        if name is not None:
+            with collected():
+                load_protocol(name)
+        return name
+
+    @model_validator(mode="after")
+    def _fitting(self, info: ValidationInfo) -> Self:
+        usual = Lookup.of(info).component(Kind.DATASET, self.name).default_protocol
+        protocol = load_protocol(self.protocol or usual)
+        if protocol.dataset != self.name:
+            why = f"'{protocol.name}' is a protocol of '{protocol.dataset}', not of '{self.name}'"
+            refuse([(("protocol",), why)])
+        refuse(self._too_large(protocol))
+        return self
+
+    def _too_large(self, protocol: ProtocolSpec) -> list[tuple[KeyPath, str]]:
+        wanted = self.subset.model_dump(include=set(protocol.sizes)) if self.subset else {}
+        return [
+            (("subset", role), f"{size} is more than the {protocol.sizes[role]} of {protocol.name}")
+            for role, size in wanted.items()
+            if size is not None and size > protocol.sizes[role]
+        ]
+
+
+class ComponentSpec(Strict):
+    """A component by name, with the parameters that depart from its preset or defaults."""
+
+    kind: ClassVar[Kind]
+    name: str
+    preset: str | None = None
+    params: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("name")
+    @classmethod
+    def _registered(cls, name: str, info: ValidationInfo) -> str:
+        Lookup.of(info).component(cls.kind, name)
+        return name
+
+    @model_validator(mode="after")
+    def _parameters_fit(self, info: ValidationInfo) -> Self:
+        found = Lookup.of(info).parameters(
+            self.kind, self.name, preset=self.preset, params=self.params
+        )
+        refuse(found)
+        return self
+
+
+class BackboneSpec(ComponentSpec):
     """A backbone, its weights and its neck."""
 
-    name: str
-    preset: str | None = None
-    params: dict[str, Any] = {}
-    weights: str = "none"
+    kind: ClassVar[Kind] = Kind.BACKBONE
+    weights: str = NO_WEIGHTS
     image_size: Count | None = None
     normalisation: Literal["protocol", "imagenet", "half"] | None = None
-    neck: str = "pool"
+    neck: Annotated[str, AfterValidator(lambda word: known_word(word, NECKS))] = "pool"
+
+    @field_validator("weights")
+    @classmethod
+    def _there(cls, source: str, info: ValidationInfo) -> str:
+        file = Lookup.of(info).path(source)
+        if source != NO_WEIGHTS and not source.startswith(DOWNLOADS) and not file.is_file():
+            raise ValueError(
+                f"no such file: {file}. Give none, a file, timm/NAME or torchvision/NAME"
+            )
+        return source
 
 
-class LossSpec(Strict):
+class LossSpec(ComponentSpec):
     """A hashing loss and, where it leaves the choice, its last layer."""
 
-    name: str
-    preset: str | None = None
-    params: dict[str, Any] = {}
-    last_layer: str | None = None
+    kind: ClassVar[Kind] = Kind.LOSS
+    last_layer: (
+        Annotated[str, AfterValidator(lambda word: known_word(word, LAST_LAYERS))] | None
+    ) = None
+
+    @model_validator(mode="after")
+    def _layer_fits(self, info: ValidationInfo) -> Self:
+        declared = Lookup.of(info).component(Kind.LOSS, self.name).needs.last_layer
+        if self.last_layer and declared and self.last_layer != declared:
+            why = f"{self.name} is defined with '{declared}', not '{self.last_layer}'"
+            refuse([(("last_layer",), f"{why}. Remove the key")])
+        return self
 
 
-class MethodSpec(Strict):
+class MethodSpec(ComponentSpec):
     """A shallow method."""
 
-    name: str
-    preset: str | None = None
-    params: dict[str, Any] = {}
+    kind: ClassVar[Kind] = Kind.METHOD
 
 
-BackboneRef = Annotated[BackboneSpec, BeforeValidator(_named)]
-LossRef = Annotated[LossSpec, BeforeValidator(_named)]
-MethodRef = Annotated[MethodSpec, BeforeValidator(_named)]
+BackboneRef = Annotated[BackboneSpec, OR_NAME]
+LossRef = Annotated[LossSpec, OR_NAME]
+MethodRef = Annotated[MethodSpec, OR_NAME]
 
 
 class GridSpec(Strict):
     """Every backbone crossed with every loss."""
 
-    backbones: Annotated[list[BackboneRef], BeforeValidator(_listed)]
-    losses: Annotated[list[LossRef], BeforeValidator(_listed)]
+    backbones: Annotated[list[BackboneRef], Field(min_length=1), OR_SINGLE]
+    losses: Annotated[list[LossRef], Field(min_length=1), OR_SINGLE]
 
 
 class PairSpec(Strict):
@@ -107,6 +172,11 @@ class PairSpec(Strict):
     loss: LossRef | None = None
     method: MethodRef | None = None
     features: BackboneRef | None = None
+
+    @field_validator("features", mode="before")
+    @classmethod
+    def _none_for_pixels(cls, value: Any) -> Any:
+        return None if value == PIXELS else value
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
@@ -124,7 +194,7 @@ class MethodsSpec(Strict):
     """Which methods to run."""
 
     grid: GridSpec | None = None
-    pairs: list[PairSpec] = []
+    pairs: list[PairSpec] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _not_empty(self) -> Self:
@@ -133,39 +203,23 @@ class MethodsSpec(Strict):
         return self
 
 
-class ScheduleSpec(Strict):
-    """How the learning rates fall; see `hashbench.core.cell.Schedule`."""
-
-    kind: Literal["constant", "cosine", "step"]
-    factor: Rate = 1.0
-    milestones: list[Annotated[float, Field(gt=0, lt=1)]] = []
+def _metric(name: str) -> str:
+    with collected():
+        parse_metric(name)
+    return name
 
 
-class ValidationSpec(Strict):
-    """The part of the training set held out for validation."""
+def _cutoff(value: Any) -> Any:
+    with collected():
+        parse_cutoff(value)
+    return value
 
-    fraction: Annotated[float, Field(gt=0, lt=1)]
-    seed: Seed = 0
 
-
-class TrainOverrides(Strict):
-    """Training settings; what is not given comes from the recipe."""
-
-    recipe: str | None = None
-    epochs: Count | None = None
-    batch_size: Count | None = None
-    optimiser: Literal["adam", "adamw", "sgd", "rmsprop"] | None = None
-    lr: Rate | None = None
-    backbone_lr: Rate | None = None
-    weight_decay: Rate | None = None
-    momentum: Rate | None = None
-    nesterov: bool | None = None
-    schedule: ScheduleSpec | None = None
-    augmentation: Literal["none", "flip", "crop_flip"] | None = None
-    validation: ValidationSpec | None = None
-    prepass: Literal["weights", "random", "pixels"] | None = None
-    precision: Precision | None = None
-    determinism: Determinism | None = None
+Cutoff = Annotated[
+    Any,
+    AfterValidator(_cutoff),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1}, {"const": "all"}]}),
+]
 
 
 class EvaluateSpec(Strict):
@@ -178,10 +232,14 @@ class EvaluateSpec(Strict):
         every: Epochs between two evaluations on the validation part; 0 for never.
     """
 
-    metrics: list[str] = ["map"]
-    cutoffs: Annotated[list[Any], BeforeValidator(_listed)] = ["all"]
-    radius: Annotated[int, Field(ge=0, strict=True)] | None = None
-    every: Annotated[int, Field(ge=0, strict=True)] = 0
+    metrics: Annotated[
+        list[Annotated[str, AfterValidator(_metric)]], Field(min_length=1), OR_SINGLE
+    ] = Field(default_factory=lambda: ["map"])
+    cutoffs: Annotated[list[Cutoff], Field(min_length=1), OR_SINGLE] = Field(
+        default_factory=lambda: ["all"]
+    )
+    radius: Annotated[int, Field(ge=0)] | None = None
+    every: Annotated[int, Field(ge=0)] = 0
 
 
 class LatencySpec(Strict):
@@ -189,8 +247,25 @@ class LatencySpec(Strict):
 
     engine: str
     k: Count = 100
-    batches: Annotated[list[Count], BeforeValidator(_listed)] = [1, 100]
+    batches: Annotated[list[Count], Field(min_length=1), OR_SINGLE] = Field(
+        default_factory=lambda: [1, 100]
+    )
     threads: Count = 1
+
+    @field_validator("engine")
+    @classmethod
+    def _available(cls, name: str, info: ValidationInfo) -> str:
+        missing = Lookup.of(info).component(Kind.ENGINE, name).available()
+        if missing:
+            raise ValueError(missing)
+        return name
+
+
+def _auto_or_count(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    try:
+        return handler(value)
+    except ValidationError:
+        raise ValueError(f"should be 'auto' or a whole number above 0, got {value!r}") from None
 
 
 class ExecuteSpec(Strict):
@@ -206,25 +281,42 @@ class ExecuteSpec(Strict):
 
     backend: Literal["local"] = "local"
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    threads: Count | Literal["auto"] = "auto"
-    timeout: Duration | None = None
+    threads: Annotated[Count | Literal["auto"], WrapValidator(_auto_or_count)] = "auto"
+    timeout: Annotated[float, Field(gt=0, allow_inf_nan=False), OR_WITH_UNIT] | None = None
     data_root: str | None = None
 
+    @field_validator("data_root")
+    @classmethod
+    def _a_folder(cls, name: str | None, info: ValidationInfo) -> str | None:
+        if name is not None and not (folder := Lookup.of(info).path(name)).is_dir():
+            raise ValueError(f"no such folder: {folder}")
+        return name
 
-Names = Annotated[list[str] | None, BeforeValidator(_listed)]
-Numbers = Annotated[list[int] | None, BeforeValidator(_listed)]
+
+Names = Annotated[list[str], Field(min_length=1), OR_SINGLE]
 
 
 class WhereSpec(Strict):
     """Selects cells; a key that is given must hold one of its values."""
 
-    dataset: Names = None
-    protocol: Names = None
-    backbone: Names = None
-    loss: Names = None
-    method: Names = None
-    bits: Numbers = None
-    seed: Numbers = None
+    dataset: Names | None = None
+    protocol: Names | None = None
+    backbone: Names | None = None
+    loss: Names | None = None
+    method: Names | None = None
+    bits: Annotated[list[Bits], Field(min_length=1), OR_SINGLE] | None = None
+    seed: Annotated[list[Seed], Field(min_length=1), OR_SINGLE] | None = None
+
+    def values(self) -> dict[str, list[Any]]:
+        """What is asked for, by key."""
+        given = {key: getattr(self, key) for key in WhereSpec.model_fields}
+        return {key: values for key, values in given.items() if values is not None}
+
+    @model_validator(mode="after")
+    def _not_everything(self) -> Self:
+        if not self.values():
+            raise ValueError(f"selects nothing; give one of {', '.join(WhereSpec.model_fields)}")
+        return self
 
 
 class ExcludeSpec(WhereSpec):
@@ -237,7 +329,7 @@ class OverrideSpec(Strict):
     """Other training settings for some cells."""
 
     where: WhereSpec
-    train: TrainOverrides
+    train: TrainSpec
 
 
 class MatrixSpec(Strict):
@@ -245,14 +337,16 @@ class MatrixSpec(Strict):
 
     version: Literal[1]
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-    datasets: Annotated[list[Annotated[DatasetSpec, BeforeValidator(_named)]], Field(min_length=1)]
+    datasets: Annotated[list[Annotated[DatasetSpec, OR_NAME]], Field(min_length=1), OR_SINGLE]
     methods: MethodsSpec
-    bits: Annotated[list[Bits], BeforeValidator(_listed), Field(min_length=1)]
-    seeds: Annotated[list[Seed], BeforeValidator(_listed), Field(min_length=1)] = [0]
-    train: TrainOverrides = TrainOverrides()
+    bits: Annotated[list[Bits], Field(min_length=1), OR_SINGLE]
+    seeds: Annotated[list[Seed], Field(min_length=1), OR_SINGLE] = Field(
+        default_factory=lambda: [0]
+    )
+    train: TrainSpec = TrainSpec()
     evaluate: EvaluateSpec = EvaluateSpec()
-    latency: list[LatencySpec] = []
+    latency: list[LatencySpec] = Field(default_factory=list)
     execute: ExecuteSpec = ExecuteSpec()
-    exclude: list[ExcludeSpec] = []
-    overrides: list[OverrideSpec] = []
-    plugins: list[str] = []
+    exclude: list[ExcludeSpec] = Field(default_factory=list)
+    overrides: list[OverrideSpec] = Field(default_factory=list)
+    plugins: list[str] = Field(default_factory=list)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hashbench.core.record import EvaluationRecord, FitRecord, LatencyRecord, MetricEntry, Status
@@ -17,7 +18,7 @@ class CellResults:
         fit: The newest successful fit, or else the newest fit of any status; None without any.
         evaluations: Evaluations of that fit.
         latencies: Latency measurements of that fit.
-        failures: Evaluations and measurements of that fit that did not end well.
+        failures: The newest evaluation and the newest measurement, where they did not end well.
     """
 
     fit_id: str
@@ -58,8 +59,15 @@ def read_cell(store: Store, fit_id: str) -> CellResults:
         fit,
         tuple(r for r in later if isinstance(r, EvaluationRecord) and r.status is Status.OK),
         tuple(r for r in later if isinstance(r, LatencyRecord) and r.status is Status.OK),
-        tuple(r for r in later if r.status is not Status.OK),
+        tuple(r for r in _newest_of_each_kind(later) if r.status is not Status.OK),
     )
+
+
+def _newest_of_each_kind(
+    records: Sequence[EvaluationRecord | LatencyRecord],
+) -> list[EvaluationRecord | LatencyRecord]:
+    """A failure that a later measurement made good is past; records come oldest first."""
+    return list({record.kind: record for record in records}.values())
 
 
 def read_all(store: Store) -> list[CellResults]:

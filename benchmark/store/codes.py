@@ -59,7 +59,10 @@ def load_codes(store: Store, fit: FitRecord) -> EncodedSplit:
         DamagedStoreError: If the artifact is missing or not what was written.
     """
     if NAME not in fit.artifacts or fit.data is None:
-        raise DamagedStoreError(f"store: record {fit.record_id} names no codes")
+        raise DamagedStoreError(
+            f"store: {store.root / fit.fit_id}: record {fit.record_id} names no codes; move the "
+            f"folder out of the store and run the matrix again"
+        )
     arrays = store.read_arrays(fit.fit_id, fit.artifacts[NAME])
     classes, bits = fit.data.sizes["classes"], fit.cell.bits
     return EncodedSplit(

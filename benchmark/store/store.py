@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from hashbench.core.canonical import digest_bytes
+from hashbench.core.canonical import canonical_json, digest_bytes
 from hashbench.core.errors import DamagedStoreError, StoreError
 from hashbench.core.files import write_atomically
 from hashbench.core.record import (
@@ -26,6 +26,8 @@ from hashbench.core.record import (
 MARKER = "store.json"
 FORMAT = {"format": "hashbench-store", "version": 1}
 _NAME_DIGITS = 16
+# Not the temporary files that a killed process may leave: their names start with a dot.
+_RECORD_FILES = "[!.]*-*.json"
 
 
 class Store:
@@ -45,20 +47,35 @@ class Store:
         Raises:
             StoreError: If there is none, or it cannot be read by this version.
         """
-        marker = root / MARKER
-        try:
-            found = json.loads(marker.read_bytes())
-        except FileNotFoundError:
-            raise StoreError(f"store: {root} is not a store (it has no {MARKER})") from None
-        except NotADirectoryError:
-            raise StoreError(f"store: {root} is a file, not a folder") from None
-        except (OSError, ValueError) as error:
-            raise StoreError(f"store: cannot read {marker}: {error}") from None
-        if found != FORMAT:
+        found = cls.find(root)
+        if not (root / MARKER).exists():
             raise StoreError(
-                f"store: {marker} says {found}, this version reads {FORMAT}; "
-                f"use the version that wrote it"
+                f"store: there is none at {root}; run a matrix first, or name one with --store"
             )
+        return found
+
+    @classmethod
+    def find(cls, root: Path) -> Store:
+        """The store at a place, empty as long as it has not been made; writes nothing.
+
+        Raises:
+            StoreError: If the place is taken by something else or cannot be read.
+            DamagedStoreError: If the store's marker is damaged.
+        """
+        try:
+            if root.exists() and not root.is_dir():
+                raise StoreError(
+                    f"store: {root} is a file, not a folder; name another with --store"
+                )
+            if (root / MARKER).exists():
+                _check_marker(root / MARKER)
+            elif root.exists() and any(root.iterdir()):
+                raise StoreError(
+                    f"store: {root} is neither empty nor a store (it has no {MARKER}); "
+                    f"name another folder with --store"
+                )
+        except OSError as error:
+            raise StoreError(f"store: cannot read {root}: {error.strerror or error}") from None
         return cls(root)
 
     @classmethod
@@ -68,22 +85,18 @@ class Store:
         Raises:
             StoreError: If the place is taken by something else or cannot be written to.
         """
-        if root.is_dir() and not (root / MARKER).exists() and any(root.iterdir()):
-            raise StoreError(
-                f"store: {root} is neither empty nor a store (it has no {MARKER}); "
-                f"name another folder with --store"
-            )
-        if not root.exists() or (root.is_dir() and not (root / MARKER).exists()):
+        found = cls.find(root)
+        if not (root / MARKER).exists():
             write_atomically(root / MARKER, json.dumps(FORMAT).encode())
-        return cls.open(root)
+        return found
 
     def work_folder(self, fit_id: str) -> Path:
         """Where a cell's checkpoints and log lie while it runs; not part of the records."""
         return self.root / ".work" / fit_id
 
     def fit_ids(self) -> list[str]:
-        """The ids of all cells with at least one file, sorted."""
-        return sorted(p.name for p in self.root.iterdir() if p.is_dir() and p.name[0] != ".")
+        """The ids of all cells with at least one record, sorted."""
+        return sorted({path.parent.name for path in self.root.glob(f"[!.]*/{_RECORD_FILES}")})
 
     def write_record(self, record: AnyRecord) -> AnyRecord:
         """Seal a record and write it.
@@ -96,8 +109,7 @@ class Store:
         """
         sealed = seal(record)
         text = json.dumps(sealed.model_dump(mode="json"), indent=1, sort_keys=True)
-        name = f"{sealed.kind}-{sealed.record_id}.json"
-        write_atomically(self.root / sealed.fit_id / name, text.encode() + b"\n")
+        write_atomically(self.root / sealed.fit_id / record_name(sealed), text.encode() + b"\n")
         return sealed
 
     def records(self, fit_id: str) -> Iterator[FitRecord | EvaluationRecord | LatencyRecord]:
@@ -107,7 +119,7 @@ class Store:
             DamagedStoreError: If a record is not what was written.
         """
         folder = self.root / fit_id
-        found = [read_record(path) for path in folder.glob("*-*.json")]
+        found = [read_record(path) for path in folder.glob(_RECORD_FILES)]
         yield from sorted(found, key=lambda record: (record.finished, record.record_id))
 
     def write_arrays(
@@ -119,14 +131,16 @@ class Store:
             fit_id: The cell.
             name: What they are, e.g. ``codes``.
             arrays: Arrays by name.
-            metadata: Plain text kept in the file.
+            metadata: What a reader of the file alone should know; kept in it as JSON.
 
         Raises:
             StoreError: If the file cannot be written.
         """
         from safetensors.numpy import save
 
-        data = save(dict(arrays), metadata=dict(metadata))
+        # One key: the library writes several in random order, and equal arrays shall be equal files.
+        about = {"hashbench": canonical_json(dict(metadata)).decode()}
+        data = save(dict(arrays), metadata=about)
         sha256 = digest_bytes(data)
         file = f"{name}-{sha256[:_NAME_DIGITS]}.safetensors"
         write_atomically(self.root / fit_id / file, data)
@@ -144,22 +158,25 @@ class Store:
         try:
             data = path.read_bytes()
         except OSError as error:
-            raise DamagedStoreError(f"store: cannot read {path}: {error.strerror}") from None
-        if digest_bytes(data) != artifact.sha256:
             raise DamagedStoreError(
-                f"store: {path} has SHA-256 {digest_bytes(data)[:12]}…, its record says "
-                f"{artifact.sha256[:12]}…"
+                f"store: cannot read {path}: {error.strerror}; {_remedy(path.parent)}"
+            ) from None
+        found = digest_bytes(data)
+        if found != artifact.sha256:
+            raise DamagedStoreError(
+                f"store: {path} has SHA-256 {found[:12]}…, its record says "
+                f"{artifact.sha256[:12]}…; {_remedy(path.parent)}"
             )
         return dict(load(data))
 
 
 def read_record(path: Path) -> FitRecord | EvaluationRecord | LatencyRecord:
-    """Read one record and check its seal.
+    """Read one record and check its seal and its place.
 
     Raises:
-        DamagedStoreError: If it is unreadable, incomplete, or its digest is not its id.
+        DamagedStoreError: If it is unreadable, incomplete, not in its place, or its digest is not
+            its id.
     """
-    remedy = "move the file away and run the matrix again"
     try:
         document = json.loads(path.read_bytes())
         record = RECORD.validate_python(document)
@@ -168,12 +185,45 @@ def read_record(path: Path) -> FitRecord | EvaluationRecord | LatencyRecord:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise DamagedStoreError(f"store: {path}: {where}: {first['msg']}; {remedy}") from None
-    except ValueError as error:
-        raise DamagedStoreError(f"store: {path}: not JSON ({error}); {remedy}") from None
+        raise _damaged(
+            path, f"is no record this version can read ({where}: {first['msg']})"
+        ) from None
+    except (ValueError, RecursionError) as error:
+        raise _damaged(path, f"is not JSON ({error})") from None
     if compute_record_id(document) != record.record_id:
-        raise DamagedStoreError(
-            f"store: {path} was changed after it was written (its digest is not its id "
-            f"{record.record_id}); {remedy}"
+        raise _damaged(
+            path,
+            f"was changed after it was written (its digest is not its id {record.record_id})",
         )
+    if (path.parent.name, path.name) != (record.fit_id, record_name(record)):
+        raise _damaged(path, f"belongs to {record.fit_id}/{record_name(record)}")
     return record
+
+
+def record_name(record: FitRecord | EvaluationRecord | LatencyRecord) -> str:
+    """The file name of a sealed record."""
+    return f"{record.kind}-{record.record_id}.json"
+
+
+def _check_marker(marker: Path) -> None:
+    try:
+        found = json.loads(marker.read_bytes())
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or found.get("format") != FORMAT["format"]:
+        raise DamagedStoreError(
+            f"store: {marker} is damaged; its content should be {json.dumps(FORMAT)}"
+        )
+    if found != FORMAT:
+        raise StoreError(
+            f"store: {marker} says version {found.get('version')}, this hashbench reads version "
+            f"{FORMAT['version']}; use the hashbench that wrote it, or name another with --store"
+        )
+
+
+def _damaged(path: Path, what: str) -> DamagedStoreError:
+    return DamagedStoreError(f"store: {path} {what}; {_remedy(path)}")
+
+
+def _remedy(path: Path) -> str:
+    return f"move {path.name} out of the store and run the matrix again"

@@ -26,13 +26,16 @@ def augment(images: Tensor, rule: str, draw: torch.Generator) -> Tensor:
     if rule == "crop_flip":
         images = _shift(images, draw)
     mirrored = torch.rand(len(images), generator=draw) < 0.5  # noqa: PLR2004 - a fair coin
-    return torch.where(mirrored.to(images.device)[:, None, None, None], images.flip(3), images)
+    flips = mirrored.to(images.device, non_blocking=True)[:, None, None, None]
+    return torch.where(flips, images.flip(3), images)
 
 
 def _shift(images: Tensor, draw: torch.Generator) -> Tensor:
     count, _, height, width = images.shape
     pad = max(1, height // _PADDING_FRACTION)
-    offsets = torch.randint(0, 2 * pad + 1, (2, count), generator=draw).to(images.device)
+    offsets = torch.randint(0, 2 * pad + 1, (2, count), generator=draw)
+    # A copy that is waited for would stop the device in every step.
+    offsets = offsets.to(images.device, non_blocking=True)
     padded = functional.pad(images, (pad, pad, pad, pad), mode="reflect")
     rows = offsets[0][:, None] + torch.arange(height, device=images.device)
     columns = offsets[1][:, None] + torch.arange(width, device=images.device)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,22 +35,25 @@ class Checkpoints:
         buffer = io.BytesIO()
         torch.save(state, buffer)
         write_atomically(self.folder / f"epoch-{epoch:06d}.pt", buffer.getvalue())
-        for old in sorted(self.folder.glob("epoch-*.pt"))[:-KEPT]:
+        for old in self._newest_first()[KEPT:]:
             old.unlink()
 
-    def load(self, device: torch.device) -> dict[str, Any] | None:
-        """The newest checkpoint that can be read, or None; an unreadable one is passed over."""
-        if self.folder is None:
-            return None
-        for path in sorted(self.folder.glob("epoch-*.pt"), reverse=True):
+    def load(self) -> dict[str, Any] | None:
+        """The newest checkpoint that can be read, on the CPU, or None; a torn one is skipped."""
+        for path in self._newest_first():
             try:
-                state = torch.load(path, map_location=device, weights_only=True)
+                state = torch.load(path, map_location="cpu", weights_only=True)
             except Exception:  # noqa: S112 - whatever a torn file does to the reader
                 continue
             return dict(state)
         return None
 
     def clear(self) -> None:
-        """Remove them: the cell is done."""
-        if self.folder is not None:
-            shutil.rmtree(self.folder, ignore_errors=True)
+        """Remove them: the cell is done, or they are another code's work."""
+        for path in self._newest_first():
+            path.unlink()
+
+    def _newest_first(self) -> list[Path]:
+        if self.folder is None:
+            return []
+        return sorted(self.folder.glob("epoch-*.pt"), reverse=True)

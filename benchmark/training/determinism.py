@@ -23,7 +23,9 @@ def configure(determinism: Determinism, *, threads: int) -> None:
     if strict:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(strict)
+    # Does what use_deterministic_algorithms does without importing the compiler, which takes longer
+    # than a small cell.
+    torch.set_deterministic_debug_mode("error" if strict else "default")
     torch.backends.cudnn.benchmark = not strict
     torch.backends.cudnn.allow_tf32 = not strict
     torch.backends.cuda.matmul.allow_tf32 = not strict

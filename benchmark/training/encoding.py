@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import torch
+
 from hashbench.core.codes import Codes
-from hashbench.methods.interface import ImageStream
+from hashbench.methods.interface import DivergedError, ImageStream
 from hashbench.training.network import HashNetwork, run_over
 
 
@@ -11,7 +13,9 @@ def encode_outputs(network: HashNetwork, images: ImageStream) -> Codes:
     """Codes of all images: the sign of the head's outputs, sgn(0) = +1.
 
     Raises:
-        DataError: If an output is NaN or infinite.
+        DivergedError: If an output is NaN or infinite.
     """
     outputs = run_over(network, images, lambda pair: pair[0])
+    if not bool(torch.isfinite(outputs).all()):
+        raise DivergedError("the trained network's outputs are not finite")
     return Codes.from_outputs(outputs.cpu().numpy())

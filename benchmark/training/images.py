@@ -45,8 +45,8 @@ class DeviceImages:
         self._images = torch.from_numpy(np.ascontiguousarray(ordered)).to(device)
         self._size = choice.image_size
         self._augmentation = augmentation
-        known = {"imagenet": IMAGENET, "half": HALF}
-        mean, std = known.get(choice.normalisation, (protocol.mean, protocol.std))
+        known = {"imagenet": IMAGENET, "half": HALF, "protocol": (protocol.mean, protocol.std)}
+        mean, std = known[choice.normalisation]
         self._mean = torch.tensor(mean, device=device)[:, None, None]
         self._std = torch.tensor(std, device=device)[:, None, None]
 
@@ -70,7 +70,7 @@ class DeviceImages:
 
     def blocks(self, size: int) -> Iterator[Tensor]:
         """All positions in order, in int64 tensors of at most ``size``."""
-        positions = torch.arange(len(self))
+        positions = torch.arange(len(self), device=self._images.device)
         for start in range(0, len(self), size):
             yield positions[start : start + size]
 

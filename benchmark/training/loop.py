@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,12 +22,13 @@ from hashbench.methods.interface import (
 )
 from hashbench.training.checkpoint import Checkpoints
 from hashbench.training.determinism import generator, seed_everything
+from hashbench.training.encoding import encode_outputs
 from hashbench.training.network import HashNetwork, TrainingOutputs
 from hashbench.training.optimisation import RateSchedule
 from hashbench.training.phases import PhaseClock
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Loop:
     """Trains a network with a loss, epoch by epoch, resuming from the newest checkpoint.
 
@@ -63,7 +65,6 @@ class Loop:
         self._rates = RateSchedule(self.optimiser, self.settings.schedule)
         self._checkpoints = Checkpoints(self.ctx.checkpoints)
         self._outputs = TrainingOutputs(self.network, self.data.images)
-        self._names: tuple[str, ...] = ()
 
     def run(self) -> int | None:
         """Train all epochs that are left.
@@ -96,21 +97,19 @@ class Loop:
     def _epoch(self, epoch: int) -> dict[str, float]:
         self.network.train()
         self.loss.train()
-        self.loss.begin_epoch(epoch)
         batches = self._batches(epoch)
+        self.loss.begin_epoch(epoch)
         views = generator(derive_seed(self.ctx.cell.seed, Purpose.AUGMENTATION, epoch))
-        sums: Tensor | None = None
+        sums: dict[str, Tensor] = {}
         for step, indices in enumerate(batches):
             progress = (epoch + step / len(batches)) / self.settings.epochs
-            values = self._step(indices, views, progress=progress)
-            sums = values if sums is None else sums + values
-        if sums is None:
-            return {}
+            for name, value in self._step(indices, views, progress=progress).items():
+                sums[name] = sums[name] + value if name in sums else value
         # One read of the device an epoch; a step that reads it would wait for it.
-        means = (sums / len(batches)).tolist()
-        terms = dict(zip((*self._names, "total"), means, strict=True))
-        if not all(abs(value) < float("inf") for value in means):
-            broken = {name: value for name, value in terms.items() if not abs(value) < float("inf")}
+        means = (torch.stack(list(sums.values())) / len(batches)).tolist()
+        terms = dict(zip(sums, means, strict=True))
+        broken = {name: value for name, value in terms.items() if not math.isfinite(value)}
+        if broken:
             raise DivergedError(f"epoch {epoch + 1}: the loss is not finite: {broken}")
         return terms
 
@@ -118,8 +117,12 @@ class Loop:
         indices = self.loss.epoch_indices(epoch)
         if indices is None:
             indices = torch.arange(len(self.data.images))
+        if len(indices) == 0:
+            raise ValueError(f"epoch {epoch + 1}: the loss's epoch_indices gave no image")
         order = generator(derive_seed(self.ctx.cell.seed, Purpose.ORDER, epoch))
         shuffled = indices.cpu()[torch.randperm(len(indices), generator=order)]
+        # Moved as a whole: a copy in every step would stop the device there.
+        shuffled = shuffled.to(self.data.labels.device)
         size = self.settings.batch_size
         batches = [shuffled[start : start + size] for start in range(0, len(shuffled), size)]
         incomplete = len(batches) > 1 and len(batches[-1]) < size
@@ -128,32 +131,28 @@ class Loop:
             return batches[:-1]
         return batches
 
-    def _step(self, indices: Tensor, views: torch.Generator, *, progress: float) -> Tensor:
+    def _step(
+        self, indices: Tensor, views: torch.Generator, *, progress: float
+    ) -> dict[str, Tensor]:
         self._rates.set(progress)
         outputs, features = self.network(self.data.images.batch(indices, views))
         second = None
         if self.loss.needs.views > 1:
             second, _ = self.network(self.data.images.batch(indices, views))
-        on_device = indices.to(outputs.device)
-        batch = HashBatch(
-            outputs, features, self.data.labels[on_device], on_device, progress, second
-        )
-        terms = self.loss(batch)
+        labels = self.data.labels[indices]
+        terms = self.loss(HashBatch(outputs, features, labels, indices, progress, second))
         total = terms.total
         self.optimiser.zero_grad(set_to_none=True)
         total.backward()
         self.optimiser.step()
         self.loss.after_step()
         self.images_seen += len(indices) * self.loss.needs.views
-        self._names = tuple(terms.terms)
-        return torch.stack([*(term.detach() for term in terms.terms.values()), total.detach()])
+        return {name: term.detach() for name, term in {**terms.terms, "total": total}.items()}
 
     def _validate(self, epoch: int) -> dict[str, float]:
         every, validate = self.ctx.validate_every, self.ctx.validate
         if not every or epoch % every or validate is None or self.ctx.validation is None:
             return {}
-        from hashbench.training.encoding import encode_outputs
-
         with self.clock("validate"):
             queries = encode_outputs(self.network, self.ctx.validation)
             database = encode_outputs(self.network, self.data.images)
@@ -172,15 +171,14 @@ class Loop:
         }
 
     def _resume(self) -> int:
-        state = self._checkpoints.load(self.ctx.device)
+        state = self._checkpoints.load()
         if state is None:
             return 0
         self.network.load_state_dict(state["network"])
         self.loss.load_state_dict(state["loss"])
         self.optimiser.load_state_dict(state["optimiser"])
-        self.generator.set_state(state["generator"].cpu())
+        self.generator.set_state(state["generator"])
         self.history = list(state["history"])
         self.images_seen = state["images_seen"]
-        for phase, seconds in state["seconds"].items():
-            self.clock.seconds[phase] = self.clock.seconds.get(phase, 0.0) + seconds
+        self.clock.add(state["seconds"])
         return int(state["epoch"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -71,12 +71,13 @@ class RateSchedule:
     """Sets each group's rate from the progress of the run; it has no state to checkpoint."""
 
     def __init__(self, optimiser: torch.optim.Optimizer, schedule: Schedule) -> None:
-        self._groups: Sequence[dict[str, Any]] = optimiser.param_groups
-        self._start = [float(group["lr"]) for group in self._groups]
+        self._optimiser = optimiser
+        self._start = [float(group["lr"]) for group in optimiser.param_groups]
         self._schedule = schedule
 
     def set(self, progress: float) -> None:
         """Set the rates for the step that starts at ``progress``."""
         factor = rate_factor(self._schedule, progress)
-        for group, start in zip(self._groups, self._start, strict=True):
+        # Loading a checkpoint gives the optimiser new groups, so they are looked up each time.
+        for group, start in zip(self._optimiser.param_groups, self._start, strict=True):
             group["lr"] = start * factor

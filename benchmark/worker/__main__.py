@@ -17,8 +17,12 @@ from hashbench.worker.events import Events
 def main(job_file: Path, descriptor: int | None) -> ExitCode:
     """Do a job.
 
+    Args:
+        job_file: The job as JSON.
+        descriptor: The pipe for events, if anybody listens.
+
     Returns:
-        OK, CELLS_FAILED if a record says so, or USAGE if the store cannot be written.
+        OK, CELLS_FAILED if a record says so, or the code of an unusable store.
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(ExitCode.INTERRUPTED))
     job = JOB.validate_json(job_file.read_bytes())
@@ -27,7 +31,7 @@ def main(job_file: Path, descriptor: int | None) -> ExitCode:
     try:
         return ExitCode.OK if CellRun(job, registry(), events).run() else ExitCode.CELLS_FAILED
     except StoreError as error:
-        events.store_error(str(error))
+        events.store_error(error)
         return error.exit_code
 
 

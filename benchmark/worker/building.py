@@ -9,12 +9,17 @@ from hashbench.core.registry import Kind, Registry
 from hashbench.core.seeds import Purpose, derive_seed
 from hashbench.methods.features import BackboneFeatures, FeatureExtractor, PixelFeatures
 from hashbench.methods.interface import Method, TrainContext
-from hashbench.training.deep import DeepHashMethod, build_backbone
+from hashbench.training.backbone import build_backbone
+from hashbench.training.deep import DeepHashMethod
 from hashbench.training.determinism import seed_everything
 
 
-def build_method(cell: Cell, registry: Registry, ctx: TrainContext) -> Method:
+def build_method(cell: Cell, registry: Registry, ctx: TrainContext) -> tuple[Method, str | None]:
     """Build a cell's method.
+
+    Returns:
+        The method, and the checksum of the weights loaded for it so far (a deep method loads its
+        own, and says so in its report).
 
     Raises:
         ConfigError: If a name is not registered.
@@ -22,21 +27,25 @@ def build_method(cell: Cell, registry: Registry, ctx: TrainContext) -> Method:
     """
     if cell.loss and cell.backbone:
         backbone = registry.load(Kind.BACKBONE, cell.backbone.name)
-        return DeepHashMethod(backbone, registry.load(Kind.LOSS, cell.loss.name), cell=cell)
+        loss = registry.load(Kind.LOSS, cell.loss.name)
+        return DeepHashMethod(backbone, loss, cell=cell), None
     if cell.method is None:
         raise ValueError(f"neither a loss nor a method: {cell}")
     cls = registry.load(Kind.METHOD, cell.method.name)
     params = cls.Params(**cell.method.params)
-    method: Method = cls(params, bits=cell.bits, features=_features(cell, registry, ctx))
-    return method
+    features, weights_sha256 = _features(cell, registry, ctx)
+    return cls(params, bits=cell.bits, features=features), weights_sha256
 
 
-def _features(cell: Cell, registry: Registry, ctx: TrainContext) -> FeatureExtractor:
+def _features(
+    cell: Cell, registry: Registry, ctx: TrainContext
+) -> tuple[FeatureExtractor, str | None]:
     if cell.backbone is None:
-        return PixelFeatures()
+        return PixelFeatures(), None
     seed_everything(derive_seed(cell.seed, Purpose.INITIALISATION))
-    backbone = build_backbone(registry.load(Kind.BACKBONE, cell.backbone.name), cell, ctx)
-    return BackboneFeatures(backbone, ctx.device, precision=cell.precision)
+    cls = registry.load(Kind.BACKBONE, cell.backbone.name)
+    backbone, weights_sha256 = build_backbone(cls, cell, ctx)
+    return BackboneFeatures(backbone, ctx.device, precision=cell.precision), weights_sha256
 
 
 def resolve_device(wanted: str) -> torch.device:

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import torch
+
+from hashbench.core.canonical import canonical_json
 from hashbench.core.environment import capture
 from hashbench.core.errors import StoreError
+from hashbench.core.files import write_atomically
 from hashbench.core.job import Job
 from hashbench.core.record import (
     Cause,
@@ -16,7 +20,7 @@ from hashbench.core.record import (
     Status,
     timestamp,
 )
-from hashbench.core.registry import Registry
+from hashbench.core.registry import Kind, Registry
 from hashbench.core.sources import package_sha256, source_digests
 from hashbench.store.catalogue import read_cell
 from hashbench.store.codes import EncodedSplit, load_codes
@@ -29,6 +33,8 @@ from hashbench.worker.failure import classify
 from hashbench.worker.fit import fit_cell
 from hashbench.worker.measure import evaluate_fit, measure_engines
 
+_MADE_BY = "made-by.json"
+
 
 class CellRun:
     """One job in this process.
@@ -37,6 +43,9 @@ class CellRun:
         job: The cell and what is missing of it.
         registry: Where its components are looked up.
         events: Who hears of progress.
+
+    Raises:
+        StoreError: If there is no such store.
     """
 
     def __init__(self, job: Job, registry: Registry, events: Events) -> None:
@@ -69,19 +78,31 @@ class CellRun:
     def _fit(self) -> FitRecord:
         cell = self._job.cell
         sources = source_digests(cell, self._registry)
+        checkpoints = self._usable_checkpoints(sources)
         fields = self._attempt(
             lambda: fit_cell(
                 self._job, self._registry, self._store, device=self._device, events=self._events
             ),
             sources,
+            device=self._device.type,
         )
         record = self._store.write_record(FitRecord(cell=cell, **fields))
         if record.status is Status.OK:
-            Checkpoints(self._store.work_folder(cell.fit_id)).clear()
+            checkpoints.clear()
         return record
 
+    def _usable_checkpoints(self, sources: dict[str, str]) -> Checkpoints:
+        """The cell's checkpoints, dropped if other code or another kind of device made them."""
+        folder = self._store.work_folder(self._job.cell.fit_id)
+        checkpoints, note = Checkpoints(folder), folder / _MADE_BY
+        made_by = canonical_json({"device": self._device.type, "sources": sources})
+        if not note.is_file() or note.read_bytes() != made_by:
+            checkpoints.clear()
+            write_atomically(note, made_by)
+        return checkpoints
+
     def _evaluate(self, fit: FitRecord, encoded: EncodedSplit) -> bool:
-        self._events.phase("evaluate")
+        self._events.phase("evaluation")
         sources = {"evaluation": package_sha256("hashbench.evaluation")}
         fields = self._attempt(lambda: evaluate_fit(self._job, fit, encoded, self._store), sources)
         record = EvaluationRecord(fit_record=fit.record_id, **fields)
@@ -89,17 +110,30 @@ class CellRun:
 
     def _measure(self, fit: FitRecord, encoded: EncodedSplit) -> bool:
         self._events.phase("latency")
-        sources = {"search": package_sha256("hashbench.search")}
+        names = sorted({setting.engine for setting in self._job.latency})
+        engines = [self._registry.get(Kind.ENGINE, name) for name in names]
+        sources = {f"engines/{entry.name}": entry.source_sha256() for entry in engines}
+        sources["search"] = package_sha256("hashbench.search")
         fields = self._attempt(lambda: measure_engines(self._job, encoded, self._registry), sources)
         record = LatencyRecord(fit_record=fit.record_id, **fields)
         return self._store.write_record(record).status is Status.OK
 
     def _attempt(
-        self, work: Callable[[], dict[str, Any]], sources: dict[str, str]
+        self,
+        work: Callable[[], dict[str, Any]],
+        sources: dict[str, str],
+        *,
+        device: str = "cpu",
     ) -> dict[str, Any]:
-        """Do some work; its fields, or the cause of its failure, with what every record states."""
+        """Do some work; its fields, or the cause of its failure, with what every record states.
+
+        Args:
+            work: Gives the record's own fields.
+            sources: Digests of the code that does it.
+            device: Where it is done: metrics and engines run on the CPU, wherever training does.
+        """
         started = timestamp()
-        environment = capture(device=self._device.type, threads=self._job.threads)
+        environment = capture(device=device, threads=torch.get_num_threads())
         error: Cause | None = None
         status, fields = Status.OK, {}
         try:

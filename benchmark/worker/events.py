@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from hashbench.core.errors import ExitCode, StoreError
 from hashbench.methods.interface import EpochEvent
 
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """Writes events; silent where there is nobody to read them.
+    """Writes events; silent without a descriptor.
+
+    A worker whose parent is gone ends at its next event: nobody would record its end, and a new run
+    would do the same work beside it. An epoch's checkpoint is written before its event.
 
     Attributes:
         descriptor: The pipe's file descriptor, or None.
@@ -22,22 +27,30 @@ class Events:
     descriptor: int | None
 
     def phase(self, name: str) -> None:
-        """A phase of the cell begins."""
+        """A phase of the cell begins.
+
+        Raises:
+            SystemExit: If the parent is gone.
+        """
         self._send({"event": "phase", "phase": name})
 
     def epoch(self, event: EpochEvent) -> None:
-        """An epoch is done."""
+        """An epoch is done.
+
+        Raises:
+            SystemExit: If the parent is gone.
+        """
         self._send({"event": "epoch", **asdict(event)})
 
-    def store_error(self, message: str) -> None:
+    def store_error(self, error: StoreError) -> None:
         """The store cannot be written; the run as a whole cannot go on."""
-        self._send({"event": "store-error", "message": message})
+        code = int(error.exit_code)
+        self._send({"event": "store-error", "message": str(error), "code": code})
 
     def _send(self, event: Mapping[str, Any]) -> None:
         if self.descriptor is None:
             return
         try:
             os.write(self.descriptor, json.dumps(event).encode() + b"\n")
-        except OSError:
-            # Nobody listens any more; the record is what counts.
-            return
+        except BrokenPipeError:
+            sys.exit(ExitCode.INTERRUPTED)

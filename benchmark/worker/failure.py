@@ -11,6 +11,7 @@ from hashbench.core.record import Cause, Status
 from hashbench.methods.interface import DivergedError
 
 _TRACEBACK_LINES = 12
+_CPU_OOM = "DefaultCPUAllocator: can't allocate memory"  # torch has no class for it
 
 
 def classify(error: BaseException) -> tuple[Status, Cause]:
@@ -21,7 +22,7 @@ def classify(error: BaseException) -> tuple[Status, Cause]:
     status = Status.FAILED
     if isinstance(error, DivergedError):
         status = Status.DIVERGED
-    elif isinstance(error, MemoryError | torch.OutOfMemoryError):
+    elif isinstance(error, MemoryError | torch.OutOfMemoryError) or _CPU_OOM in str(error):
         status = Status.OOM
     lines = "".join(traceback.format_exception(error)).splitlines()[-_TRACEBACK_LINES:]
     expected = isinstance(error, HashbenchError | DivergedError)

@@ -62,9 +62,11 @@ def fit_cell(
             bool((loaded.data.labels.sum(axis=1) > 1).any()),
         )
     context = _context(job, store, loaded, parts, device=device, events=events)
-    method = build_method(cell, registry, context)
     events.phase("fit")
+    with clock("build"):
+        method, weights_sha256 = build_method(cell, registry, context)
     report = method.fit(view, context)
+    clock.add(report.phases)
     events.phase("encode")
     encoded = _encode(job, method, loaded, parts, device=device, clock=clock)
     return {
@@ -74,7 +76,7 @@ def fit_cell(
             sizes={**loaded.sizes, "trained on": len(parts.train)},
             warnings=list(loaded.warnings),
         ),
-        "phases": {**clock.seconds, **report.phases},
+        "phases": clock.seconds,
         "budget": Budget(
             epochs=report.epochs,
             images_seen=report.images_seen,
@@ -83,7 +85,7 @@ def fit_cell(
         ),
         "history": [dict(entry) for entry in report.history],
         "resumed_from": report.resumed_from,
-        "weights_sha256": report.weights_sha256,
+        "weights_sha256": report.weights_sha256 or weights_sha256,
     }
 
 
@@ -188,9 +190,15 @@ def with_learned_codes(
 
     Returns:
         The database's codes; images that were not trained on keep the encoded ones.
+
+    Raises:
+        ValueError: If the learned codes are not one for each training image, of the same length.
     """
-    if not isinstance(encoded, Codes):
-        raise TypeError("learned codes stand beside codes, not beside embeddings")
+    if not isinstance(encoded, Codes) or learned.bits != encoded.bits or len(learned) != len(train):
+        raise ValueError(
+            f"database_codes: expected one code a training image ({len(train)}), as long as the "
+            f"encoded ones; got {len(learned)} of {learned.bits} bits"
+        )
     packed = encoded.packed.copy()
     _, rows, learned_rows = np.intersect1d(database, train, assume_unique=True, return_indices=True)
     packed[rows] = learned.packed[learned_rows]

@@ -82,6 +82,7 @@ def _measure(setting: LatencySetting, encoded: EncodedSplit, registry: Registry)
     )
     return LatencyEntry(
         setting=setting,
+        threads_used=result.threads,
         bits=database.bits,
         database=len(database),
         build_seconds=result.build_seconds,

@@ -1,0 +1,144 @@
+"""What a matrix crosses: its datasets and its methods, each with every default filled in.
+
+The matrix has been validated, so every name is known and every parameter fits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from hashbench.core.canonical import digest_file
+from hashbench.core.cell import Component, Head, Subset, Weights
+from hashbench.core.info import LabelKind
+from hashbench.core.params import resolve_params
+from hashbench.core.registry import Kind, Registry
+from hashbench.datasets.protocol import ProtocolSpec, load_protocol
+from hashbench.matrix.load import Matrix
+from hashbench.matrix.lookup import DOWNLOADS, NO_WEIGHTS
+from hashbench.matrix.positions import KeyPath
+from hashbench.matrix.schema import (
+    BackboneSpec,
+    ComponentSpec,
+    DatasetSpec,
+    LossSpec,
+    MethodSpec,
+    PairSpec,
+)
+
+_FILE = "file"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A dataset of the matrix, cut by a protocol."""
+
+    name: str
+    version: int
+    labels: frozenset[LabelKind]
+    protocol: ProtocolSpec
+    subset: Subset | None
+
+    @property
+    def train_size(self) -> int:
+        """Training images."""
+        return (self.subset and self.subset.train) or self.protocol.sizes["train"]
+
+
+@dataclass(frozen=True, slots=True)
+class Trunk:
+    """A backbone with its first weights."""
+
+    component: Component
+    cls: Any
+    weights: Weights
+    spec: BackboneSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A method of the matrix: a trunk with a loss, or a shallow method on a trunk or on pixels.
+
+    Attributes:
+        trunk: The backbone; None for pixels.
+        component: The loss or the shallow method.
+        cls: Its class.
+        head: Of a deep method; None for a shallow one.
+        path: Where the matrix names it, for messages.
+    """
+
+    trunk: Trunk | None
+    component: Component
+    cls: Any
+    head: Head | None
+    path: KeyPath
+
+
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """Reads the blocks ``datasets`` and ``methods`` of a valid matrix.
+
+    Attributes:
+        matrix: The matrix.
+        registry: Where its names are looked up.
+        weights: Weight files met so far, by SHA-256.
+    """
+
+    matrix: Matrix
+    registry: Registry
+    weights: dict[str, Path] = field(default_factory=dict)
+
+    def sources(self) -> list[Source]:
+        """The datasets, in the matrix's order."""
+        return [self._source(spec) for spec in self.matrix.spec.datasets]
+
+    def methods(self) -> list[Entry]:
+        """The methods, the grid's first."""
+        methods, found = self.matrix.spec.methods, []
+        if methods.grid:
+            trunks = [self._trunk(spec) for spec in methods.grid.backbones]
+            losses = enumerate(methods.grid.losses)
+            tails = [(spec, ("methods", "grid", "losses", i)) for i, spec in losses]
+            found = [self._deep(trunk, *tail) for trunk, tail in product(trunks, tails)]
+        pairs = enumerate(methods.pairs)
+        return found + [self._pair(pair, ("methods", "pairs", i)) for i, pair in pairs]
+
+    def _source(self, spec: DatasetSpec) -> Source:
+        cls = self.registry.load(Kind.DATASET, spec.name)
+        subset = Subset(**spec.subset.model_dump()) if spec.subset else None
+        protocol = load_protocol(spec.protocol or cls.default_protocol)
+        return Source(spec.name, cls.info.version, cls.info.labels, protocol, subset)
+
+    def _component(self, spec: ComponentSpec) -> tuple[Component, Any]:
+        cls = self.registry.load(spec.kind, spec.name)
+        params = resolve_params(cls.Params, preset=spec.preset, params=spec.params)
+        return Component(spec.name, cls.info.version, params, spec.preset), cls
+
+    def _trunk(self, spec: BackboneSpec) -> Trunk:
+        return Trunk(*self._component(spec), self._first_weights(spec.weights), spec)
+
+    def _first_weights(self, source: str) -> Weights:
+        if source == NO_WEIGHTS or source.startswith(DOWNLOADS):
+            return Weights(source)
+        file = self.matrix.path(source)
+        sha256 = digest_file(file)
+        self.weights[sha256] = file
+        # Neither the file's place nor its name is part of what is trained.
+        return Weights(_FILE, sha256)
+
+    def _pair(self, pair: PairSpec, path: KeyPath) -> Entry:
+        if pair.method:
+            return self._shallow(pair.method, pair.features, path)
+        assert pair.backbone and pair.loss  # noqa: S101 - the schema allows nothing else
+        return self._deep(self._trunk(pair.backbone), pair.loss, path)
+
+    def _deep(self, trunk: Trunk, spec: LossSpec, path: KeyPath) -> Entry:
+        component, cls = self._component(spec)
+        layer = spec.last_layer or cls.needs.last_layer or Head().last_layer
+        return Entry(trunk, component, cls, Head(trunk.spec.neck, layer), path)
+
+    def _shallow(self, spec: MethodSpec, features: BackboneSpec | None, path: KeyPath) -> Entry:
+        trunk = self._trunk(features) if features else None
+        return Entry(trunk, *self._component(spec), None, path)

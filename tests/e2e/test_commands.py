@@ -1,0 +1,214 @@
+"""Every command through the installed console script."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hashbench.store.store import Store
+
+COMMAND = str(Path(sys.executable).with_name("hashbench"))
+COMMANDS = ["check", "run", "status", "report", "list", "describe", "doctor"]
+MATRIX = """\
+version: 1
+name: tiny
+datasets: [digits]
+methods:
+  pairs:
+    - {method: lsh}
+    - {backbone: resnet_mini, loss: hsc}
+bits: [16, 32]
+exclude:
+  - {loss: hsc, bits: 32, because: one is enough}
+"""
+
+
+def hashbench(*words: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the installed command."""
+    return subprocess.run(
+        [COMMAND, *words],
+        cwd=folder,
+        env={**os.environ, "COLUMNS": "100"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def said(*words: str, folder: Path | None = None) -> str:
+    """What a command that goes well writes to standard output."""
+    result = hashbench(*words, folder=folder)
+    assert (result.returncode, result.stderr) == (0, ""), result.stderr
+    return result.stdout
+
+
+def refused(*words: str, code: int = 2, folder: Path | None = None) -> str:
+    """The one line that a command that goes wrong writes to standard error."""
+    result = hashbench(*words, folder=folder)
+    assert (result.returncode, result.stdout) == (code, ""), result.stderr
+    (line,) = result.stderr.splitlines()
+    return line
+
+
+@pytest.fixture
+def matrix(tmp_path: Path) -> Path:
+    (tmp_path / "tiny.yaml").write_text(MATRIX)
+    return tmp_path
+
+
+def test_help_lists_the_commands_in_the_order_of_use() -> None:
+    listed = [line.split()[0] for line in said("--help").split("Commands:")[1].splitlines() if line]
+    assert listed == COMMANDS
+
+
+def test_help_imports_nothing_heavy() -> None:
+    program = (
+        "import sys\n"
+        "from hashbench.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "print(*sorted({'torch', 'numpy', 'pandas', 'yaml', 'rich', 'pydantic'} & {*sys.modules}))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.splitlines()[-1] == ""
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command: str) -> None:
+    text = said(command, "--help")
+    assert text.startswith(f"Usage: hashbench {command} ")
+    assert "--help" in text
+
+
+def test_list_shows_every_kind_with_a_summary_each() -> None:
+    lines = said("list").splitlines()
+    kinds = [line.removesuffix(":") for line in lines if not line.startswith(" ")]
+    assert kinds == [
+        "losses",
+        "backbones",
+        "methods",
+        "datasets",
+        "engines",
+        "reporters",
+        "protocols",
+        "recipes",
+    ]
+    entries = [line.split(maxsplit=1) for line in lines if line.startswith(" ")]
+    assert all(len(entry) == 2 for entry in entries)
+    assert {"hsc", "ae_vit", "itq", "digits", "exact", "markdown", "digits@1", "vts"} <= {
+        name for name, _ in entries
+    }
+
+
+def test_list_takes_a_kind_and_a_pattern() -> None:
+    lines = said("list", "backbones", "ae_*").splitlines()
+    assert [line.split()[0] for line in lines] == ["ae_vit", "ae_vit_mini"]
+
+
+def test_list_of_what_is_not_there_is_one_line() -> None:
+    assert refused("list", "loses") == "error: list: there are no 'loses'. Did you mean 'losses'?"
+    line = refused("list", "losses", "x*", code=6)
+    assert line == "error: list: nothing in losses matches 'x*'"
+
+
+def test_describe_shows_a_losss_paper_parameters_and_presets() -> None:
+    text = said("describe", "dsh")
+    assert text.startswith("dsh (losses, hashbench ")
+    assert "CVPR 2016" in text
+    assert "  parameters:\n" in text
+    assert "  learns from: labels\n" in text
+
+
+def test_describe_shows_a_backbones_words() -> None:
+    text = said("describe", "ae_vit")
+    assert "variant = 'base' (" in text
+    assert "preset channel: local=False, channel=True, spatial=False" in text
+
+
+def test_describe_shows_a_protocols_sizes_and_a_datasets_licence() -> None:
+    assert "  query: 500 images\n" in said("describe", "fashion-mnist-mini@1")
+    assert "  licence: MIT" in said("describe", "fashion_mnist_mini")
+
+
+def test_describe_shows_everything_of_a_name() -> None:
+    text = said("describe", "csq")
+    assert "csq (losses, hashbench " in text
+    assert "csq (recipe)\n" in text
+
+
+def test_describe_of_an_unknown_name_is_one_line_with_the_nearest() -> None:
+    line = refused("describe", "hashnett")
+    assert line == "error: describe: unknown name 'hashnett'. Did you mean 'hashnet'?"
+
+
+def test_doctor_shows_the_machine_and_counts_its_warnings(tmp_path: Path) -> None:
+    lines = said("doctor", folder=tmp_path).splitlines()
+    assert lines[0].startswith("hashbench ")
+    assert any(line.startswith("  torch ") for line in lines)
+    warnings = [line for line in lines if line.startswith("warning: ")]
+    assert lines[-1].split()[0] == str(len(warnings))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_check_lists_cells_exclusions_and_metrics(matrix: Path) -> None:
+    lines = said("check", "tiny.yaml", folder=matrix).splitlines()
+    assert [line.partition("  ")[2] for line in lines[:3]] == [
+        "digits@1 | lsh on pixels | 16 bits | seed 0",
+        "digits@1 | lsh on pixels | 32 bits | seed 0",
+        "digits@1 | resnet_mini + hsc | 16 bits | seed 0",
+    ]
+    assert lines[3:] == [
+        "excluded: 1 cell, because one is enough",
+        "metric: map@all/div=hits/ties=expected/empty=zero",
+        "tiny.yaml: no mistakes, 3 cells",
+    ]
+
+
+def test_the_schema_for_editors_is_json() -> None:
+    schema = json.loads(said("check", "--schema"))
+    assert schema["title"] == "MatrixSpec"
+    assert set(schema["required"]) == {"version", "name", "datasets", "methods", "bits"}
+
+
+def test_check_of_nothing_is_a_usage_error() -> None:
+    result = hashbench("check")
+    assert result.returncode == 2
+    assert "name a matrix file, or --schema" in result.stderr
+
+
+def test_a_dry_run_and_status_show_what_is_missing_and_write_nothing(matrix: Path) -> None:
+    dry = said("run", "tiny.yaml", "--dry-run", "--select", "method=lsh", folder=matrix)
+    first, *cells = dry.splitlines()
+    assert first == "tiny: 2 cells: 2 missing; store hashbench-store"
+    assert [line.split()[0] for line in cells] == ["missing", "missing"]
+    status = said("status", "tiny.yaml", folder=matrix).splitlines()
+    assert status[-1] == "3 missing"
+    assert [path.name for path in matrix.iterdir()] == ["tiny.yaml"]
+
+
+def test_a_selection_of_no_cell_ends_with_6(matrix: Path) -> None:
+    line = refused("run", "tiny.yaml", "--select", "loss=dsh", code=6, folder=matrix)
+    assert line == "error: tiny.yaml: nothing selected: --select loss=dsh"
+    line = refused("run", "tiny.yaml", "--select", "los=hsc", folder=matrix)
+    assert line == "error: --select los=hsc: unknown key 'los'. Did you mean 'loss'?"
+
+
+def test_an_empty_store_has_no_cells_and_no_results(tmp_path: Path) -> None:
+    Store.create(tmp_path / "store")
+    assert said("status", "--store", "store", folder=tmp_path) == "no cells\n"
+    report = said("report", "--store", "store", folder=tmp_path)
+    assert report == "No results yet: run a matrix first.\n"
+
+
+def test_a_report_in_an_unknown_format_is_one_line(tmp_path: Path) -> None:
+    Store.create(tmp_path / "store")
+    line = refused("report", "--store", "store", "--format", "markdwon", folder=tmp_path)
+    assert line.endswith("unknown name 'markdwon' in reporters. Did you mean 'markdown'?")

@@ -1,0 +1,56 @@
+"""Which settings make a cell another one."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from hashbench.core.cell import Cell, Component, DataChoice, Determinism, Precision
+
+
+def _changed(value: Any) -> Any:
+    """Another value of the same type."""
+    if isinstance(value, Precision):
+        return Precision.BF16
+    if isinstance(value, Determinism):
+        return Determinism.FAST
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, str):
+        return f"{value}x"
+    if isinstance(value, dict):
+        return {**value, "another": 1}
+    return (*value, 0.9) if isinstance(value, tuple) else value + 1
+
+
+def _every_change(value: Any, path: str = "cell") -> Iterator[tuple[str, Any]]:
+    """The dataclass with one leaf changed, once for each leaf."""
+    for field in dataclasses.fields(value):
+        inner, where = getattr(value, field.name), f"{path}.{field.name}"
+        if dataclasses.is_dataclass(inner):
+            for name, changed in _every_change(inner, where):
+                yield name, dataclasses.replace(value, **{field.name: changed})
+        elif inner is not None:
+            yield where, dataclasses.replace(value, **{field.name: _changed(inner)})
+
+
+def test_every_single_setting_changes_the_id(cell: Cell) -> None:
+    ids = {name: changed.fit_id for name, changed in _every_change(cell)}
+    assert len(ids) > 35
+    assert len({*ids.values(), cell.fit_id}) == len(ids) + 1
+
+
+def test_the_id_is_the_start_of_the_sha256_of_the_sorted_json() -> None:
+    cell = Cell(DataChoice("toy", 1, "toy@1", "0" * 64, 8), 16, 0, method=Component("lsh", 1))
+    text = json.dumps(dataclasses.asdict(cell), sort_keys=True, separators=(",", ":"))
+    assert cell.fit_id == hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def test_the_order_of_parameters_does_not_change_the_id() -> None:
+    data = DataChoice("toy", 1, "toy@1", "0" * 64, 8)
+    one = Cell(data, 16, 0, method=Component("lsh", 1, {"a": 1, "b": 2}))
+    other = Cell(data, 16, 0, method=Component("lsh", 1, {"b": 2, "a": 1}))
+    assert one.fit_id == other.fit_id

@@ -1,0 +1,45 @@
+"""Records and their seals."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import pytest
+
+from hashbench.core.record import RECORD, FitRecord, compute_record_id, seal
+
+KINDS = ["fit_record", "evaluation_record", "latency_record"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_record_goes_through_json_unchanged(kind: str, request: pytest.FixtureRequest) -> None:
+    sealed = seal(request.getfixturevalue(kind))
+    text = json.dumps(sealed.model_dump(mode="json"))
+    back = RECORD.validate_python(json.loads(text))
+    assert back == sealed
+    assert type(back) is type(sealed)
+    assert compute_record_id(json.loads(text)) == sealed.record_id
+
+
+def test_a_cell_read_back_has_the_same_id(fit_record: FitRecord) -> None:
+    back = RECORD.validate_python(json.loads(fit_record.model_dump_json()))
+    assert isinstance(back, FitRecord)
+    assert back.cell == fit_record.cell
+    assert back.cell.fit_id == fit_record.fit_id
+
+
+def test_the_id_is_a_digest_of_everything_but_itself(fit_record: FitRecord) -> None:
+    document = fit_record.model_dump(mode="json")
+    del document["record_id"]
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    expected = hashlib.sha256(text.encode()).hexdigest()[:16]
+    assert seal(fit_record).record_id == expected
+    assert seal(seal(fit_record)).record_id == expected
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_field_is_under_the_seal(kind: str, request: pytest.FixtureRequest) -> None:
+    document = seal(request.getfixturevalue(kind)).model_dump(mode="json")
+    for key in document.keys() - {"record_id"}:
+        assert compute_record_id({**document, key: "edited"}) != document["record_id"]
