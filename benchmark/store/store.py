@@ -138,7 +138,7 @@ class Store:
         """
         from safetensors.numpy import save
 
-        # One key: the library writes several in random order, and equal arrays shall be equal files.
+        # One key: the library writes several in random order; equal arrays shall be equal files.
         about = {"hashbench": canonical_json(dict(metadata)).decode()}
         data = save(dict(arrays), metadata=about)
         sha256 = digest_bytes(data)
