@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from hashbench.evaluation.names import parse_metric
 from hashbench.reports.frames import failure_frame, latency_frame, metric_frame, training_frame
 from hashbench.store.catalogue import CellResults
 
@@ -41,8 +42,11 @@ def metric_tables(cells: Sequence[CellResults], *, trace: bool) -> list[Table]:
     frame = metric_frame(cells)
     if frame.empty:
         return []
+    names = sorted(frame["metric"].unique(), key=lambda name: parse_metric(name).reading_order)
+    frame["metric"] = pd.Categorical(frame["metric"], categories=names)
     keys = ["protocol", "device_name", "metric"]
-    return [_metric_table(group, trace=trace) for _, group in frame.groupby(keys, sort=True)]
+    groups = frame.groupby(keys, sort=True, observed=True)
+    return [_metric_table(group, trace=trace) for _, group in groups]
 
 
 def _metric_table(group: pd.DataFrame, *, trace: bool) -> Table:

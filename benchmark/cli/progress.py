@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from hashbench.core.record import Status
+from hashbench.evaluation.names import parse_metric
 from hashbench.execute.plan import Planned
 from hashbench.store.catalogue import CellResults
 
@@ -103,8 +104,8 @@ def _outcome(results: CellResults) -> str:
     metrics = results.metrics()
     if not metrics:
         return "ok"
-    name, (entry, _) = next(iter(metrics.items()))
-    return f"ok  {name.partition('/')[0]} {entry.value:.4f}"
+    name = min(metrics, key=lambda each: parse_metric(each).reading_order)
+    return f"ok  {name.partition('/')[0]} {metrics[name][0].value:.4f}"
 
 
 @contextmanager

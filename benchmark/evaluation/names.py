@@ -111,6 +111,12 @@ class Metric:
         """Whether it is defined on binary codes alone (float embeddings have no Hamming radius)."""
         return self.family is Family.PR or self.radius is not None
 
+    @property
+    def reading_order(self) -> tuple[int, bool, int, str]:
+        """Sorts metrics as a reader wants them: mAP first, the whole database before any cut."""
+        cut = self.radius if self.cutoff is None else self.cutoff
+        return list(Family).index(self.family), self.radius is not None, cut or 0, self.name
+
     def cutoff_label(self, database: int) -> str:
         """The cut as tables print it; says so when K is above the database.
 

@@ -136,6 +136,16 @@ def test_a_cutoff_above_the_database_says_so(name, label):
     assert parse_metric(name).cutoff_label(100) == label
 
 
+def test_metrics_are_read_with_map_first_and_the_whole_database_before_any_cut():
+    names = ["recall@r2", "precision@5", "map@1000", "precision@r2", "map@20", "map", "pr@radii"]
+    ordered = sorted(map(parse_metric, names), key=lambda metric: metric.reading_order)
+    heads = [metric.name.partition("/")[0] for metric in ordered]
+    assert heads == [
+        *("map@all", "map@20", "map@1000"),
+        *("precision@5", "precision@r2", "recall@r2", "pr@radii"),
+    ]
+
+
 def test_reading_names_imports_neither_torch_nor_numpy():
     code = (
         "import sys, hashbench.evaluation.names as names; names.parse_metric('map@10');"
