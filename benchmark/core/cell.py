@@ -209,7 +209,12 @@ class Cell:
     @property
     def fit_id(self) -> str:
         """First 16 hex digits of the SHA-256 over everything that makes the codes."""
-        return digest(asdict(self))[:FIT_ID_LENGTH]
+        plain = asdict(self)
+        for component in (plain["backbone"], plain["loss"], plain["method"]):
+            if component:
+                # Where parameters came from is not what they are.
+                del component["preset"]
+        return digest(plain)[:FIT_ID_LENGTH]
 
     @property
     def method_label(self) -> str:

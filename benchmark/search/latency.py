@@ -74,7 +74,7 @@ def measure_latency(
     threads: int = 1,
     warmup_seconds: float = 0.05,
     min_samples: int = 1000,
-    max_seconds: float = 0.5,
+    max_seconds: float = 3.0,
 ) -> LatencyResult:
     """Build an index and time searches in it.
 
