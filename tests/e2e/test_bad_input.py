@@ -45,7 +45,7 @@ def hashbench(
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=600,
         preexec_fn=before,
     )
 

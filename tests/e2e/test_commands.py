@@ -37,7 +37,7 @@ def hashbench(*words: str, folder: Path | None = None) -> subprocess.CompletedPr
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=600,
     )
 
 

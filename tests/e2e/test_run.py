@@ -168,12 +168,19 @@ def wait_for(file: Path, process: subprocess.Popen[str]) -> None:
 
 def test_after_ctrl_c_the_next_run_goes_on_and_ends_as_an_unbroken_one(place: Place) -> None:
     place.write("{method: fine}", DEEP)
-    process = subprocess.Popen(place.command(), cwd=place.folder, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        place.command(),
+        cwd=place.folder,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell starts what runs in its background with the signal ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no threads
+    )
     paused = place.folder / "paused"
     wait_for(paused, process)
 
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=600)
 
     assert process.returncode == 130
     assert "run again to go on" in said

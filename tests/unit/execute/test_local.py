@@ -109,9 +109,9 @@ def test_a_worker_that_takes_too_long_is_ended_with_its_children(
 ) -> None:
     worker(WITH_CHILD + "time.sleep(60)")
 
-    status, message = cause(run(timeout=0.5))
+    status, message = cause(run(timeout=3))
 
-    assert (status, message) == (Status.TIMEOUT, "took longer than 0.5 s")
+    assert (status, message) == (Status.TIMEOUT, "took longer than 3 s")
     assert all(gone(pid) for pid in pids(store, cell))
 
 
@@ -120,7 +120,7 @@ def test_the_timeout_holds_for_a_worker_that_closed_its_pipe(
 ) -> None:
     worker("os.close(pipe); time.sleep(60)")
 
-    assert cause(run(timeout=0.5))[0] is Status.TIMEOUT
+    assert cause(run(timeout=3))[0] is Status.TIMEOUT
 
 
 def test_a_worker_that_ignores_sigterm_is_killed_all_the_same(
@@ -129,7 +129,7 @@ def test_a_worker_that_ignores_sigterm_is_killed_all_the_same(
     monkeypatch.setattr("hashbench.execute.process._GRACE_SECONDS", 0.2)
     worker("signal.signal(signal.SIGTERM, signal.SIG_IGN); say(event='x'); time.sleep(60)")
 
-    assert cause(run(timeout=0.5))[0] is Status.TIMEOUT
+    assert cause(run(timeout=3))[0] is Status.TIMEOUT
 
 
 def test_ctrl_c_ends_the_worker_records_the_cell_and_goes_up(

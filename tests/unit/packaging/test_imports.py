@@ -30,7 +30,7 @@ ALLOWED: dict[str, set[str]] = {
     "training": LEARNING | {"evaluation", "search"},
     "store": CORE,
     "execute": CORE | {"store"},
-    "reports": CORE | {"store"},
+    "reports": CORE | {"store", "evaluation"},
 }
 ON_TOP = {"cli", "worker"}
 WITHOUT_TORCH = {"core", "matrix", "cli"}
