@@ -44,6 +44,8 @@ class Split:
 class Dataset(ABC):
     """A source of images. Its name and those of its protocols are what a matrix refers to.
 
+    Its protocols are the files ``protocols/NAME@VERSION.toml`` beside the file it is written in.
+
     Attributes:
         KIND: For plugin files.
         info: The component's card; ``labels`` says whether it is single- or multi-label.

@@ -1,8 +1,9 @@
 """Protocols: versioned definitions of what is trained on, searched in and asked for.
 
-A definition is ``protocols/NAME@VERSION.toml``. Its digest is part of every fit id, so a published
-file is never changed in what it defines: a change is a new version. The digest is taken over the
-parsed TOML without ``notes``, which only explains.
+A definition is ``protocols/NAME@VERSION.toml`` beside the file that a dataset is written in, be it
+ours, another package's or a plugin's. Its digest is part of every fit id, so a published file is
+never changed in what it defines: a change is a new version. The digest is taken over the parsed
+TOML without ``notes``, which only explains.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from pathlib import Path
 
 from hashbench.core.canonical import digest
 from hashbench.core.errors import ConfigError, DataError, did_you_mean
+from hashbench.core.registry import Kind, registry
 from hashbench.datasets.sampling import IndexLists, PerClass
 
-FOLDER = Path(__file__).with_name("protocols")
+_BESIDE = "protocols"
+FOLDER = Path(__file__).with_name(_BESIDE)
 _SUFFIX = ".toml"
 _NOT_DEFINING = ("notes",)
 
@@ -81,7 +84,7 @@ class ProtocolSpec:
 
 def protocol_names() -> list[str]:
     """The sorted names of all protocols, ``NAME@VERSION``."""
-    return sorted(path.name.removesuffix(_SUFFIX) for path in FOLDER.glob(f"*@*{_SUFFIX}"))
+    return sorted(_files())
 
 
 def protocols_of(dataset: str) -> list[str]:
@@ -99,17 +102,44 @@ def load_protocol(name: str) -> ProtocolSpec:
         Its definition.
 
     Raises:
-        ConfigError: If there is none of that name; the message names the nearest.
+        ConfigError: If there is none of that name (the message names the nearest), or if two
+            datasets bring one of that name.
         DataError: If its file is damaged.
 
     Example:
         >>> load_protocol("fashion-mnist-mini@1").sizes["query"]
         500
     """
-    names = protocol_names()
-    if name not in names:
-        raise ConfigError(f"unknown protocol '{name}'. {did_you_mean(name, names)}")
-    return read_protocol(FOLDER / f"{name}{_SUFFIX}")
+    files = _files()
+    if name not in files:
+        raise ConfigError(f"unknown protocol '{name}'. {did_you_mean(name, sorted(files))}")
+    first, *others = files[name]
+    if others:
+        raise ConfigError(
+            f"protocol '{name}' is there twice: {first} and {others[0]}. Rename one of them."
+        )
+    return read_protocol(first)
+
+
+def _files() -> dict[str, list[Path]]:
+    """The files of every name; more than one is a clash, told to whoever asks for that name."""
+    files: dict[str, list[Path]] = {}
+    for folder in _folders():
+        for path in sorted(folder.glob(f"*@*{_SUFFIX}")):
+            files.setdefault(path.name.removesuffix(_SUFFIX), []).append(path)
+    return files
+
+
+def _folders() -> list[Path]:
+    """Where protocols lie: beside each dataset's source, which is found without importing it."""
+    folders = [FOLDER]
+    for name in registry().names(Kind.DATASET):
+        try:
+            source = registry().get(Kind.DATASET, name).source()
+        except ConfigError:
+            continue  # a broken dataset is told when it is used, and stops no other
+        folders.append(source.with_name(_BESIDE))
+    return list(dict.fromkeys(folders))
 
 
 def read_protocol(path: Path) -> ProtocolSpec:

@@ -1,20 +1,24 @@
 """Prints the ``[sizes]`` and ``[sha256]`` tables of a protocol, for whoever writes a new one.
 
-``python -m hashbench.datasets.seal PROTOCOL``
+``python -m hashbench.datasets.seal PROTOCOL [PLUGIN_FILE]``
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from hashbench.core.canonical import digest_array
 from hashbench.core.errors import HashbenchError
+from hashbench.core.plugins import load_plugins
 from hashbench.core.registry import Kind, registry
 from hashbench.datasets.index_list import digest_positions
 from hashbench.datasets.loading import data_root
 from hashbench.datasets.protocol import ProtocolSpec, load_protocol
 from hashbench.datasets.sampling import ROLES
+
+_MOST_WORDS = 2
 
 
 def tables(spec: ProtocolSpec) -> str:
@@ -41,17 +45,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the script.
 
     Args:
-        arguments: One protocol name; None takes the process's own.
+        arguments: A protocol's name, and the plugin file of its dataset if it has one; None takes
+            the process's own.
 
     Returns:
         0, or 2 if the name or the data are not usable.
     """
     words = sys.argv[1:] if arguments is None else list(arguments)
-    if len(words) != 1:
-        print("usage: python -m hashbench.datasets.seal PROTOCOL", file=sys.stderr)
+    if not 1 <= len(words) <= _MOST_WORDS:
+        print("usage: python -m hashbench.datasets.seal PROTOCOL [PLUGIN_FILE]", file=sys.stderr)
         return 2
+    name, *plugins = words
     try:
-        print(tables(load_protocol(words[0])))
+        load_plugins(map(Path, plugins), registry())
+        print(tables(load_protocol(name)))
     except HashbenchError as error:
         print(error, file=sys.stderr)
         return int(error.exit_code)

@@ -1,4 +1,4 @@
-"""A seeded order of positions that no library version can change."""
+"""Seeded orders and draws that no library version can change."""
 
 from __future__ import annotations
 
@@ -28,7 +28,26 @@ def shuffled(positions: NDArray[np.int64], seed: int, *, purpose: str) -> NDArra
     Returns:
         int64 (N,): the same positions in the new order.
     """
+    return positions[np.argsort(_keys(positions, seed, purpose=purpose))]
+
+
+def uniform(positions: NDArray[np.int64], seed: int, *, purpose: str) -> NDArray[np.float64]:
+    """Draw a number for each position that depends on nothing but it, the seed and the purpose.
+
+    Args:
+        positions: int64 (N,), none negative; equal positions get equal numbers.
+        seed: As for `shuffled`.
+        purpose: What is drawn.
+
+    Returns:
+        float64 (N,), uniform in [0, 1): multiples of 2^-53.
+    """
+    upper = _keys(positions, seed, purpose=purpose) >> np.uint64(11)
+    return upper.astype(np.float64) * 2.0**-53
+
+
+def _keys(positions: NDArray[np.int64], seed: int, *, purpose: str) -> NDArray[np.uint64]:
     keys = positions.astype(np.uint64) * _GOLDEN + np.uint64(derive_seed(seed, purpose))
     keys = (keys ^ (keys >> np.uint64(30))) * _FIRST
     keys = (keys ^ (keys >> np.uint64(27))) * _SECOND
-    return positions[np.argsort(keys ^ (keys >> np.uint64(31)))]
+    return keys ^ (keys >> np.uint64(31))

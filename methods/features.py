@@ -48,7 +48,7 @@ class BackboneFeatures:
         bf16 = self.precision is Precision.BF16
         blocks = []
         with (
-            _evaluating(self.backbone),
+            evaluating(self.backbone),
             torch.autocast(self.device.type, torch.bfloat16, enabled=bf16),
         ):
             for block in images.blocks(_BATCH):
@@ -58,7 +58,8 @@ class BackboneFeatures:
 
 
 @contextmanager
-def _evaluating(module: nn.Module) -> Iterator[None]:
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Put a module into eval mode for a while."""
     training = module.training
     module.eval()
     try:

@@ -4,5 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-NECKS: Final = ("pool",)
+NECKS: Final = ("pool", "vts", "mlp3")
+TOKEN_NECKS: Final = ("vts",)
+"""Those that need the backbone's tokens."""
+
 LAST_LAYERS: Final = ("linear", "bn", "ln_tanh")

@@ -11,6 +11,7 @@ from hashbench.core.cell import Head as HeadChoice
 from hashbench.core.errors import ConfigError, did_you_mean
 from hashbench.methods.head_names import LAST_LAYERS, NECKS
 from hashbench.methods.interface import BackboneOutput
+from hashbench.methods.necks import PerceptronNeck, PooledNeck, TokenNeck
 
 _INIT_STD: Final = 0.01
 
@@ -43,27 +44,37 @@ _LAST_LAYERS: Final[Mapping[str, Callable[[int, int], nn.Module]]] = {
 
 
 class Head(nn.Module):
-    """The neck ``pool`` (the backbone's pooled output as it is) and a last layer.
+    """A neck and a last layer.
 
     Args:
-        last_layer: Maps (N, D) to (N, bits).
+        neck: Maps a backbone's output to (N, width).
+        last_layer: Maps (N, width) to (N, bits).
     """
 
-    def __init__(self, last_layer: nn.Module) -> None:
+    def __init__(self, neck: nn.Module, last_layer: nn.Module) -> None:
         super().__init__()
+        self.neck = neck
         self.last_layer = last_layer
 
     def forward(self, output: BackboneOutput) -> Tensor:
         """Map a backbone's output to real code outputs, (N, bits); their signs are the code."""
-        outputs: Tensor = self.last_layer(output.pooled)
+        outputs: Tensor = self.last_layer(self.neck(output))
         return outputs
 
 
-def build_head(head: HeadChoice, feature_dim: int, *, bits: int) -> Head:
-    """Build a head with fresh weights, drawn N(0, 0.01^2), biases 0.
+def build_head(
+    head: HeadChoice,
+    feature_dim: int,
+    *,
+    bits: int,
+    tokens: int | None = None,
+    dropout: float = 0.0,
+) -> Head:
+    """Build a head with fresh weights; those of the last layer are N(0, 0.01^2), its biases 0.
 
-    The last layers are ``linear`` (with bias), ``bn`` (no bias, then BatchNorm, as OrthoHash) and
-    ``ln_tanh`` (no bias, then LayerNorm and tanh, as DHD).
+    The necks are ``pool`` (the pooled output as it is), ``vts`` (all tokens to 1024) and ``mlp3``
+    (two hidden layers of width D). The last layers are ``linear`` (with bias), ``bn`` (no bias,
+    then BatchNorm, as OrthoHash) and ``ln_tanh`` (no bias, then LayerNorm and tanh, as DHD).
 
     Example:
         >>> from hashbench.core.cell import Head as HeadChoice
@@ -74,15 +85,28 @@ def build_head(head: HeadChoice, feature_dim: int, *, bits: int) -> Head:
         head: The neck and last layer by name.
         feature_dim: Width D of the backbone's pooled output.
         bits: Code length.
+        tokens: Tokens an image of the backbone's output, if it has them.
+        dropout: Dropout rate within the neck ``mlp3``.
 
     Raises:
-        ConfigError: If the neck or the last layer is unknown.
+        ConfigError: If the neck or the last layer is unknown, or the neck needs tokens and there
+            are none.
     """
-    if head.neck not in NECKS:
-        raise ConfigError(
-            f"head.neck: unknown neck '{head.neck}'. {did_you_mean(head.neck, NECKS)}"
-        )
     if head.last_layer not in _LAST_LAYERS:
         known = did_you_mean(head.last_layer, LAST_LAYERS)
         raise ConfigError(f"head.last_layer: unknown last layer '{head.last_layer}'. {known}")
-    return Head(_LAST_LAYERS[head.last_layer](feature_dim, bits))
+    neck = _neck(head.neck, feature_dim, tokens=tokens, dropout=dropout)
+    return Head(neck, _LAST_LAYERS[head.last_layer](neck.width, bits))
+
+
+def _neck(
+    name: str, feature_dim: int, *, tokens: int | None, dropout: float
+) -> PooledNeck | TokenNeck | PerceptronNeck:
+    match name:
+        case "pool":
+            return PooledNeck(feature_dim)
+        case "vts":
+            return TokenNeck(feature_dim, tokens)
+        case "mlp3":
+            return PerceptronNeck(feature_dim, dropout)
+    raise ConfigError(f"head.neck: unknown neck '{name}'. {did_you_mean(name, NECKS)}")

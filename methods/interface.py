@@ -191,7 +191,10 @@ class Backbone(nn.Module, ABC):
         info: The component's card.
         image_size: The input side, in pixels, that the architecture expects; None takes any, and
             then the protocol's own size is used.
-        pretrained_normalisation: ``imagenet`` or ``half``: what its usual weights were trained on.
+        pretrained_normalisation: What its usual weights were trained on: ``imagenet``, ``half``,
+            ``clip`` or ``unit``.
+        has_tokens: Whether its output has tokens, for necks that need them.
+        neck_dropout: Dropout within the neck ``mlp3``.
         feature_dim: Width D of ``pooled``.
     """
 
@@ -200,6 +203,8 @@ class Backbone(nn.Module, ABC):
     info: ClassVar[ComponentInfo]
     image_size: ClassVar[int | None] = None
     pretrained_normalisation: ClassVar[str] = "imagenet"
+    has_tokens: ClassVar[bool] = False
+    neck_dropout: ClassVar[float] = 0.0
     feature_dim: int
 
     @abstractmethod
@@ -323,8 +328,8 @@ class LossTerms:
 class OutputAccess(Protocol):
     """The network's outputs over the un-augmented training set, in eval mode, without gradient."""
 
-    def outputs(self) -> Tensor:
-        """Outputs of the head, float32 (N, bits)."""
+    def outputs(self, indices: Tensor | None = None) -> Tensor:
+        """Outputs of the head, float32 (N, bits); of some images only if int64 (n,) is given."""
         ...
 
     def features(self) -> Tensor:
@@ -337,8 +342,10 @@ class HashLoss(nn.Module, ABC):
 
     An ``nn.Module``, so that classifiers, proxies, centres and code banks are moved, optimised and
     checkpointed with the model. All parameters and buffers exist when `setup` returns, in the shape
-    they keep. The order of calls is: ``setup``; then for each epoch ``epoch_indices``,
-    ``begin_epoch``, for each step ``forward`` and ``after_step``, then ``end_epoch``.
+    they keep. The order of calls is: ``setup``; ``begin_training``; then for each epoch
+    ``epoch_indices``, ``begin_epoch``, for each step ``forward`` and ``after_step``, then
+    ``end_epoch``. A run that takes up a checkpoint has its state loaded after ``setup`` and goes on
+    with the next epoch, without ``begin_training``.
 
     Attributes:
         KIND: For plugin files.
@@ -358,6 +365,9 @@ class HashLoss(nn.Module, ABC):
 
     def setup(self, ctx: LossContext) -> None:
         """Create parameters and buffers; called once, before a checkpoint is loaded."""
+
+    def begin_training(self, outputs: OutputAccess) -> None:
+        """Called once before the first epoch: state that starts from the initial network."""
 
     def epoch_indices(self, epoch: int) -> Tensor | None:
         """Training positions, int64, to visit in this epoch; None for all of them."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+import torch
 from torch import Tensor
 
-from hashbench.methods.primitives import masked_mean, unit_rows
+from hashbench.methods.primitives import masked_mean, squared_distances, unit_rows
 
 
 class PairWeight(StrEnum):
@@ -69,6 +70,23 @@ def label_cosine(left: Tensor, right: Tensor) -> Tensor:
         (n, m) in [0, 1]; 0 where an image has no label.
     """
     return unit_rows(left) @ unit_rows(right).T
+
+
+def margin_losses(codes: Tensor, similar: Tensor, *, margin: float) -> Tensor:
+    """The contrastive margin loss of every pair: d_ij / 2 or max(m - d_ij, 0) / 2.
+
+    d_ij is the squared Euclidean distance, and the hinge is on it, not on its root.
+
+    Args:
+        codes: (n, bits).
+        similar: bool (n, n), the pairs that are pulled together; all others are pushed apart.
+        margin: m.
+
+    Returns:
+        (n, n), non-negative.
+    """
+    distances = squared_distances(codes, codes)
+    return torch.where(similar, distances, (margin - distances).clamp_min(0)) / 2
 
 
 def pair_mean(

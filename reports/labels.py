@@ -14,6 +14,7 @@ from hashbench.core.record import FitRecord
 _NOT_METHOD = ("data", "bits", "seed", "weights")
 _FIRST = "train.recipe"  # says more than the settings that follow from it
 _SHA_DIGITS = 8
+_LEFT_OUT = "default"  # a parameter that records leave out while it has its default
 
 
 def method_labels(fits: Sequence[FitRecord]) -> dict[str, str]:
@@ -35,7 +36,7 @@ def method_labels(fits: Sequence[FitRecord]) -> dict[str, str]:
         settings = [_settings(fit.cell) for fit in group]
         keys = _telling_apart(settings)
         for fit, own in zip(group, settings, strict=True):
-            shown = ", ".join(f"{key}={_text(own.get(key))}" for key in keys)
+            shown = ", ".join(f"{key}={_text(own.get(key, _LEFT_OUT))}" for key in keys)
             labels[fit.record_id] = f"{name} ({shown})" if shown else name
     return labels
 

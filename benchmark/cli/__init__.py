@@ -18,6 +18,9 @@ _COMMANDS = {
     "report": "report",
     "list": "listing",
     "describe": "describe",
+    "cite": "cite",
+    "new": "new",
+    "check-method": "check_method",
     "doctor": "doctor",
 }
 

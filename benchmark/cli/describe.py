@@ -35,14 +35,15 @@ def command(name: str) -> None:
 
 
 def _component(component: Any, heading: str) -> list[str]:
-    lines = [heading, *_facts(_card(getattr(component, "info", None)))]
+    lines = [heading, *_facts(_card(component))]
     lines += _parameters(getattr(component, "Params", None))
     if _is_dataset(component):
         lines += _facts(component().describe())
     return [*lines, "", *_indented(inspect.getdoc(component) or "")]
 
 
-def _card(info: Any) -> Mapping[str, Any]:
+def _card(component: Any) -> Mapping[str, Any]:
+    info = getattr(component, "info", None)
     if info is None:
         return {}
     return {
@@ -53,6 +54,7 @@ def _card(info: Any) -> Mapping[str, Any]:
         "citation": info.citation,
         "learns from": info.supervision,
         "label kinds": sorted(info.labels),
+        "losses": getattr(component, "losses", None),
         "reconstruction": "yes: no formula was published" if info.reconstruction else "",
     }
 

@@ -14,10 +14,11 @@ from hashbench.core.errors import ConfigError, NothingSelectedError, did_you_mea
 @click.argument("what", required=False)
 @click.argument("pattern", default="*")
 def command(what: str | None, pattern: str) -> None:
-    """List WHAT (losses, backbones, methods, datasets, engines, reporters, protocols, recipes).
+    """List WHAT there is, or everything.
 
-    PATTERN may hold wildcards, e.g. ``hashbench list backbones 'ae_*'``. Without WHAT, lists
-    everything.
+    WHAT: losses, loss_groups, backbones, methods, datasets, engines, reporters, protocols, recipes.
+
+    PATTERN may hold wildcards, e.g. ``hashbench list backbones 'ae_*'``.
     """
     groups = _groups()
     if what is not None and what not in groups:

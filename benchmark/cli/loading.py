@@ -14,7 +14,7 @@ from hashbench.core.plugins import load_plugins
 from hashbench.core.registry import registry
 from hashbench.matrix.expand import Expansion, expand
 from hashbench.matrix.load import load_matrix
-from hashbench.matrix.naming import cell_names, matches
+from hashbench.matrix.naming import cell_names, losses_of, matches
 from hashbench.matrix.request import build_request
 
 
@@ -53,6 +53,8 @@ def load(file: Path, *, selections: tuple[str, ...] = (), plugins: tuple[Path, .
     expansion = expand(matrix, registry())
     request = build_request(matrix, expansion)
     files = tuple(dict.fromkeys((*(p.resolve() for p in plugins), *request.plugins)))
+    if "loss" in wanted:
+        wanted["loss"] = set(losses_of(wanted["loss"], registry()))
     cells = tuple(cell for cell in expansion.cells if _selected(cell, wanted))
     if not cells:
         why = f"--select {' '.join(selections)}" if selections else "exclude leaves no cell"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from hashbench.core.canonical import FIT_ID_LENGTH, digest
 
@@ -17,11 +17,27 @@ class Precision(StrEnum):
     BF16 = "bf16"
 
 
+class BackboneMode(StrEnum):
+    """What training does to the backbone.
+
+    ``tuned``: it learns, at its own rate. ``frozen``: it stays as it is, in eval mode; its pooled
+    features are computed once an image and the head learns from those.
+    """
+
+    TUNED = "tuned"
+    FROZEN = "frozen"
+
+
 class Determinism(StrEnum):
     """``strict``: deterministic algorithms, no TF32; ``fast``: whatever is fastest."""
 
     STRICT = "strict"
     FAST = "fast"
+
+
+# A setting that came after fits had been recorded is left out of a fit's id while it has its
+# default, so that those fits keep theirs. `BaseParams.added_later` is the same for parameters.
+_ADDED_LATER: Final[Mapping[str, Any]] = {"added_later": True}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +78,8 @@ class DataChoice:
         protocol_sha256: Digest of the protocol's definition, checksums included.
         subset: The part of the protocol used, if not all of it.
         image_size: Side of the square network input, in pixels.
-        normalisation: ``protocol``, ``imagenet`` or ``half``: whose mean and deviation are used.
+        normalisation: ``protocol``, ``imagenet``, ``half``, ``clip`` or ``unit``: whose mean and
+            deviation are used.
     """
 
     name: str
@@ -155,6 +172,7 @@ class TrainSettings:
         validation: What is held out of the training set, if anything.
         prepass: What a loss's pre-pass reads: ``weights`` (features of the pretrained backbone),
             ``random`` (features of the untrained one), ``pixels``; None if the loss has none.
+        backbone: Whether the backbone learns.
     """
 
     recipe: str
@@ -171,6 +189,7 @@ class TrainSettings:
     augmentation: str
     validation: Validation | None = None
     prepass: str | None = None
+    backbone: BackboneMode = field(default=BackboneMode.TUNED, metadata=_ADDED_LATER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +228,7 @@ class Cell:
     @property
     def fit_id(self) -> str:
         """First 16 hex digits of the SHA-256 over everything that makes the codes."""
-        plain = asdict(self)
+        plain = _identity(self)
         for component in (plain["backbone"], plain["loss"], plain["method"]):
             if component:
                 # Where parameters came from is not what they are.
@@ -217,9 +236,19 @@ class Cell:
         return digest(plain)[:FIT_ID_LENGTH]
 
     @property
+    def frozen(self) -> bool:
+        """Whether a deep method's backbone stays as it is."""
+        return self.train is not None and self.train.backbone is BackboneMode.FROZEN
+
+    @property
     def method_label(self) -> str:
-        """The method as tables print it, e.g. ``resnet18 + hsc`` or ``itq on pixels``."""
+        """The method as tables print it.
+
+        E.g. ``resnet18 + hsc``, ``resnet18 (frozen) + hsc`` or ``itq on pixels``.
+        """
         features = self.backbone.name if self.backbone else "pixels"
+        if self.frozen:
+            features = f"{features} ({BackboneMode.FROZEN})"
         if self.method:
             return f"{self.method.name} on {features}"
         return f"{features} + {self.loss.name if self.loss else '?'}"
@@ -232,3 +261,15 @@ class Cell:
     def __str__(self) -> str:
         where = f"{self.data.label} | {self.method_label}"
         return f"{where} | {self.bits_label} bits | seed {self.seed}"
+
+
+def _identity(settings: Any) -> dict[str, Any]:
+    """A dataclass as plain data, without what was added later and has its default."""
+    plain: dict[str, Any] = asdict(settings)
+    for each in fields(settings):
+        value = getattr(settings, each.name)
+        if each.default is not MISSING and value == each.default and "added_later" in each.metadata:
+            del plain[each.name]
+        elif is_dataclass(value):
+            plain[each.name] = _identity(value)
+    return plain

@@ -16,11 +16,18 @@ class BaseParams(BaseModel):
 
     A preset is a set of values under a published name (``paper``, ``deephash``, ...); parameters
     that the user gives win over it.
+
+    Attributes:
+        presets: Values by parameter, by preset.
+        added_later: Names of optional parameters that came after fits had been recorded. While one
+            has its default it is left out of the resolved parameters, so that those fits keep their
+            ids.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    added_later: ClassVar[frozenset[str]] = frozenset()
 
 
 def resolve_params(
@@ -34,7 +41,7 @@ def resolve_params(
         params: The user's own values.
 
     Returns:
-        Every parameter as plain data.
+        Every parameter as plain data, except those in ``added_later`` that have their default.
 
     Raises:
         ConfigError: One problem for each unknown name, wrong type or value out of range, each
@@ -50,9 +57,15 @@ def resolve_params(
         # Strictly, but as JSON: a list may stand for a tuple and a word for an enum's member,
         # while true is not taken for a number, nor "3" for 3.
         text = json.dumps({**base, **params}, default=str)
-        return cls.model_validate_json(text, strict=True).model_dump(mode="json")
+        resolved = cls.model_validate_json(text, strict=True)
     except ValidationError as error:
         raise ConfigError(*(_problem(cls, e) for e in error.errors())) from None
+    usual = {
+        name
+        for name in cls.added_later
+        if getattr(resolved, name) == cls.model_fields[name].get_default()
+    }
+    return resolved.model_dump(mode="json", exclude=usual)
 
 
 def _problem(cls: type[BaseParams], error: Any) -> str:

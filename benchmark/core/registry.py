@@ -7,7 +7,7 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from fnmatch import fnmatch
 from functools import lru_cache
@@ -23,6 +23,7 @@ class Kind(StrEnum):
     """The kinds of component; each is also the entry-point group ``hashbench.<kind>``."""
 
     LOSS = "losses"
+    LOSS_GROUP = "loss_groups"
     BACKBONE = "backbones"
     METHOD = "methods"
     DATASET = "datasets"
@@ -39,12 +40,14 @@ class Entry:
         name: The name in a matrix.
         target: ``module:attribute``.
         origin: The distribution or the file it came from.
+        member: Which one of a family it is; empty for what is no member of one.
     """
 
     kind: Kind
     name: str
     target: str
     origin: str
+    member: str = ""
 
     @property
     def module(self) -> str:
@@ -52,20 +55,22 @@ class Entry:
         return self.target.partition(":")[0]
 
     def load(self) -> Any:
-        """Import the component's module and return the component.
+        """Import the component's module and return the component; of a family, the member named.
 
         Raises:
-            ConfigError: If that fails, e.g. because a library is missing.
+            ConfigError: If that fails, e.g. because a library is missing, or if there is no such
+                member.
         """
         module, _, attribute = self.target.partition(":")
         try:
-            return getattr(importlib.import_module(module), attribute)
+            component = getattr(importlib.import_module(module), attribute)
         except Exception as error:
             why = " ".join(f"{type(error).__name__}: {error}".split())
             raise ConfigError(
                 f"{self.kind}: '{self.name}' ({self.target}, from {self.origin}) cannot be "
                 f"imported: {why}"
             ) from error
+        return component.member(self.member) if self.member else component
 
     def source(self) -> Path:
         """The file the component is written in, found without importing it.
@@ -98,8 +103,19 @@ class Entry:
         return digest_file(self.source())
 
 
+# An entry ``timm/*`` is a family: it stands for every name that starts with ``timm/``, and its
+# component's ``member`` gives the component of one.
+_FAMILY = "/*"
+
+# A matrix names both in the same place.
+_ONE_NAMESPACE = frozenset({Kind.LOSS, Kind.LOSS_GROUP})
+
+
 class Registry:
-    """Entries by kind and name; a name can be taken only once."""
+    """Entries by kind and name; a name can be taken only once.
+
+    A loss and a group of losses cannot share one either.
+    """
 
     def __init__(self) -> None:
         self._entries: dict[tuple[Kind, str], Entry] = {}
@@ -110,8 +126,8 @@ class Registry:
         Raises:
             ConfigError: If another origin already has the name.
         """
-        known = self._entries.get((entry.kind, entry.name))
-        if known and (known.target, known.origin) != (entry.target, entry.origin):
+        known = self._known(entry)
+        if known and known != entry:
             raise ConfigError(
                 f"{entry.kind}: the name '{entry.name}' is taken twice: "
                 f"{known.target} ({known.origin}) and {entry.target} ({entry.origin}). "
@@ -119,21 +135,28 @@ class Registry:
             )
         self._entries[entry.kind, entry.name] = entry
 
+    def _known(self, entry: Entry) -> Entry | None:
+        kinds = _ONE_NAMESPACE if entry.kind in _ONE_NAMESPACE else {entry.kind}
+        found = (self._entries.get((kind, entry.name)) for kind in kinds)
+        return next((known for known in found if known), None)
+
     def names(self, kind: Kind, pattern: str = "*") -> list[str]:
         """The sorted names of a kind that match a shell pattern."""
         return sorted(n for k, n in self._entries if k is kind and fnmatch(n, pattern))
 
     def get(self, kind: Kind, name: str) -> Entry:
-        """Look a component up.
+        """Look a component up, by its own name or as ``FAMILY/MEMBER``.
 
         Raises:
             ConfigError: If there is none; the message names the nearest.
         """
-        try:
-            return self._entries[kind, name]
-        except KeyError:
-            known = did_you_mean(name, self.names(kind))
-            raise ConfigError(f"unknown name '{name}' in {kind}. {known}") from None
+        family, _, member = name.partition("/")
+        if found := self._entries.get((kind, name)):
+            return found
+        if member and (whole := self._entries.get((kind, f"{family}{_FAMILY}"))):
+            return replace(whole, name=name, member=member)
+        known = did_you_mean(name, self.names(kind))
+        raise ConfigError(f"unknown name '{name}' in {kind}. {known}")
 
     def load(self, kind: Kind, name: str) -> Any:
         """Look a component up and import it."""

@@ -23,12 +23,14 @@ from hashbench.matrix.schema import (
     BackboneSpec,
     ComponentSpec,
     DatasetSpec,
+    LossGroupSpec,
     LossSpec,
     MethodSpec,
     PairSpec,
 )
 
-_FILE = "file"
+FILE_WEIGHTS = "file"
+"""The source of weights that come from a file, wherever it lies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +101,17 @@ class Entries:
         methods, found = self.matrix.spec.methods, []
         if methods.grid:
             trunks = [self._trunk(spec) for spec in methods.grid.backbones]
-            losses = enumerate(methods.grid.losses)
-            tails = [(spec, ("methods", "grid", "losses", i)) for i, spec in losses]
+            listed = enumerate(methods.grid.losses)
+            tails = [
+                (spec, ("methods", "grid", "losses", i))
+                for i, entry in listed
+                for spec in self._losses(entry)
+            ]
             found = [self._deep(trunk, *tail) for trunk, tail in product(trunks, tails)]
         pairs = enumerate(methods.pairs)
-        return found + [self._pair(pair, ("methods", "pairs", i)) for i, pair in pairs]
+        return found + [
+            entry for i, pair in pairs for entry in self._pair(pair, ("methods", "pairs", i))
+        ]
 
     def _source(self, spec: DatasetSpec) -> Source:
         cls = self.registry.load(Kind.DATASET, spec.name)
@@ -126,13 +134,18 @@ class Entries:
         sha256 = digest_file(file)
         self.weights[sha256] = file
         # Neither the file's place nor its name is part of what is trained.
-        return Weights(_FILE, sha256)
+        return Weights(FILE_WEIGHTS, sha256)
 
-    def _pair(self, pair: PairSpec, path: KeyPath) -> Entry:
+    def _pair(self, pair: PairSpec, path: KeyPath) -> list[Entry]:
         if pair.method:
-            return self._shallow(pair.method, pair.features, path)
+            return [self._shallow(pair.method, pair.features, path)]
         assert pair.backbone and pair.loss  # noqa: S101 - the schema allows nothing else
-        return self._deep(self._trunk(pair.backbone), pair.loss, path)
+        trunk = self._trunk(pair.backbone)
+        return [self._deep(trunk, spec, path) for spec in self._losses(pair.loss)]
+
+    def _losses(self, spec: LossSpec) -> list[LossSpec]:
+        """The loss, or those of the group."""
+        return spec.members(self.matrix.lookup) if isinstance(spec, LossGroupSpec) else [spec]
 
     def _deep(self, trunk: Trunk, spec: LossSpec, path: KeyPath) -> Entry:
         component, cls = self._component(spec)

@@ -8,10 +8,19 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
 
-from hashbench.core.cell import Cell, DataChoice, Determinism, Precision, TrainSettings, Weights
+from hashbench.core.cell import (
+    BackboneMode,
+    Cell,
+    DataChoice,
+    Determinism,
+    Precision,
+    TrainSettings,
+    Weights,
+)
 from hashbench.core.errors import ConfigError
 from hashbench.core.registry import Registry
 from hashbench.matrix.entries import Entries, Entry, Source, Trunk
+from hashbench.matrix.frozen import frozen_problems
 from hashbench.matrix.load import Matrix
 from hashbench.matrix.naming import cell_names, matches
 from hashbench.matrix.positions import KeyPath
@@ -138,7 +147,7 @@ class _Expander:
 
     def _settings(self, wanted: TrainSpec, source: Source, entry: Entry) -> TrainSettings:
         assert entry.trunk  # noqa: S101 - a deep entry has one
-        return resolve_training(
+        settings = resolve_training(
             wanted,
             backbone=entry.trunk.component.name,
             pretrained=entry.trunk.weights.pretrained,
@@ -146,6 +155,11 @@ class _Expander:
             train_size=source.train_size,
             prepass=self._prepass(wanted, entry, entry.trunk),
         )
+        if settings.backbone is BackboneMode.FROZEN:
+            size = _data_choice(source, entry.trunk).image_size
+            for why in frozen_problems(settings, entry, image_size=size):
+                self._complain(entry.path, why)
+        return settings
 
     def _prepass(self, wanted: TrainSpec, entry: Entry, trunk: Trunk) -> str | None:
         if not entry.cls.needs.prepass:

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hashbench.core.cell import Cell
-from hashbench.matrix.schema import PIXELS
+from hashbench.core.registry import Kind, Registry
+
+PIXELS = "pixels"
 
 
 def cell_names(cell: Cell) -> dict[str, str]:
@@ -20,6 +22,16 @@ def cell_names(cell: Cell) -> dict[str, str]:
         "bits": cell.bits_label,
         "seed": str(cell.seed),
     }
+
+
+def losses_of(names: Iterable[str], registry: Registry) -> list[str]:
+    """The losses that a rule names, with those of a group in the place of the group."""
+    groups = set(registry.names(Kind.LOSS_GROUP))
+    return [
+        loss
+        for name in names
+        for loss in (registry.load(Kind.LOSS_GROUP, name).losses if name in groups else [name])
+    ]
 
 
 def matches(wanted: Mapping[str, Iterable[Any]], names: Mapping[str, str]) -> bool:

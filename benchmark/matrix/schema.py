@@ -28,12 +28,11 @@ from hashbench.matrix.lookup import (
     known_word,
     refuse,
 )
+from hashbench.matrix.naming import PIXELS, losses_of
 from hashbench.matrix.positions import KeyPath
 from hashbench.matrix.shorthand import OR_NAME, OR_SINGLE, OR_WITH_UNIT
 from hashbench.matrix.training_schema import Count, Seed, Strict, TrainSpec
-from hashbench.methods.head_names import LAST_LAYERS, NECKS
-
-PIXELS = "pixels"
+from hashbench.methods.head_names import LAST_LAYERS, NECKS, TOKEN_NECKS
 
 Bits = Annotated[int, Field(ge=1, le=MAX_BITS)]
 
@@ -98,6 +97,8 @@ class ComponentSpec(Strict):
     @field_validator("name")
     @classmethod
     def _registered(cls, name: str, info: ValidationInfo) -> str:
+        if name.endswith("/*"):
+            raise ValueError(f"'{name}' stands for many names; give one of them")
         Lookup.of(info).component(cls.kind, name)
         return name
 
@@ -116,7 +117,7 @@ class BackboneSpec(ComponentSpec):
     kind: ClassVar[Kind] = Kind.BACKBONE
     weights: str = NO_WEIGHTS
     image_size: Count | None = None
-    normalisation: Literal["protocol", "imagenet", "half"] | None = None
+    normalisation: Literal["protocol", "imagenet", "half", "clip", "unit"] | None = None
     neck: Annotated[str, AfterValidator(lambda word: known_word(word, NECKS))] = "pool"
 
     @field_validator("weights")
@@ -128,6 +129,14 @@ class BackboneSpec(ComponentSpec):
                 f"no such file: {file}. Give none, a file, timm/NAME or torchvision/NAME"
             )
         return source
+
+    @model_validator(mode="after")
+    def _neck_fits(self, info: ValidationInfo) -> Self:
+        cls = Lookup.of(info).component(self.kind, self.name)
+        if self.neck in TOKEN_NECKS and not cls.has_tokens:
+            why = f"{self.neck} joins a Transformer's tokens, and {self.name} has none"
+            refuse([(("neck",), f"{why}. Use pool or mlp3")])
+        return self
 
 
 class LossSpec(ComponentSpec):
@@ -147,6 +156,33 @@ class LossSpec(ComponentSpec):
         return self
 
 
+class LossGroupSpec(LossSpec):
+    """A group of losses, each with its defaults, where a matrix names a loss."""
+
+    kind: ClassVar[Kind] = Kind.LOSS_GROUP
+
+    def members(self, lookup: Lookup) -> list[LossSpec]:
+        """The losses it stands for, each with the last layer that is asked of the group."""
+        names = lookup.component(self.kind, self.name).losses
+        common = {"last_layer": self.last_layer}
+        return [LossSpec.model_validate({"name": n, **common}, context=lookup) for n in names]
+
+    @model_validator(mode="after")
+    def _layer_fits(self, info: ValidationInfo) -> Self:
+        self.members(Lookup.of(info))
+        return self
+
+
+def _group_or_loss(
+    value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo
+) -> LossSpec:
+    name = value.get("name") if isinstance(value, dict) else None
+    if name in Lookup.of(info).registry.names(Kind.LOSS_GROUP):
+        return LossGroupSpec.model_validate(value, context=info.context)
+    loss: LossSpec = handler(value)
+    return loss
+
+
 class MethodSpec(ComponentSpec):
     """A shallow method."""
 
@@ -154,7 +190,7 @@ class MethodSpec(ComponentSpec):
 
 
 BackboneRef = Annotated[BackboneSpec, OR_NAME]
-LossRef = Annotated[LossSpec, OR_NAME]
+LossRef = Annotated[LossSpec, WrapValidator(_group_or_loss), OR_NAME]
 MethodRef = Annotated[MethodSpec, OR_NAME]
 
 
@@ -311,6 +347,11 @@ class WhereSpec(Strict):
         """What is asked for, by key."""
         given = {key: getattr(self, key) for key in WhereSpec.model_fields}
         return {key: values for key, values in given.items() if values is not None}
+
+    @field_validator("loss")
+    @classmethod
+    def _without_groups(cls, names: list[str] | None, info: ValidationInfo) -> list[str] | None:
+        return None if names is None else losses_of(names, Lookup.of(info).registry)
 
     @model_validator(mode="after")
     def _not_everything(self) -> Self:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from hashbench.core.cell import Determinism, Precision
+from hashbench.core.cell import BackboneMode, Determinism, Precision
 from hashbench.matrix.lookup import known_word
 from hashbench.matrix.recipes import recipes
 
@@ -64,6 +64,7 @@ class TrainSpec(Strict):
     augmentation: Literal["none", "flip", "crop_flip"] | None = None
     validation: ValidationSpec | None = None
     prepass: Literal["weights", "random", "pixels"] | None = None
+    backbone: Annotated[BackboneMode, Field(strict=False)] | None = None
     precision: Annotated[Precision, Field(strict=False)] | None = None
     determinism: Annotated[Determinism, Field(strict=False)] | None = None
 

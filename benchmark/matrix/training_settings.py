@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hashbench.core.cell import Schedule, TrainSettings, Validation
+from hashbench.core.cell import BackboneMode, Schedule, TrainSettings, Validation
 from hashbench.matrix.recipes import DEFAULT_RECIPE, recipe_values
 from hashbench.matrix.training_schema import ScheduleSpec, TrainSpec
 
@@ -42,7 +42,8 @@ def resolve_training(
         prepass: What the loss's pre-pass reads, already decided.
 
     Returns:
-        Every setting, with the keys in which they depart from the recipe.
+        Every setting, with the keys in which they depart from the recipe. No recipe freezes its
+        backbone; a frozen one has no rate.
     """
     name = wanted.recipe or DEFAULT_RECIPE
     published = recipe_values(name, backbone=backbone, pretrained=pretrained)
@@ -56,6 +57,9 @@ def resolve_training(
             train_size * (1 - (wanted.validation.fraction if wanted.validation else 0))
         )
         values["epochs"] = _passes(values["iterations"], trained_on, batch=values["batch_size"])
+    if wanted.backbone is BackboneMode.FROZEN:
+        own["backbone"] = wanted.backbone
+        values["backbone_lr"] = 0.0
     validation = wanted.validation
     return TrainSettings(
         recipe=name,
@@ -63,6 +67,7 @@ def resolve_training(
         schedule=values["schedule"],
         validation=Validation(validation.fraction, validation.seed) if validation else None,
         prepass=prepass,
+        backbone=wanted.backbone or BackboneMode.TUNED,
         **{key: values[key] for key in _PLAIN_KEYS},
     )
 

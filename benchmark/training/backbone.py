@@ -11,12 +11,14 @@ from torch import Tensor
 from hashbench.core.canonical import digest_file
 from hashbench.core.cell import Cell
 from hashbench.core.errors import DataError
+from hashbench.core.params import BaseParams
+from hashbench.methods.features import evaluating
 from hashbench.methods.interface import Backbone, TrainContext
 from hashbench.methods.weights import read_state_dict
 
 
 def build_backbone(
-    cls: type[Backbone], cell: Cell, ctx: TrainContext
+    cls: type[Backbone], cell: Cell, ctx: TrainContext, *, frozen: bool = False
 ) -> tuple[Backbone, str | None]:
     """Build a backbone; the initialisation seed must be set already.
 
@@ -24,24 +26,47 @@ def build_backbone(
         cls: The backbone's class.
         cell: Its parameters, input size and weights.
         ctx: Where the weights' file is, if they come from one.
+        frozen: Whether it will not be trained; then its weights have to cover all of it.
 
     Returns:
         The backbone, and the SHA-256 of its weights: of the file, or of the state dict that a tag
         gave; None without weights.
 
     Raises:
-        DataError: If the weights cannot be had, do not fit, or are not those the matrix named.
+        DataError: If the weights cannot be had, do not fit, are not those the matrix named, or
+            leave parts of a frozen backbone as they start.
     """
     params = cls.Params(**(cell.backbone.params if cell.backbone else {}))
     backbone = cls(params, image_size=cell.data.image_size)
+    fresh = [parameter.detach().clone() for parameter in backbone.new_parameters() if frozen]
+    sha256 = _load(backbone, params, cell, ctx)
+    if fresh and all(map(torch.equal, backbone.new_parameters(), fresh)):
+        name = cell.backbone.name if cell.backbone else cls.__name__
+        raise DataError(
+            f"weights {cell.weights.source}: do not hold the new parts of {name}, which would stay "
+            f"as they start in a frozen backbone; write train: {{backbone: tuned}}, or drop the "
+            f"parts by a preset"
+        )
+    return backbone, sha256
+
+
+def _load(backbone: Backbone, params: BaseParams, cell: Cell, ctx: TrainContext) -> str | None:
     if not cell.weights.pretrained:
-        return backbone, None
+        return None
     if cell.weights.sha256 is None:
-        state = cls.fetch_pretrained(params, cell.weights.source)
+        state = backbone.fetch_pretrained(params, cell.weights.source)
         backbone.load_pretrained(state)
-        return backbone, state_sha256(state)
+        return state_sha256(state)
     backbone.load_pretrained(_read_checked(cell, ctx))
-    return backbone, cell.weights.sha256
+    return cell.weights.sha256
+
+
+@torch.no_grad()
+def count_tokens(backbone: Backbone, image_size: int) -> int | None:
+    """Tokens that a backbone gives for an image, or None; found out by passing an empty one."""
+    with evaluating(backbone):
+        tokens = backbone(torch.zeros(1, 3, image_size, image_size)).tokens
+    return None if tokens is None else int(tokens.shape[1])
 
 
 def _read_checked(cell: Cell, ctx: TrainContext) -> dict[str, Tensor]:

@@ -9,9 +9,13 @@ import torch
 
 from hashbench.core.cell import Cell, Head, TrainSettings, Weights
 from hashbench.core.codes import Codes, Role
+from hashbench.core.errors import ConfigError
 from hashbench.core.info import ComponentInfo, Supervision
 from hashbench.core.seeds import Purpose, derive_seed
 from hashbench.methods.features import BackboneFeatures, PixelFeatures
+from hashbench.methods.frozen import frozen_refusals
+from hashbench.methods.head_names import TOKEN_NECKS
+from hashbench.methods.heads import Head as HashHead
 from hashbench.methods.heads import build_head
 from hashbench.methods.interface import (
     Backbone,
@@ -23,9 +27,10 @@ from hashbench.methods.interface import (
     TrainContext,
     TrainView,
 )
-from hashbench.training.backbone import build_backbone
+from hashbench.training.backbone import build_backbone, count_tokens
 from hashbench.training.determinism import generator, seed_everything
 from hashbench.training.encoding import encode_outputs
+from hashbench.training.frozen import CachedFeatures, FeatureNetwork
 from hashbench.training.loop import Loop
 from hashbench.training.network import HashNetwork
 from hashbench.training.optimisation import build_optimiser
@@ -35,6 +40,9 @@ from hashbench.training.phases import PhaseClock
 class DeepHashMethod(Method):
     """Backbone x head x loss; see the cell for all its settings.
 
+    A frozen backbone passes every image once, those of training in the phase ``features``; the head
+    and the loss learn from what it gave.
+
     Args:
         backbone: The backbone's class.
         loss: The loss's class.
@@ -42,6 +50,7 @@ class DeepHashMethod(Method):
 
     Raises:
         ValueError: If the cell is not one of a deep method.
+        ConfigError: If the backbone is frozen and something wants it to pass images again.
     """
 
     info: ClassVar[ComponentInfo] = ComponentInfo("deep hashing", supervision=Supervision.LABELS)
@@ -51,8 +60,14 @@ class DeepHashMethod(Method):
         self._loss_class = loss
         self._cell = cell
         self._settings, self._head, self._bits = _deep_settings(cell)
-        self._network: HashNetwork | None = None
+        self._extract: BackboneFeatures | None = None
+        self._network: HashNetwork | FeatureNetwork | None = None
         self._loss: HashLoss | None = None
+        refused = frozen_refusals(
+            augmentation=self._settings.augmentation, head=self._head, views=loss.needs.views
+        )
+        if cell.frozen and refused:
+            raise ConfigError(*refused)
 
     def fit(self, data: TrainView, ctx: TrainContext) -> FitReport:
         """Train for all epochs, from the newest checkpoint if there is one.
@@ -63,11 +78,13 @@ class DeepHashMethod(Method):
         """
         clock = PhaseClock(ctx.device)
         with clock("build"):
-            network, weights_sha256 = self._build_network(ctx)
+            backbone, head, weights_sha256 = self._build_parts(ctx)
+        seen, ctx = self._freeze(backbone, data, ctx, clock=clock)
         features = None
         if self._loss_class.needs.prepass:
             with clock("prepass"):
-                features = self._prepass(network.backbone, data, ctx)
+                features = self._prepass(backbone, data, ctx, seen=seen.images)
+        network = self._join(backbone, head)
         draw = generator(derive_seed(self._cell.seed, Purpose.LOSS))
         with clock("build"):
             loss = self._build_loss(data, ctx, draw, features=features)
@@ -76,7 +93,7 @@ class DeepHashMethod(Method):
             network=network,
             loss=loss,
             optimiser=_optimiser(self._settings, network, loss),
-            data=data,
+            data=seen,
             settings=self._settings,
             ctx=ctx,
             generator=draw,
@@ -104,20 +121,54 @@ class DeepHashMethod(Method):
         del role
         if self._network is None:
             raise RuntimeError("encode before fit")
+        if self._extract:
+            images = CachedFeatures(images, self._extract)
         return encode_outputs(self._network, images)
 
     def database_codes(self) -> Codes | None:
         """The loss's learned codes of the training set, if it has them."""
         return self._loss.database_codes() if self._loss else None
 
-    def _build_network(self, ctx: TrainContext) -> tuple[HashNetwork, str | None]:
+    def _build_parts(self, ctx: TrainContext) -> tuple[Backbone, HashHead, str | None]:
         seed_everything(derive_seed(self._cell.seed, Purpose.INITIALISATION))
-        backbone, weights_sha256 = build_backbone(self._backbone_class, self._cell, ctx)
-        head = build_head(self._head, backbone.feature_dim, bits=self._bits)
-        network = HashNetwork(backbone, head, precision=self._cell.precision)
-        return network.to(ctx.device), weights_sha256
+        backbone, weights_sha256 = build_backbone(
+            self._backbone_class, self._cell, ctx, frozen=self._cell.frozen
+        )
+        wanted = self._head.neck in TOKEN_NECKS
+        head = build_head(
+            self._head,
+            backbone.feature_dim,
+            bits=self._bits,
+            tokens=count_tokens(backbone, self._cell.data.image_size) if wanted else None,
+            dropout=backbone.neck_dropout,
+        )
+        return backbone.to(ctx.device), head.to(ctx.device), weights_sha256
 
-    def _prepass(self, backbone: Backbone, data: TrainView, ctx: TrainContext) -> torch.Tensor:
+    def _freeze(
+        self, backbone: Backbone, data: TrainView, ctx: TrainContext, *, clock: PhaseClock
+    ) -> tuple[TrainView, TrainContext]:
+        """If the backbone is frozen, put its features in the place of the images to train on."""
+        if not self._cell.frozen:
+            return data, ctx
+        backbone.requires_grad_(False).eval()
+        self._extract = BackboneFeatures(backbone, ctx.device, precision=self._cell.precision)
+        with clock("features"):
+            images = CachedFeatures(data.images, self._extract)
+            held = ctx.validation if ctx.validate_every else None
+            validation = CachedFeatures(held, self._extract) if held is not None else None
+        return replace(data, images=images), replace(ctx, validation=validation)
+
+    def _join(self, backbone: Backbone, head: HashHead) -> HashNetwork | FeatureNetwork:
+        precision = self._cell.precision
+        if self._cell.frozen:
+            return FeatureNetwork(head, precision=precision)
+        return HashNetwork(backbone, head, precision=precision)
+
+    def _prepass(
+        self, backbone: Backbone, data: TrainView, ctx: TrainContext, *, seen: ImageStream
+    ) -> torch.Tensor:
+        if isinstance(seen, CachedFeatures) and self._settings.prepass == "weights":
+            return seen.features.clone()  # the loss's own, whatever it does to them
         if self._settings.prepass == "pixels":
             return PixelFeatures()(data.images).to(ctx.device)
         if self._settings.prepass == "random":
@@ -156,14 +207,16 @@ class DeepHashMethod(Method):
 
 
 def _optimiser(
-    settings: TrainSettings, network: HashNetwork, loss: HashLoss
+    settings: TrainSettings, network: HashNetwork | FeatureNetwork, loss: HashLoss
 ) -> torch.optim.Optimizer:
-    added = network.backbone.new_parameters()
+    """The optimiser, with a group for the backbone unless that is frozen."""
+    tuned = network.backbone if isinstance(network, HashNetwork) else None
+    added = tuned.new_parameters() if tuned else []
     names = {id(parameter) for parameter in added}
     return build_optimiser(
         settings,
         new=[*network.head.parameters(), *added, *loss.parameters()],
-        backbone=[p for p in network.backbone.parameters() if id(p) not in names],
+        backbone=[p for p in tuned.parameters() if id(p) not in names] if tuned else [],
     )
 
 

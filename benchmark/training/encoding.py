@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import torch
+from torch import nn
 
 from hashbench.core.codes import Codes
 from hashbench.methods.interface import DivergedError, ImageStream
-from hashbench.training.network import HashNetwork, run_over
+from hashbench.training.network import run_over
 
 
-def encode_outputs(network: HashNetwork, images: ImageStream) -> Codes:
+def encode_outputs(network: nn.Module, images: ImageStream) -> Codes:
     """Codes of all images: the sign of the head's outputs, sgn(0) = +1.
 
     Raises:

@@ -17,6 +17,8 @@ from hashbench.training.augmentation import augment
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+CLIP = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
+UNIT = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 _GREY_DIMS = 3
 
 
@@ -45,7 +47,8 @@ class DeviceImages:
         self._images = torch.from_numpy(np.ascontiguousarray(ordered)).to(device)
         self._size = choice.image_size
         self._augmentation = augmentation
-        known = {"imagenet": IMAGENET, "half": HALF, "protocol": (protocol.mean, protocol.std)}
+        own = (protocol.mean, protocol.std)
+        known = {"imagenet": IMAGENET, "half": HALF, "clip": CLIP, "unit": UNIT, "protocol": own}
         mean, std = known[choice.normalisation]
         self._mean = torch.tensor(mean, device=device)[:, None, None]
         self._std = torch.tensor(std, device=device)[:, None, None]

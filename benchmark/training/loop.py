@@ -23,6 +23,7 @@ from hashbench.methods.interface import (
 from hashbench.training.checkpoint import Checkpoints
 from hashbench.training.determinism import generator, seed_everything
 from hashbench.training.encoding import encode_outputs
+from hashbench.training.frozen import FeatureNetwork
 from hashbench.training.network import HashNetwork, TrainingOutputs
 from hashbench.training.optimisation import RateSchedule
 from hashbench.training.phases import PhaseClock
@@ -36,7 +37,7 @@ class Loop:
     the same whether the run was interrupted before it or not.
 
     Attributes:
-        network: Backbone and head, on the device.
+        network: Backbone and head, or the head on cached features, on the device.
         loss: Set up, on the device.
         optimiser: Over both.
         data: The training set.
@@ -49,7 +50,7 @@ class Loop:
         images_seen: Training images so far, those before a resume included.
     """
 
-    network: HashNetwork
+    network: HashNetwork | FeatureNetwork
     loss: HashLoss
     optimiser: torch.optim.Optimizer
     data: TrainView
@@ -77,6 +78,9 @@ class Loop:
             StoreError: If a checkpoint cannot be written.
         """
         start = self._resume()
+        if start == 0:
+            with self.clock("loss state"):
+                self.loss.begin_training(self._outputs)
         for epoch in range(start, self.settings.epochs):
             began, seen = time.perf_counter(), self.images_seen
             seed_everything(derive_seed(self.ctx.cell.seed, "epoch", epoch))

@@ -39,37 +39,43 @@ class HashNetwork(nn.Module):
 
 @torch.no_grad()
 def run_over(
-    network: HashNetwork, images: ImageStream, take: Callable[[tuple[Tensor, Tensor]], Tensor]
+    network: nn.Module,
+    images: ImageStream,
+    take: Callable[[tuple[Tensor, Tensor]], Tensor],
+    *,
+    indices: Tensor | None = None,
 ) -> Tensor:
-    """Run the network in eval mode over all un-augmented images, in order.
+    """Run the network in eval mode over un-augmented images, all of them in order if not told.
 
     Args:
-        network: Left in the mode it came in.
+        network: Gives outputs and features; left in the mode it came in.
         images: The stream.
         take: Which of outputs and features to keep.
+        indices: int64 (n,), the positions to run over; None for all N.
 
     Returns:
         float32 (N, bits) or (N, D), on the network's device.
     """
+    chosen = images.blocks(ENCODE_BATCH) if indices is None else torch.split(indices, ENCODE_BATCH)
     training = network.training
     network.eval()
     try:
-        blocks = [take(network(images.batch(block))) for block in images.blocks(ENCODE_BATCH)]
+        blocks = [take(network(images.batch(block))) for block in chosen]
     finally:
         network.train(training)
     return torch.cat(blocks)
 
 
 class TrainingOutputs:
-    """The network's present outputs over the training set, for a loss's ``end_epoch``."""
+    """The network's present outputs over the training set, for a loss's hooks."""
 
-    def __init__(self, network: HashNetwork, images: ImageStream) -> None:
+    def __init__(self, network: nn.Module, images: ImageStream) -> None:
         self._network = network
         self._images = images
 
-    def outputs(self) -> Tensor:
-        """Outputs of the head, float32 (N, bits)."""
-        return run_over(self._network, self._images, lambda pair: pair[0])
+    def outputs(self, indices: Tensor | None = None) -> Tensor:
+        """Outputs of the head, float32 (N, bits); of some images only if int64 (n,) is given."""
+        return run_over(self._network, self._images, lambda pair: pair[0], indices=indices)
 
     def features(self) -> Tensor:
         """Pooled backbone features, float32 (N, D)."""

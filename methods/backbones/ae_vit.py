@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final, Literal
 
+import torch
 from pydantic import Field, ValidationInfo, field_validator
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
@@ -13,8 +15,8 @@ from hashbench.core.errors import DataError
 from hashbench.core.info import ComponentInfo
 from hashbench.core.params import BaseParams
 from hashbench.methods.backbones.aem import AEM
-from hashbench.methods.backbones.loading import load_trunk
-from hashbench.methods.backbones.vit import ViT, patch_grid
+from hashbench.methods.backbones.loading import bare_keys, load_trunk
+from hashbench.methods.backbones.vit import ViT, fit_positions, patch_grid
 from hashbench.methods.interface import Backbone, BackboneOutput
 
 _PAPER: Final = (
@@ -23,7 +25,7 @@ _PAPER: Final = (
 )
 _CITATION: Final = "huang2023aevit"
 _STEM_STRIDE: Final = 4
-_ADDED: Final = ("patch_embed.enhance.",)
+_ADDED: Final = ("patch_embed.enhance.", "blocks.enhance.")
 
 _ABLATIONS: Final[Mapping[str, Mapping[str, Any]]] = {
     "full": {"local": True, "channel": True, "spatial": True},
@@ -32,7 +34,32 @@ _ABLATIONS: Final[Mapping[str, Mapping[str, Any]]] = {
     "channel": {"local": False, "channel": True, "spatial": False},
     "spatial": {"local": False, "channel": False, "spatial": True},
     "channel_spatial": {"local": False, "channel": True, "spatial": True},
+    "after_block_0": {"position": "after_block_0"},
+    "plain_sigmoid": {"range": 1},
 }
+
+
+class AEMParams(BaseParams):
+    """Parameters of the AEM in a backbone.
+
+    Attributes:
+        local: Whether AEM has its depthwise convolution.
+        channel: Whether AEM weights channels.
+        spatial: Whether AEM weights positions.
+        position: ``before`` the position embeddings and the encoder, or ``after_block_0`` of it, on
+            the patch tokens.
+        range: Upper end of the range of AEM's weights. With 1, plain sigmoids, AEM is *not* the
+            identity at the start: pretrained weights meet a map they have never seen.
+    """
+
+    local: bool = True
+    channel: bool = True
+    spatial: bool = True
+    position: Literal["before", "after_block_0"] = "before"
+    range: Literal[2, 1] = 2
+
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = _ABLATIONS
+    added_later: ClassVar[frozenset[str]] = frozenset({"position", "range"})
 
 
 class EnhancedPatchEmbedding(nn.Module):
@@ -43,18 +70,43 @@ class EnhancedPatchEmbedding(nn.Module):
 
     Args:
         proj: Maps (N, 3, H, W) to (N, D, h, w).
-        enhance: The AEM.
+        enhance: The AEM; None if it stands elsewhere.
     """
 
-    def __init__(self, proj: nn.Module, enhance: AEM) -> None:
+    def __init__(self, proj: nn.Module, enhance: AEM | None) -> None:
         super().__init__()
         self.proj = proj
         self.enhance = enhance
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images (N, 3, H, W) to patch tokens (N, h * w, D)."""
-        enhanced: Tensor = self.enhance(self.proj(images))
-        return enhanced.flatten(2).transpose(1, 2)
+        features: Tensor = self.proj(images)
+        if self.enhance is not None:
+            features = self.enhance(features)
+        return features.flatten(2).transpose(1, 2)
+
+
+class EnhancedTokens(AEM):
+    """AEM between two blocks of the encoder: on the patch tokens, laid out as a map again.
+
+    Args:
+        width: D.
+        grid: Patches a side of the map.
+        prefix: Tokens before the patches; they pass as they are.
+        **parts: As of `AEM`.
+    """
+
+    def __init__(self, width: int, grid: int, *, prefix: int, **parts: Any) -> None:
+        super().__init__(width, grid, **parts)
+        self.grid = grid
+        self.prefix = prefix
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Enhance tokens (N, prefix + h * w, D); the shape stays."""
+        before, patches = tokens[:, : self.prefix], tokens[:, self.prefix :]
+        features = patches.transpose(1, 2).reshape(len(tokens), -1, self.grid, self.grid)
+        enhanced = super().forward(features).flatten(2).transpose(1, 2)
+        return torch.cat([before, enhanced], dim=1)
 
 
 class AEViT(ViT):
@@ -63,27 +115,17 @@ class AEViT(ViT):
     AEM sits between the patch convolution and the position embeddings. It is the exact identity
     at initialisation, so the network starts as the plain ViT, bit for bit; it learns at the rate of
     the new layers. The presets ``full``, ``none``, ``local``, ``channel``, ``spatial`` and
-    ``channel_spatial`` are the ablations.
+    ``channel_spatial`` are the ablations of its parts. Two more move it behind the first block
+    (``after_block_0``) and give it plain sigmoids (``plain_sigmoid``), with which it is not the
+    identity at the start.
 
     Args:
         params: The parameters.
         image_size: Input side in pixels, a multiple of the patch.
     """
 
-    class Params(ViT.Params):
-        """Parameters, besides those of `ViT`.
-
-        Attributes:
-            local: Whether AEM has its depthwise convolution.
-            channel: Whether AEM weights channels.
-            spatial: Whether AEM weights positions.
-        """
-
-        local: bool = True
-        channel: bool = True
-        spatial: bool = True
-
-        presets: ClassVar[Mapping[str, Mapping[str, Any]]] = _ABLATIONS
+    class Params(AEMParams, ViT.Params):
+        """Those of `ViT` and of the AEM."""
 
     info: ClassVar[ComponentInfo] = ComponentInfo(
         title="Attention-enhanced Vision Transformer",
@@ -97,12 +139,11 @@ class AEViT(ViT):
     def __init__(self, params: Params, *, image_size: int) -> None:
         super().__init__(params, image_size=image_size)
         # After the trunk, so that the trunk's first weights are the same in every ablation.
-        enhance = _aem(params, width=self.feature_dim, grid=self.grid)
-        self.trunk.patch_embed = EnhancedPatchEmbedding(self.trunk.patch_embed.proj, enhance)
+        _enhance(self.trunk, params, grid=self.grid, proj=self.trunk.patch_embed.proj)
 
     def new_parameters(self) -> list[nn.Parameter]:
         """The AEM's parameters."""
-        return list(self.trunk.patch_embed.enhance.parameters())
+        return _enhancing_parameters(self.trunk)
 
 
 class AEViTMini(Backbone):
@@ -120,8 +161,8 @@ class AEViTMini(Backbone):
         ConfigError: If the patch does not divide the image.
     """
 
-    class Params(BaseParams):
-        """Parameters.
+    class Params(AEMParams):
+        """Parameters, besides those of the AEM.
 
         Attributes:
             patch: Patch side in pixels; 4 with the stem ``conv``.
@@ -131,9 +172,6 @@ class AEViTMini(Backbone):
             mlp_ratio: Width of a block's hidden layer over D.
             stem: ``patch``, one convolution as wide as its stride; or ``conv``, three 3x3
                 convolutions of D/4, D/2 and D channels, strides 1, 2 and 2.
-            local: Whether AEM has its depthwise convolution.
-            channel: Whether AEM weights channels.
-            spatial: Whether AEM weights positions.
         """
 
         patch: int = Field(default=4, ge=1, le=64)
@@ -142,11 +180,6 @@ class AEViTMini(Backbone):
         heads: int = Field(default=3, ge=1, le=64)
         mlp_ratio: float = Field(default=4.0, gt=0, le=16)
         stem: Literal["patch", "conv"] = "patch"
-        local: bool = True
-        channel: bool = True
-        spatial: bool = True
-
-        presets: ClassVar[Mapping[str, Mapping[str, Any]]] = _ABLATIONS
 
         @field_validator("heads")
         @classmethod
@@ -169,6 +202,7 @@ class AEViTMini(Backbone):
         citation=_CITATION,
         reconstruction=True,
     )
+    has_tokens: ClassVar[bool] = True
 
     def __init__(self, params: Params, *, image_size: int) -> None:
         super().__init__()
@@ -185,8 +219,7 @@ class AEViTMini(Backbone):
         self.feature_dim = params.width
         self.prefix_tokens: int = self.trunk.num_prefix_tokens
         proj = _stem(params.width) if params.stem == "conv" else self.trunk.patch_embed.proj
-        enhance = _aem(params, width=params.width, grid=grid)
-        self.trunk.patch_embed = EnhancedPatchEmbedding(proj, enhance)
+        _enhance(self.trunk, params, grid=grid, proj=proj)
 
     def forward(self, images: Tensor) -> BackboneOutput:
         """Map float images (N, 3, H, W), normalised, to (N, D) and tokens (N, tokens, D)."""
@@ -195,18 +228,21 @@ class AEViTMini(Backbone):
 
     def new_parameters(self) -> list[nn.Parameter]:
         """Those of the AEM and of the convolutional stem."""
-        embedding = self.trunk.patch_embed
-        published = isinstance(embedding.proj, nn.Conv2d)
-        return list((embedding.enhance if published else embedding).parameters())
+        proj = self.trunk.patch_embed.proj
+        stem = [] if isinstance(proj, nn.Conv2d) else list(proj.parameters())
+        return stem + _enhancing_parameters(self.trunk)
 
     def load_pretrained(self, state: Mapping[str, Tensor]) -> None:
         """Load a plain ViT of the same sizes, or what this network's ``state_dict()`` gave.
+
+        Position embeddings are fitted to the grid.
 
         Raises:
             DataError: If a tensor is missing, unknown or has another shape; so a convolutional
                 stem never meets the weights of a patch convolution.
         """
-        load_trunk(self.trunk, state, name="ae_vit_mini", classifier=["head."], added=_ADDED)
+        fitted = fit_positions(self.trunk, bare_keys(state))
+        load_trunk(self.trunk, fitted, name="ae_vit_mini", classifier=["head."], added=_ADDED)
 
     @classmethod
     def fetch_pretrained(cls, params: BaseParams, tag: str) -> Mapping[str, Tensor]:
@@ -221,8 +257,29 @@ class AEViTMini(Backbone):
         )
 
 
-def _aem(params: AEViT.Params | AEViTMini.Params, *, width: int, grid: int) -> AEM:
-    return AEM(width, grid, local=params.local, channel=params.channel, spatial=params.spatial)
+def _enhance(trunk: VisionTransformer, params: AEMParams, *, grid: int, proj: nn.Module) -> None:
+    """Put the patch convolution ``proj`` and an AEM in their places in the trunk."""
+    parts: dict[str, Any] = {
+        "local": params.local,
+        "channel": params.channel,
+        "spatial": params.spatial,
+        "reach": params.range,
+    }
+    width, prefix = trunk.embed_dim, trunk.num_prefix_tokens
+    if params.position == "before":
+        trunk.patch_embed = EnhancedPatchEmbedding(proj, AEM(width, grid, **parts))
+        return
+    trunk.patch_embed = EnhancedPatchEmbedding(proj, None)
+    # By name, so that the blocks keep their keys in published weights.
+    first, *rest = trunk.blocks.named_children()
+    enhance = EnhancedTokens(width, grid, prefix=prefix, **parts)
+    blocks = OrderedDict([first, ("enhance", enhance), *rest])
+    trunk.blocks = nn.Sequential(blocks)
+
+
+def _enhancing_parameters(trunk: nn.Module) -> list[nn.Parameter]:
+    modules = [module for module in trunk.modules() if isinstance(module, AEM)]
+    return [parameter for module in modules for parameter in module.parameters()]
 
 
 def _stem(width: int) -> nn.Sequential:

@@ -40,12 +40,17 @@ class AEM(nn.Module):
     so that A_c = A_s = 1 and the module is exactly the identity: pretrained weights see what they
     were trained on. There is no normalisation, so the batch size does not matter.
 
+    The 2 is the range of the weights, (0, 2). With ``reach`` 1, plain sigmoids, they start at 0.5
+    each: the module is then *not* the identity at the start but shrinks the map, to a quarter with
+    both, which pretrained weights have never seen. It is there to show why the 2 matters.
+
     Args:
         width: D.
         grid: Patches a side of the map (the shorter one).
         local: Whether DW3 is there.
         channel: Whether A_c is there.
         spatial: Whether A_s is there.
+        reach: Upper end of the range of A_c and A_s.
     """
 
     def __init__(
@@ -56,8 +61,10 @@ class AEM(nn.Module):
         local: bool = True,
         channel: bool = True,
         spatial: bool = True,
+        reach: int = 2,
     ) -> None:
         super().__init__()
+        self.reach = reach
         kernel = spatial_kernel(grid)
         self.local = _zeroed(nn.Conv2d(width, width, 3, padding=1, groups=width)) if local else None
         self.channel = _channel_mlp(width) if channel else None
@@ -68,9 +75,9 @@ class AEM(nn.Module):
         if self.local is not None:
             features = features + self.local(features)
         if self.channel is not None:
-            features = features * self._channel_attention(self.channel, features)
+            features = features * (self.reach * self._channel_attention(self.channel, features))
         if self.spatial is not None:
-            features = features * self._spatial_attention(self.spatial, features)
+            features = features * (self.reach * self._spatial_attention(self.spatial, features))
         return features
 
     # amax, not a pooling layer: max-pooling has no deterministic backward pass on CUDA.
@@ -79,13 +86,13 @@ class AEM(nn.Module):
     def _channel_attention(mlp: nn.Module, features: Tensor) -> Tensor:
         average = features.mean(dim=(2, 3), keepdim=True)
         peak = features.amax(dim=(2, 3), keepdim=True)
-        return 2 * torch.sigmoid(mlp(average) + mlp(peak))
+        return torch.sigmoid(mlp(average) + mlp(peak))
 
     @staticmethod
     def _spatial_attention(conv: nn.Module, features: Tensor) -> Tensor:
         mean = features.mean(dim=1, keepdim=True)
         peak = features.amax(dim=1, keepdim=True)
-        return 2 * torch.sigmoid(conv(torch.cat([mean, peak], dim=1)))
+        return torch.sigmoid(conv(torch.cat([mean, peak], dim=1)))
 
 
 def _channel_mlp(width: int) -> nn.Sequential:

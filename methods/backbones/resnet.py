@@ -1,4 +1,4 @@
-"""Residual networks: ResNet-18, and a narrow one for small images."""
+"""Residual networks: ResNet-18, -34 and -50, and a narrow one for small images."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from hashbench.methods.backbones.loading import load_trunk
 from hashbench.methods.interface import Backbone, BackboneOutput
 
 _SMALL_IMAGE: Final = 64
+_NECK_DROPOUT: Final = 0.5
 _PAPER: Final = "He, Zhang, Ren, Sun, CVPR 2016"
 _CITATION: Final = "he2016resnet"
 
@@ -28,15 +29,15 @@ def _kaiming_conv(inputs: int, outputs: int, *, kernel: int, stride: int) -> nn.
     return conv
 
 
-class ResNet18(Backbone):
-    """ResNet-18 (timm) up to global average pooling, (N, 512).
-
-    Images of at most 64 px get a small-input stem, a 3x3 convolution and no max-pool, in place of
-    the 7x7 convolution of stride 2 and the max-pool, after which a 28 px image would be 7x7.
+class _ResNet(Backbone):
+    """One of timm's residual networks, up to global average pooling.
 
     Args:
         params: The parameters.
         image_size: Input side in pixels.
+
+    Attributes:
+        name: The backbone's name, timm's too.
     """
 
     class Params(BaseParams):
@@ -51,14 +52,13 @@ class ResNet18(Backbone):
         stem: Literal["auto", "standard", "small"] = "auto"
         stem_stride: Literal[1, 2] = 1
 
-    info: ClassVar[ComponentInfo] = ComponentInfo(
-        title="ResNet-18", paper=_PAPER, citation=_CITATION
-    )
+    neck_dropout: ClassVar[float] = _NECK_DROPOUT
+    name: ClassVar[str]
 
     def __init__(self, params: Params, *, image_size: int) -> None:
         super().__init__()
-        self.trunk = cast(ResNet, timm.create_model("resnet18", num_classes=0))
-        self.feature_dim = 512
+        self.trunk = cast(ResNet, timm.create_model(self.name, num_classes=0))
+        self.feature_dim: int = self.trunk.num_features
         self.small_stem = params.stem == "small" or (
             params.stem == "auto" and image_size <= _SMALL_IMAGE
         )
@@ -68,7 +68,7 @@ class ResNet18(Backbone):
             self.trunk.add_module("maxpool", nn.Identity())
 
     def forward(self, images: Tensor) -> BackboneOutput:
-        """Map float images (N, 3, H, W), normalised, to pooled features (N, 512)."""
+        """Map float images (N, 3, H, W), normalised, to pooled features (N, D)."""
         return BackboneOutput(self.trunk(images))
 
     def load_pretrained(self, state: Mapping[str, Tensor]) -> None:
@@ -85,10 +85,57 @@ class ResNet18(Backbone):
             and stem.shape != self.trunk.state_dict()["conv1.weight"].shape
         ):
             raise DataError(
-                "weights: do not fit resnet18 with its small stem: they were trained with the "
+                f"weights: do not fit {self.name} with its small stem: they were trained with the "
                 "7x7 one; set the backbone's parameter stem: standard, or weights: none"
             )
-        load_trunk(self.trunk, state, name="resnet18", classifier=["fc."])
+        load_trunk(self.trunk, state, name=self.name, classifier=["fc."])
+
+
+class ResNet18(_ResNet):
+    """ResNet-18 (timm) up to global average pooling, (N, 512).
+
+    Images of at most 64 px get a small-input stem, a 3x3 convolution and no max-pool, in place of
+    the 7x7 convolution of stride 2 and the max-pool, after which a 28 px image would be 7x7.
+
+    Args:
+        params: The parameters.
+        image_size: Input side in pixels.
+    """
+
+    info: ClassVar[ComponentInfo] = ComponentInfo(
+        title="ResNet-18", paper=_PAPER, citation=_CITATION
+    )
+    name: ClassVar[str] = "resnet18"
+
+
+class ResNet34(_ResNet):
+    """ResNet-34 (timm) up to global average pooling, (N, 512); stems as in `ResNet18`.
+
+    Args:
+        params: The parameters.
+        image_size: Input side in pixels.
+    """
+
+    info: ClassVar[ComponentInfo] = ComponentInfo(
+        title="ResNet-34", paper=_PAPER, citation=_CITATION
+    )
+    name: ClassVar[str] = "resnet34"
+
+
+class ResNet50(_ResNet):
+    """ResNet-50 (timm) up to global average pooling, (N, 2048); stems as in `ResNet18`.
+
+    The stride of a block that halves the map is in its 3x3 convolution, as in torchvision.
+
+    Args:
+        params: The parameters.
+        image_size: Input side in pixels.
+    """
+
+    info: ClassVar[ComponentInfo] = ComponentInfo(
+        title="ResNet-50", paper=_PAPER, citation=_CITATION
+    )
+    name: ClassVar[str] = "resnet50"
 
 
 class ResNetMini(Backbone):
@@ -119,6 +166,7 @@ class ResNetMini(Backbone):
     info: ClassVar[ComponentInfo] = ComponentInfo(
         title="ResNet-mini", paper=f"residual blocks of {_PAPER}", citation=_CITATION
     )
+    neck_dropout: ClassVar[float] = _NECK_DROPOUT
 
     def __init__(self, params: Params, *, image_size: int) -> None:
         super().__init__()

@@ -19,6 +19,7 @@ from hashbench.methods.backbones.loading import bare_keys, load_trunk
 from hashbench.methods.interface import Backbone, BackboneOutput
 
 _POSITIONS: Final = "pos_embed"
+_CLASSIFIERS: Final = ("head.", "head_dist.")  # the second is that of a distillation token
 
 
 def patch_grid(name: str, *, image_size: int, patch: int) -> int:
@@ -87,6 +88,11 @@ class ViT(Backbone):
         variant: Literal["tiny", "small", "base"] = "base"
         patch: Literal[16, 32] = 16
 
+        @property
+        def architecture(self) -> str:
+            """The network's name in timm."""
+            return _timm_name(self.variant, self.patch)
+
         @field_validator("patch")
         @classmethod
         def _exists(cls, patch: int, info: ValidationInfo) -> int:
@@ -102,6 +108,7 @@ class ViT(Backbone):
     )
     image_size: ClassVar[int | None] = 224
     pretrained_normalisation: ClassVar[str] = "half"
+    has_tokens: ClassVar[bool] = True
     name: ClassVar[str] = "vit"
     added: ClassVar[tuple[str, ...]] = ()
     trunk: VisionTransformer
@@ -109,8 +116,7 @@ class ViT(Backbone):
     def __init__(self, params: Params, *, image_size: int) -> None:
         super().__init__()
         self.grid = patch_grid(self.name, image_size=image_size, patch=params.patch)
-        architecture = _timm_name(params.variant, params.patch)
-        trunk = timm.create_model(architecture, num_classes=0, img_size=image_size)
+        trunk = timm.create_model(params.architecture, num_classes=0, img_size=image_size)
         self.trunk = cast(VisionTransformer, trunk)
         self.feature_dim: int = self.trunk.num_features
         self.prefix_tokens: int = self.trunk.num_prefix_tokens
@@ -127,7 +133,7 @@ class ViT(Backbone):
             DataError: If a tensor is missing, unknown or has another shape.
         """
         fitted = fit_positions(self.trunk, bare_keys(state))
-        load_trunk(self.trunk, fitted, name=self.name, classifier=["head."], added=self.added)
+        load_trunk(self.trunk, fitted, name=self.name, classifier=_CLASSIFIERS, added=self.added)
 
 
 def _timm_name(variant: str, patch: int) -> str:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import torch
 from pydantic import Field
 
 from hashbench.core.info import ComponentInfo, Supervision
 from hashbench.core.params import BaseParams
 from hashbench.methods.interface import HashBatch, HashLoss, LossTerms
-from hashbench.methods.pairs import PairWeight, pair_mean, similar_pairs
-from hashbench.methods.primitives import off_binary, squared_distances
+from hashbench.methods.pairs import PairWeight, margin_losses, pair_mean, similar_pairs
+from hashbench.methods.primitives import off_binary
 
 
 class DSH(HashLoss):
@@ -64,8 +63,7 @@ class DSH(HashLoss):
         outputs = batch.outputs
         margin = self.params.margin_per_bit * outputs.shape[1]
         similar = similar_pairs(batch.labels, batch.labels)
-        distances = squared_distances(outputs, outputs)
-        losses = torch.where(similar, distances, (margin - distances).clamp_min(0)) / 2
+        losses = margin_losses(outputs, similar, margin=margin)
         terms = {
             "pair": pair_mean(losses, similar, weight=self.params.pair_weight),
             "quantisation": off_binary(outputs).sum(1).mean(),

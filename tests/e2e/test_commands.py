@@ -13,7 +13,10 @@ import pytest
 from hashbench.store.store import Store
 
 COMMAND = str(Path(sys.executable).with_name("hashbench"))
-COMMANDS = ["check", "run", "status", "report", "list", "describe", "doctor"]
+COMMANDS = [
+    *("check", "run", "status", "report", "list", "describe"),
+    *("cite", "new", "check-method", "doctor"),
+]
 MATRIX = """\
 version: 1
 name: tiny
@@ -93,6 +96,7 @@ def test_list_shows_every_kind_with_a_summary_each() -> None:
     kinds = [line.removesuffix(":") for line in lines if not line.startswith(" ")]
     assert kinds == [
         "losses",
+        "loss_groups",
         "backbones",
         "methods",
         "datasets",
@@ -103,9 +107,17 @@ def test_list_shows_every_kind_with_a_summary_each() -> None:
     ]
     entries = [line.split(maxsplit=1) for line in lines if line.startswith(" ")]
     assert all(len(entry) == 2 for entry in entries)
-    assert {"hsc", "ae_vit", "itq", "digits", "exact", "markdown", "digits@1", "vts"} <= {
-        name for name, _ in entries
-    }
+    assert {
+        "hsc",
+        "classic4",
+        "ae_vit",
+        "itq",
+        "digits",
+        "exact",
+        "markdown",
+        "digits@1",
+        "vts",
+    } <= {name for name, _ in entries}
 
 
 def test_list_takes_a_kind_and_a_pattern() -> None:
@@ -142,6 +154,16 @@ def test_describe_shows_everything_of_a_name() -> None:
     text = said("describe", "csq")
     assert "csq (losses, hashbench " in text
     assert "csq (recipe)\n" in text
+
+
+def test_describe_shows_the_losses_of_a_group() -> None:
+    text = said("describe", "classic4")
+    assert text.startswith("classic4 (loss_groups, hashbench ")
+    assert "  losses: dsh, hashnet, csq, dpn\n" in text
+
+
+def test_describe_says_what_is_a_reconstruction() -> None:
+    assert "  reconstruction: yes: no formula was published\n" in said("describe", "hsc_margin")
 
 
 def test_describe_of_an_unknown_name_is_one_line_with_the_nearest() -> None:
@@ -192,6 +214,14 @@ def test_a_dry_run_and_status_show_what_is_missing_and_write_nothing(matrix: Pat
     status = said("status", "tiny.yaml", folder=matrix).splitlines()
     assert status[-1] == "3 missing"
     assert [path.name for path in matrix.iterdir()] == ["tiny.yaml"]
+
+
+def test_a_selection_may_name_a_group_of_losses(tmp_path: Path) -> None:
+    text = MATRIX.replace("loss: hsc}", "loss: classic4}").partition("exclude")[0]
+    (tmp_path / "four.yaml").write_text(text + "seeds: [0]\n")
+    words = ("four.yaml", "--dry-run", "--select", "loss=classic4", "--select", "bits=16")
+    cells = said("run", *words, folder=tmp_path).splitlines()[1:]
+    assert [line.split(" + ")[1].split()[0] for line in cells] == ["dsh", "hashnet", "csq", "dpn"]
 
 
 def test_a_selection_of_no_cell_ends_with_6(matrix: Path) -> None:

@@ -46,7 +46,7 @@ def test_every_hook_is_called_as_often_and_in_the_order_promised(
 ) -> None:
     fit = bench("store").run(cell)
 
-    expected = ["setup"]
+    expected = ["setup", "begin_training"]
     for epoch in range(EPOCHS):
         steps = (TRAIN // 2 + epoch) // BATCH  # an incomplete batch would mislead BatchNorm
         expected += [f"epoch_indices {epoch}", f"begin_epoch {epoch}"]
@@ -109,8 +109,10 @@ def test_an_interrupted_and_resumed_run_equals_an_unbroken_one_bit_for_bit(
     Early.after = after
     with pytest.raises(KeyboardInterrupt):
         broken_bench.run(cell, events=Early(None))
+    loss_class.calls.clear()
     resumed = broken_bench.run(cell)
 
+    assert loss_class.calls[:2] == ["setup", f"epoch_indices {after}"]  # no second beginning
     assert (unbroken.resumed_from, resumed.resumed_from) == (None, after)
     assert resumed.history == unbroken.history
     assert broken_bench.code_bytes(resumed) == unbroken_bench.code_bytes(unbroken)

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 import hashbench
+from hashbench.core.registry import Kind
 
 BUILT_BY_SETUPTOOLS = {"PKG-INFO", "setup.cfg"}
 
@@ -142,8 +143,7 @@ def test_the_wheel_registers_the_command_and_every_kind_of_component(
     points = list(_entry_points(wheel))
     assert ("console_scripts", "hashbench", "hashbench.cli:main") in points
     kinds = {group.removeprefix("hashbench.") for group, _, _ in points}
-    wanted = {"losses", "backbones", "methods", "datasets", "engines", "reporters"}
-    assert wanted | {"console_scripts"} == kinds
+    assert {kind.value for kind in Kind} | {"console_scripts"} == kinds
 
 
 def test_the_wheel_installs_without_an_index_and_runs_from_where_it_was_put(

@@ -13,6 +13,12 @@ def test_output_equals_input_bit_for_bit_at_initialisation():
     assert torch.equal(AEM(192, 14)(features), features)
 
 
+def test_with_plain_sigmoids_it_starts_as_a_quarter_and_not_as_the_identity():
+    torch.manual_seed(0)
+    features = torch.randn(3, 32, 8, 8)
+    assert torch.equal(AEM(32, 8, reach=1)(features), features / 4)
+
+
 @pytest.mark.parametrize(("width", "numbers"), [(192, 6831), (384, 22779), (768, 82323)])
 def test_parameter_count_on_a_14x14_grid(width, numbers):
     assert sum(p.numel() for p in AEM(width, 14).parameters()) == numbers
@@ -78,7 +84,7 @@ def _convolve(padded, kernel, height, width):
     return np.einsum("hwij,ij->hw", windows[:height, :width], kernel)
 
 
-def _aem_numpy(F, weights):
+def _aem_numpy(F, weights, reach):
     """The formula in float64, for one image (D, h, w)."""
     _, h, w = F.shape
     edge = np.pad(F, ((0, 0), (1, 1), (1, 1)))
@@ -93,21 +99,22 @@ def _aem_numpy(F, weights):
         last = weights["channel.2.weight"][:, :, 0, 0]
         return last @ np.maximum(hidden, 0) + weights["channel.2.bias"]
 
-    A_c = 2 * _sigmoid(bottleneck(G.mean(axis=(1, 2))) + bottleneck(G.max(axis=(1, 2))))
+    A_c = reach * _sigmoid(bottleneck(G.mean(axis=(1, 2))) + bottleneck(G.max(axis=(1, 2))))
     G = A_c[:, None, None] * G
     kernel = weights["spatial.weight"][0]
     pad = kernel.shape[-1] // 2
     maps = (np.pad(G.mean(axis=0), pad), np.pad(G.max(axis=0), pad))
     attention = sum(_convolve(m, k, h, w) for m, k in zip(maps, kernel, strict=True))
-    return 2 * _sigmoid(attention + weights["spatial.bias"]) * G
+    return reach * _sigmoid(attention + weights["spatial.bias"]) * G
 
 
-def test_formula_agrees_with_float64_numpy_away_from_initialisation():
+@pytest.mark.parametrize("reach", [2, 1])
+def test_formula_agrees_with_float64_numpy_away_from_initialisation(reach):
     torch.manual_seed(1)
-    aem = AEM(16, 8).double()
+    aem = AEM(16, 8, reach=reach).double()
     for parameter in aem.parameters():
         torch.nn.init.normal_(parameter, std=0.5)
     features = torch.randn(2, 16, 8, 8, dtype=torch.float64)
     weights = {name: p.detach().numpy() for name, p in aem.named_parameters()}
-    expected = np.stack([_aem_numpy(image, weights) for image in features.numpy()])
+    expected = np.stack([_aem_numpy(image, weights, reach) for image in features.numpy()])
     np.testing.assert_allclose(aem(features).detach().numpy(), expected, rtol=1e-10)

@@ -6,9 +6,10 @@ import torch
 from hashbench.core.cell import Head
 from hashbench.core.errors import ConfigError, DataError
 from hashbench.core.params import resolve_params
-from hashbench.methods.backbones.ae_vit import AEViT, AEViTMini
+from hashbench.methods.backbones.ae_vit import AEViT, AEViTMini, EnhancedTokens
 from hashbench.methods.backbones.alexnet import AlexNet
-from hashbench.methods.backbones.resnet import ResNet18, ResNetMini
+from hashbench.methods.backbones.deit import DeiT
+from hashbench.methods.backbones.resnet import ResNet18, ResNet34, ResNet50, ResNetMini
 from hashbench.methods.backbones.vit import ViT
 from hashbench.methods.heads import build_head
 
@@ -51,6 +52,8 @@ LARGE = [
     pytest.param(ViT, {"variant": "tiny"}, 192, 196, id="vit-tiny-16"),
     pytest.param(ViT, {"variant": "small", "patch": 32}, 384, 49, id="vit-small-32"),
     pytest.param(AEViT, {"variant": "tiny"}, 192, 196, id="ae_vit-tiny-16"),
+    pytest.param(DeiT, {"variant": "tiny"}, 192, 196, id="deit-tiny"),
+    pytest.param(DeiT, {"variant": "tiny", "distilled": True}, 192, 196, id="deit-tiny-distilled"),
 ]
 
 
@@ -68,6 +71,10 @@ def test_images_of_224_give_features_of_the_stated_width(cls, params, width, pat
 def test_published_sizes_without_classifier():
     with torch.device("meta"):
         assert size(build(ResNet18, image_size=224)) == 11_176_512
+        assert size(build(ResNet34, image_size=224)) == 21_284_672
+        assert size(build(ResNet50, image_size=224)) == 23_508_032
+        assert size(build(DeiT, image_size=224, variant="tiny")) == 5_524_416
+        assert size(build(DeiT, image_size=224, variant="small")) == 21_665_664
         assert size(build(ViT, image_size=224, variant="tiny")) == 5_524_416
         assert size(build(ViT, image_size=224, variant="small")) == 21_665_664
         assert size(build(ViT, image_size=224, variant="base")) == 85_798_656
@@ -101,7 +108,36 @@ def test_ae_vit_starts_as_the_vit_of_the_same_seed_bit_for_bit():
     assert torch.equal(actual.tokens, expected.tokens)
 
 
-TOKENS = [(ViT, {"variant": "tiny"}), (AEViT, {"variant": "tiny"}), (AEViTMini, {})]
+def test_distillation_adds_a_token_and_its_position_and_is_pooled_with_the_class_token():
+    plain = build(DeiT, image_size=32, variant="tiny")
+    distilled = build(DeiT, image_size=32, variant="tiny", distilled=True).eval()
+    assert (plain.prefix_tokens, distilled.prefix_tokens) == (1, 2)
+    assert size(distilled) - size(plain) == 2 * 192
+    with torch.no_grad():
+        output = distilled(torch.randn(2, 3, 32, 32))
+    assert output.tokens.shape == (2, 2 + 4, 192)
+    torch.testing.assert_close(output.pooled, (output.tokens[:, 0] + output.tokens[:, 1]) / 2)
+
+
+@pytest.mark.parametrize(("cls", "width"), [(ResNet34, 512), (ResNet50, 2048)])
+def test_larger_resnets_have_the_layout_of_torchvision_and_the_stated_width(cls, width):
+    from torchvision import models
+
+    with torch.device("meta"):
+        backbone = build(cls, image_size=224)
+        published = getattr(models, cls.name)(weights=None).state_dict()
+        pooled = backbone(torch.zeros(1, 3, 224, 224)).pooled
+    ours = {key: value.shape for key, value in backbone.trunk.state_dict().items()}
+    assert ours == {k: v.shape for k, v in published.items() if not k.startswith("fc.")}
+    assert pooled.shape == (1, backbone.feature_dim) == (1, width)
+
+
+TOKENS = [
+    (ViT, {"variant": "tiny"}),
+    (DeiT, {"variant": "tiny"}),
+    (AEViT, {"variant": "tiny"}),
+    (AEViTMini, {}),
+]
 
 
 @pytest.mark.parametrize(("cls", "params"), TOKENS)
@@ -139,6 +175,63 @@ def test_presets_are_the_ablations(cls, preset):
     names = [n.removeprefix(enhance) for n, _ in backbone.named_parameters() if enhance in n]
     assert {name.partition(".")[0] for name in names} == ABLATIONS[preset]
     assert len(backbone.new_parameters()) == len(names)
+
+
+@pytest.mark.parametrize(("cls", "params"), [(AEViT, {"variant": "tiny"}), (AEViTMini, {})])
+def test_aem_after_the_first_block_keeps_the_other_keys_and_its_own_size(cls, params):
+    before = build(cls, image_size=32, **params)
+    after = build(cls, image_size=32, preset="after_block_0", **params)
+    keys = {key for key in before.state_dict() if "enhance" not in key}
+    moved = {key for key in after.state_dict() if key not in keys}
+    assert keys < set(after.state_dict())
+    assert all(key.startswith("trunk.blocks.enhance.") for key in moved)
+    assert [name for name, _ in after.trunk.blocks.named_children()][:3] == ["0", "enhance", "1"]
+    assert size(after) == size(before)
+    assert len(after.new_parameters()) == len(before.new_parameters()) == len(moved)
+
+
+def test_aem_after_the_first_block_starts_as_the_vit_of_the_same_seed_bit_for_bit():
+    plain = build(ViT, image_size=64, variant="tiny").eval()
+    enhanced = build(AEViT, image_size=64, variant="tiny", preset="after_block_0").eval()
+    images = torch.randn(2, 3, 64, 64)
+    with torch.no_grad():
+        assert torch.equal(enhanced(images).tokens, plain(images).tokens)
+
+
+def test_aem_on_tokens_sees_each_at_its_row_and_column_and_leaves_the_prefix_alone():
+    torch.manual_seed(0)
+    grid, prefix = 3, 2
+    aem = EnhancedTokens(8, grid, prefix=prefix, channel=False, spatial=False)
+    torch.nn.init.normal_(aem.local.weight)
+    tokens = torch.randn(1, prefix + grid**2, 8)
+    found = aem(tokens)
+    assert torch.equal(found[:, :prefix], tokens[:, :prefix])
+    for row in range(grid):
+        for column in range(grid):
+            expected = tokens[0, prefix + row * grid + column].clone()
+            for i in range(grid):
+                for j in range(grid):
+                    if abs(i - row) <= 1 and abs(j - column) <= 1:
+                        weight = aem.local.weight[:, 0, i - row + 1, j - column + 1]
+                        expected += weight * tokens[0, prefix + i * grid + j]
+            torch.testing.assert_close(found[0, prefix + row * grid + column], expected)
+
+
+def test_range_one_is_not_the_identity_at_the_start():
+    plain = build(ViT, image_size=32, variant="tiny").eval()
+    shrunk = build(AEViT, image_size=32, variant="tiny", preset="plain_sigmoid").eval()
+    images = torch.randn(2, 3, 32, 32)
+    with torch.no_grad():
+        assert not torch.allclose(shrunk(images).pooled, plain(images).pooled, atol=1e-3)
+
+
+@pytest.mark.parametrize("cls", [AEViT, AEViTMini])
+def test_parameters_that_came_later_are_resolved_only_where_they_depart(cls):
+    usual = resolve_params(cls.Params, preset=None, params={"position": "before", "range": 2})
+    moved = resolve_params(cls.Params, preset="after_block_0", params={})
+    assert {"position", "range"}.isdisjoint(usual)
+    assert moved == {**usual, "position": "after_block_0"}
+    assert cls.Params.model_validate(usual).position == "before"
 
 
 def test_conv_stem_is_new_and_the_patch_convolution_is_not():

@@ -19,7 +19,7 @@ def head(last_layer, *, dim=512, bits=64):
 @pytest.mark.parametrize("neck", NECKS)
 @pytest.mark.parametrize("last_layer", LAST_LAYERS)
 def test_every_name_builds_a_head_from_features_to_bits(neck, last_layer):
-    built = build_head(Head(neck, last_layer), 12, bits=5)
+    built = build_head(Head(neck, last_layer), 12, bits=5, tokens=9)
     tokens = torch.randn(4, 9, 12)
     assert built(BackboneOutput(torch.randn(4, 12), tokens)).shape == (4, 5)
 

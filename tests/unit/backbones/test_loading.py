@@ -1,12 +1,15 @@
 """Published weights into trunks: strict, cast, interpolated, and clear when they do not fit."""
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import save_file
 
 from hashbench.core.errors import DataError
 from hashbench.methods.backbones.ae_vit import AEViT, AEViTMini
 from hashbench.methods.backbones.alexnet import AlexNet
+from hashbench.methods.backbones.deit import DeiT
 from hashbench.methods.backbones.resnet import ResNet18, ResNetMini
 from hashbench.methods.backbones.vit import ViT
 from hashbench.methods.weights import read_state_dict
@@ -97,6 +100,54 @@ def test_position_embeddings_follow_a_change_of_grid_and_keep_the_class_token():
     assert torch.all(grid.diff(dim=0) > 0)
     assert torch.all(grid.diff(dim=1) > 0)
     assert grid.mean().item() == pytest.approx(1.5 + 15, abs=1e-3)
+
+
+# Without the spatial map, whose kernel follows the grid.
+MINI = {"width": 24, "depth": 1, "spatial": False}
+GRIDS = [
+    pytest.param(ViT, {"variant": "tiny"}, (224, 32), 16, 1, id="vit-224-to-32"),
+    pytest.param(ViT, {"variant": "tiny"}, (32, 224), 16, 1, id="vit-32-to-224"),
+    pytest.param(DeiT, {"variant": "tiny", "distilled": True}, (64, 32), 16, 2, id="distilled"),
+    pytest.param(AEViTMini, MINI, (32, 28), 4, 1, id="mini-32-to-28"),
+    pytest.param(AEViTMini, MINI, (28, 32), 4, 1, id="mini-28-to-32"),
+    pytest.param(AEViTMini, MINI, (32, 224), 4, 1, id="mini-32-to-224"),
+]
+
+
+@pytest.mark.parametrize(("cls", "params", "sides", "patch", "prefix"), GRIDS)
+def test_position_embeddings_are_resized_as_pillow_resizes_an_image(
+    cls, params, sides, patch, prefix
+):
+    old, new = sides
+    saved = build(cls, params, image_size=old, seed=1)
+    loaded = build(cls, params, image_size=new, seed=2)
+    loaded.load_pretrained(saved.state_dict())
+    given, found = (b.trunk.pos_embed.detach()[0].numpy() for b in (saved, loaded))
+    assert found.shape == (prefix + (new // patch) ** 2, given.shape[1])
+    np.testing.assert_array_equal(found[:prefix], given[:prefix])
+    for channel in (0, 7, -1):
+        plane = Image.fromarray(given[prefix:, channel].reshape(old // patch, old // patch))
+        expected = plane.resize((new // patch, new // patch), Image.Resampling.BICUBIC)
+        actual = found[prefix:, channel].reshape(new // patch, new // patch)
+        np.testing.assert_allclose(actual, np.asarray(expected), atol=1e-5)
+
+
+def test_published_vit_loads_below_an_aem_after_the_first_block():
+    state = published(side=32)
+    params = {"variant": "tiny", "position": "after_block_0"}
+    backbone = build(AEViT, params, image_size=32, seed=1)
+    backbone.load_pretrained(state)
+    assert torch.equal(
+        backbone.trunk.state_dict()["blocks.11.norm2.bias"], state["blocks.11.norm2.bias"]
+    )
+
+
+def test_an_aem_in_another_place_does_not_fit():
+    params = {"variant": "tiny"}
+    saved = build(AEViT, params, image_size=32, seed=1).state_dict()
+    moved = build(AEViT, {**params, "position": "after_block_0"}, image_size=32, seed=1)
+    with pytest.raises(DataError, match=r"unknown: patch_embed\.enhance\.local\.weight"):
+        moved.load_pretrained(saved)
 
 
 def test_equal_grid_leaves_position_embeddings_untouched():

@@ -54,6 +54,23 @@ def test_a_name_taken_twice_is_an_error_that_shows_both_origins() -> None:
     assert "\n" not in message
 
 
+@pytest.mark.parametrize("kinds", [(Kind.LOSS, Kind.LOSS_GROUP), (Kind.LOSS_GROUP, Kind.LOSS)])
+def test_a_loss_and_a_group_of_losses_cannot_share_a_name(kinds: tuple[Kind, Kind]) -> None:
+    found = Registry()
+    found.add(Entry(kinds[0], "thing", "there:Thing", "one 1.0"))
+    with pytest.raises(ConfigError, match=r"the name 'thing' is taken twice: .*\(one 1\.0\)"):
+        found.add(Entry(kinds[1], "thing", "elsewhere:Thing", "two 2.0"))
+    with pytest.raises(ConfigError, match="taken twice"):
+        found.add(Entry(kinds[1], "thing", "there:Thing", "one 1.0"))
+
+
+def test_other_kinds_may_share_a_name() -> None:
+    found = Registry()
+    for kind in (Kind.LOSS, Kind.METHOD, Kind.REPORTER):
+        found.add(Entry(kind, "thing", f"{kind}:Thing", "one 1.0"))
+    assert found.get(Kind.METHOD, "thing").target == "methods:Thing"
+
+
 def test_the_same_entry_may_come_twice() -> None:
     found = Registry()
     found.add(entry())

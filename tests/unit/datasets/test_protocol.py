@@ -27,6 +27,7 @@ from hashbench.datasets.sampling import PerClass
 OFFICIAL_LABELS = Path(__file__).with_name("official_labels")
 # Published definitions: results exist under these digests, so they may never change.
 PUBLISHED = {
+    "digit-mixtures@1": "2139390f59abbc8866c0fb76b7f4c7b6091b161c0f082cc39f7a8d712bf3262c",
     "digits@1": "ed5024f9d3ac3bb271fdbd4a442f5de1719677350ed85e70def16441f3909905",
     "fashion-mnist-2@1": "192febd0b0654e84501a151fe270f62e33650fc8259a02ec13aba12988fa89c1",
     "fashion-mnist-mini@1": "02096c11218bf7e1395f0ea58386defb3fe498f0944aa3b69b9d0dd615fc0058",
@@ -65,6 +66,7 @@ def test_the_digest_is_that_of_the_file_without_its_notes(name: str) -> None:
         ("fashion-mnist@1", (5000, 1000, 69000), True, None, 28),
         ("fashion-mnist-2@1", (60000, 10000, 60000), True, 1000, 28),
         ("digits@1", (500, 200, 1597), True, None, 8),
+        ("digit-mixtures@1", (2000, 500, 3500), False, None, 16),
     ],
 )
 def test_sizes_and_flags_are_those_of_the_definition(
@@ -123,7 +125,7 @@ def test_the_mini_is_drawn_from_the_official_labels_as_its_origin_states() -> No
 
 
 def test_each_dataset_of_ours_has_its_default_among_its_protocols() -> None:
-    for name in ("digits", "fashion_mnist", "fashion_mnist_mini"):
+    for name in ("digit_mixtures", "digits", "fashion_mnist", "fashion_mnist_mini"):
         assert registry().load(Kind.DATASET, name).default_protocol in protocols_of(name)
     assert protocols_of("fashion_mnist") == ["fashion-mnist-2@1", "fashion-mnist@1"]
 
@@ -134,7 +136,11 @@ def test_each_dataset_of_ours_has_its_default_among_its_protocols() -> None:
         ("fashion-mnist-mni@1", "Did you mean 'fashion-mnist-mini@1'?"),
         ("fashion-mnist", "Did you mean 'fashion-mnist@1'?"),
         ("../digits@1", "Did you mean 'digits@1'?"),
-        ("zzz", "Known: digits@1, fashion-mnist-2@1, fashion-mnist-mini@1, fashion-mnist@1."),
+        (
+            "zzz",
+            "Known: digit-mixtures@1, digits@1, fashion-mnist-2@1, fashion-mnist-mini@1, "
+            "fashion-mnist@1.",
+        ),
     ],
 )
 def test_an_unknown_name_is_answered_with_the_nearest(name: str, answer: str) -> None:

@@ -10,7 +10,7 @@ from hashbench.datasets import seal
 from hashbench.datasets.protocol import load_protocol
 
 
-@pytest.mark.parametrize("name", ["digits@1", "fashion-mnist-mini@1"])
+@pytest.mark.parametrize("name", ["digits@1", "digit-mixtures@1", "fashion-mnist-mini@1"])
 def test_tables_are_those_of_the_published_files(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -22,7 +22,12 @@ def test_tables_are_those_of_the_published_files(
 
 @pytest.mark.parametrize(
     ("words", "message"),
-    [([], "usage: "), (["a", "b"], "usage: "), (["digit@1"], "Did you mean 'digits@1'?")],
+    [
+        ([], "usage: "),
+        (["a", "b", "c"], "usage: "),
+        (["digits@1", "gone.py"], "plugin gone.py: no such file"),
+        (["digit@1"], "Did you mean 'digits@1'?"),
+    ],
 )
 def test_a_wrong_command_line_ends_with_exit_code_2(
     words: list[str], message: str, capsys: pytest.CaptureFixture[str]

@@ -1,4 +1,4 @@
-"""The order that protocols draw in."""
+"""The order that protocols draw in, and single draws."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hashbench.core.seeds import derive_seed
-from hashbench.datasets.shuffle import shuffled
+from hashbench.datasets.shuffle import shuffled, uniform
 
 MASK = (1 << 64) - 1
 
@@ -58,3 +58,21 @@ def test_front_halves_are_not_biased_to_low_positions() -> None:
     means = [shuffled(np.arange(1000), seed, purpose="x")[:500].mean() for seed in range(200)]
     # Mean of 500 of 0..999 without replacement: 499.5 with deviation 9.13; over 200 seeds 0.65.
     assert abs(float(np.mean(means)) - 499.5) < 4 * 0.65
+
+
+@given(
+    st.lists(st.integers(0, 2**40), min_size=1, max_size=50),
+    st.integers(0, 2**31),
+)
+def test_a_draw_is_the_upper_bits_of_its_split_mix_key(positions: list[int], seed: int) -> None:
+    offset = derive_seed(seed, "draw")
+    expected = [(split_mix(p * 0x9E3779B97F4A7C15 + offset) >> 11) / 2**53 for p in positions]
+    found = uniform(np.array(positions, dtype=np.int64), seed, purpose="draw")
+    assert found.tolist() == expected
+    assert 0 <= found.min() <= found.max() < 1
+
+
+def test_draws_fill_the_unit_interval_evenly() -> None:
+    counts = np.histogram(uniform(np.arange(10_000), 3, purpose="x"), bins=10, range=(0, 1))[0]
+    # Binomial with mean 1,000 and deviation 30.
+    assert np.abs(counts - 1000).max() < 4 * 30

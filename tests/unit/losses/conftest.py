@@ -25,10 +25,36 @@ class Result(NamedTuple):
     terms: dict[str, float]
 
 
+class Fixed:
+    """Access to a network that is not there: its outputs and features are given."""
+
+    def __init__(self, outputs: Tensor, features: Tensor) -> None:
+        self._outputs = outputs
+        self._features = features
+
+    def outputs(self, indices: Tensor | None = None) -> Tensor:
+        return self._outputs if indices is None else self._outputs[indices]
+
+    def features(self) -> Tensor:
+        return self._features
+
+
 def _set_up(
-    loss_class: type[HashLoss], labels: Array, *, bits: int, seed: int = 0, **params: Any
+    loss_class: type[HashLoss],
+    labels: Array,
+    *,
+    bits: int,
+    seed: int = 0,
+    features: Array | None = None,
+    **params: Any,
 ) -> HashLoss:
+    """Set a loss up and begin its first epoch, on features and first outputs drawn if not given."""
     loss = loss_class(loss_class.Params(**params))
+    rng = np.random.default_rng(7)
+    if features is None:
+        features = rng.normal(size=(len(labels), 5))
+    known = torch.tensor(features, dtype=torch.float32)
+    first = torch.tensor(rng.normal(size=(len(labels), bits)), dtype=torch.float32)
     multilabel = bool((labels.sum(1) > 1).any())
     loss.setup(
         LossContext(
@@ -39,8 +65,11 @@ def _set_up(
             batch_size=len(labels),
             generator=torch.Generator().manual_seed(seed),
             device=torch.device("cpu"),
+            features=known if loss_class.needs.prepass else None,
         )
     )
+    loss.begin_training(Fixed(first, known))
+    loss.begin_epoch(0)
     return loss
 
 

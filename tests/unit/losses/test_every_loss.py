@@ -21,8 +21,21 @@ LOSSES = {name: registry().load(Kind.LOSS, name) for name in registry().names(Ki
 OWNED = {
     "greedyhash": {"classifier.weight"},
     "hsc": {"classifier.weight", "classifier.bias"},
+    "hsc_margin": {"classifier.weight", "classifier.bias"},
+    "ud2h": {"centres"},
 }
-BUFFERS = {"csq": {"centres", "tie"}, "dpn": {"centres", "tie"}}
+BINARY = {"csq": {"centres", "tie"}, "dpn": {"centres", "tie"}, "ud2h": {"codes"}}
+BUFFERS = {
+    **BINARY,
+    "ud2h": {
+        *("codes", "neighbours", "clusters", "dissimilar", "frequencies", "targets"),
+        *("sampled", "visited", "embeddings"),
+    },
+}
+# So that its centres take part from the first step on.
+PARAMS: dict[str, dict[str, Any]] = {"ud2h": {"warm_up": 0}}
+UNSUPERVISED = {"ud2h"}
+RECONSTRUCTIONS = {"dfadh", "hsc", "hsc_margin", "ud2h"}
 BITS, CLASSES = 8, 6
 
 OUTPUTS = {
@@ -59,7 +72,7 @@ def test_loss_and_gradient_are_finite_at_extremes(
     make_batch: Callable[..., HashBatch],
 ) -> None:
     y = LABELS[labels]
-    loss = set_up(LOSSES[name], y, bits=BITS)
+    loss = set_up(LOSSES[name], y, bits=BITS, **PARAMS.get(name, {}))
     u = torch.tensor(OUTPUTS[outputs](len(y)), dtype=torch.float32, requires_grad=True)
     terms = loss(make_batch(u, y, progress=0.99))
     terms.total.backward()
@@ -98,7 +111,7 @@ def test_owned_parameters_are_known_and_change_after_one_step(
     set_up: Callable[..., HashLoss],
     make_batch: Callable[..., HashBatch],
 ) -> None:
-    loss = set_up(LOSSES[name], labels, bits=6)
+    loss = set_up(LOSSES[name], labels, bits=6, **PARAMS.get(name, {}))
     owned = dict(loss.named_parameters())
     assert set(owned) == OWNED.get(name, set())
     before = {key: value.detach().clone() for key, value in owned.items()}
@@ -139,7 +152,7 @@ def test_codes_and_centres_hold_no_zero(
     name: str, multi_labels: Array, set_up: Callable[..., HashLoss]
 ) -> None:
     loss = set_up(LOSSES[name], multi_labels, bits=16)
-    for key in BUFFERS.get(name, set()):
+    for key in BINARY.get(name, set()):
         assert set(loss.state_dict()[key].unique().tolist()) <= {-1.0, 1.0}
     assert loss.database_codes() is None
 
@@ -172,9 +185,10 @@ def test_the_total_is_the_weighted_sum_of_named_terms(
 def test_the_card_names_paper_citation_and_supervision(name: str) -> None:
     info = LOSSES[name].info
     assert info.title and info.paper and info.citation
-    assert info.supervision is Supervision.LABELS
+    unsupervised = name in UNSUPERVISED
+    assert info.supervision is (Supervision.NONE if unsupervised else Supervision.LABELS)
     assert info.labels == frozenset(LabelKind)
-    assert info.reconstruction is (name == "hsc")
+    assert info.reconstruction is (name in RECONSTRUCTIONS)
 
 
 def test_unlabelled_images_change_nothing_in_pointwise_and_centre_losses(

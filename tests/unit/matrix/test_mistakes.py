@@ -95,7 +95,7 @@ CASES = {
         ),
         (
             "{pairs: [{method: lsh, features: {name: vit, normalisation: none}}]}",
-            "normalisation: should be 'protocol', 'imagenet' or 'half', got 'none'",
+            "normalisation: should be 'protocol', 'imagenet', 'half', 'clip' or 'unit', got 'none'",
         ),
     ],
     "bits": [
@@ -130,6 +130,7 @@ CASES = {
         ("{validation: {fraction: 1}}", "train.validation.fraction: should be less than 1, got 1"),
         ("{validation: {}}", "train.validation.fraction: is missing"),
         ("{prepass: pixel}", "should be 'weights', 'random' or 'pixels', got 'pixel'"),
+        ("{backbone: frosen}", "train.backbone: should be 'tuned' or 'frozen', got 'frosen'"),
         ("{precision: fp16}", "train.precision: should be 'fp32' or 'bf16', got 'fp16'"),
         ("{determinism: none}", "train.determinism: should be 'strict' or 'fast', got 'none'"),
     ],

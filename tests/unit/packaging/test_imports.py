@@ -28,6 +28,7 @@ ALLOWED: dict[str, set[str]] = {
     "search": LEARNING,
     "evaluation": LEARNING | {"search"},
     "training": LEARNING | {"evaluation", "search"},
+    "conformance": LEARNING | {"training"},
     "store": CORE,
     "execute": CORE | {"store"},
     "reports": CORE | {"store", "evaluation"},

@@ -40,6 +40,13 @@ def stream(
         ("protocol", (0.2, 0.3, 0.4), (0.5, 0.6, 0.7)),
         ("imagenet", (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
         ("half", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+        ("unit", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
+        # as printed in CLIP's own preprocessing
+        (
+            "clip",
+            (0.48145466, 0.4578275, 0.40821073),
+            (0.26862954, 0.26130258, 0.27577711),
+        ),
     ],
 )
 def test_grey_images_are_repeated_over_three_channels_and_normalised(

@@ -10,7 +10,12 @@ import torch
 from torch import nn
 
 from hashbench.cli.loading import load
-from hashbench.core.cell import Schedule, TrainSettings
+from hashbench.core.cell import Cell, Head, Precision, Schedule, TrainSettings
+from hashbench.core.registry import Kind, registry
+from hashbench.methods.heads import build_head
+from hashbench.methods.losses.dpn import DPN
+from hashbench.training import deep
+from hashbench.training.network import HashNetwork
 from hashbench.training.optimisation import RateSchedule, build_optimiser, rate_factor
 
 MATRIX = """
@@ -57,12 +62,17 @@ CASES = {
 }
 
 
-def settings_of(recipe: str, folder: Path, *, backbone: str = "resnet_mini") -> TrainSettings:
+def cell_of(recipe: str, folder: Path, *, backbone: str) -> Cell:
     file = folder / "matrix.yaml"
     file.write_text(MATRIX.format(recipe=recipe, backbone=backbone))
     (cell,) = load(file).cells
-    assert cell.train is not None
-    return cell.train
+    return cell
+
+
+def settings_of(recipe: str, folder: Path, *, backbone: str = "resnet_mini") -> TrainSettings:
+    train = cell_of(recipe, folder, backbone=backbone).train
+    assert train is not None
+    return train
 
 
 @pytest.mark.parametrize("recipe", CASES)
@@ -98,6 +108,59 @@ def test_csq_on_alexnet_has_the_rates_published_for_it(tmp_path: Path) -> None:
     settings = settings_of("csq", tmp_path, backbone="alexnet")
 
     assert (settings.lr, settings.backbone_lr) == (1e-4, 1e-6)
+
+
+TINY = "name: ae_vit, image_size: 32, params: {variant: tiny}"
+AE_VITS = {
+    "pretrained": (f"{{{TINY}, weights: timm/vit_tiny_patch16_224}}", (1e-4, 1e-5)),
+    "scratch": (f"{{{TINY}}}", (1e-3, 1e-3)),
+    "pretrained, after block 0": (
+        f"{{{TINY}, preset: after_block_0, weights: timm/vit_tiny_patch16_224}}",
+        (1e-4, 1e-5),
+    ),
+    "mini": ("{name: ae_vit_mini, params: {depth: 1, width: 24, stem: conv}}", (1e-3, 1e-3)),
+}
+
+
+@pytest.mark.parametrize("case", AE_VITS)
+def test_under_ours_the_aem_learns_at_the_rate_of_new_layers(case: str, tmp_path: Path) -> None:
+    backbone, rates = AE_VITS[case]
+    cell = cell_of("ours", tmp_path, backbone=backbone)
+    assert cell.backbone is not None and cell.train is not None
+    cls = registry().load(Kind.BACKBONE, cell.backbone.name)
+    trunk = cls(cls.Params(**cell.backbone.params), image_size=32)
+    head = build_head(Head(), trunk.feature_dim, bits=16)
+    network = HashNetwork(trunk, head, precision=Precision.FP32)
+
+    optimiser = deep._optimiser(cell.train, network, DPN(DPN.Params()))
+
+    new, old = ({id(p) for p in group["params"]} for group in optimiser.param_groups)
+    aem = {id(p) for name, p in trunk.named_parameters() if ".enhance." in name}
+    stem = {id(p) for name, p in trunk.named_parameters() if "patch_embed.proj." in name}
+    assert len(aem) == 8
+    assert aem | {id(p) for p in head.parameters()} <= new
+    assert old == {id(p) for p in trunk.parameters()} - new
+    assert stem <= (new if case == "mini" else old)
+    for progress, share in ((START, 1.0), (HALF, 0.505), (LAST, 0.01)):
+        RateSchedule(optimiser, cell.train.schedule).set(progress)
+        found = tuple(group["lr"] for group in optimiser.param_groups)
+        assert found == pytest.approx([rate * share for rate in rates], rel=1e-3)
+        for group, rate in zip(optimiser.param_groups, rates, strict=True):
+            group["lr"] = rate
+
+
+def test_a_frozen_backbone_has_no_rate_and_is_a_departure_from_every_recipe(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "matrix.yaml"
+    text = MATRIX.format(recipe="ours, backbone: frozen", backbone="resnet_mini")
+    file.write_text(text)
+
+    (cell,) = load(file).cells
+
+    assert cell.train is not None
+    assert (cell.train.lr, cell.train.backbone_lr) == (1e-3, 0.0)
+    assert cell.train.modified == ("backbone",)
 
 
 def test_step_schedule_drops_at_its_milestones_and_not_before() -> None:

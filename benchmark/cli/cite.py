@@ -1,0 +1,101 @@
+"""``hashbench cite``: BibTeX of components, or of what made a record."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from hashbench.cli.options import plugin_option
+from hashbench.core.errors import ConfigError, DataError, did_you_mean
+
+if TYPE_CHECKING:
+    from hashbench.core.record import EvaluationRecord, FitRecord, LatencyRecord
+    from hashbench.core.registry import Entry
+
+
+@click.command("cite")
+@click.argument("names", nargs=-1)
+@click.option(
+    "--record",
+    "records",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="What made this record of a store; may be given several times.",
+)
+@plugin_option
+def command(names: tuple[str, ...], records: tuple[Path, ...], plugins: tuple[Path, ...]) -> None:
+    """Print the BibTeX entries of the losses, backbones, methods, datasets or engines NAMES.
+
+    Their keys are those that `hashbench describe` shows; a key is printed once.
+    """
+    from hashbench.core.plugins import load_plugins
+    from hashbench.core.registry import registry
+    from hashbench.reports.bibliography import bibtex
+
+    if not names and not records:
+        raise click.UsageError("name components, or --record FILE")
+    load_plugins(plugins, registry())
+    wanted = [entry for name in names for entry in _named(name)]
+    wanted += [entry for file in records for entry in _made(file)]
+    texts = {}
+    for entry in dict.fromkeys(wanted):
+        info = entry.load().info
+        text = bibtex(info)
+        if text is None:
+            click.echo(f"{entry.name} ({entry.kind}): nothing to cite", err=True)
+        else:
+            texts[info.citation] = text
+    if texts:
+        click.echo("\n\n".join(texts[key] for key in sorted(texts)))
+
+
+def _named(name: str) -> list[Entry]:
+    """What has a name, of whatever kind."""
+    from hashbench.core.registry import Kind, registry
+
+    found: list[Entry] = []
+    kinds = [kind for kind in Kind if kind is not Kind.REPORTER]
+    for kind in kinds:
+        try:
+            found.append(registry().get(kind, name))
+        except ConfigError:
+            continue
+    if not found:
+        known = sorted({each for kind in kinds for each in registry().names(kind)})
+        raise ConfigError(f"cite: unknown name '{name}'. {did_you_mean(name, known)}")
+    return found
+
+
+def _made(file: Path) -> list[Entry]:
+    """The components that a record is of: those of its fit, and the engines it measured."""
+    from hashbench.core.record import FitRecord, LatencyRecord
+    from hashbench.core.registry import Kind, registry
+
+    record = _read(file)
+    engines = record.entries if isinstance(record, LatencyRecord) else []
+    used = [(Kind.ENGINE, entry.setting.engine) for entry in engines]
+    fit = record
+    if not isinstance(record, FitRecord):
+        fit = _read(file.with_name(f"fit-{record.fit_record}.json"))
+    if isinstance(fit, FitRecord):
+        cell = fit.cell
+        parts = ((Kind.BACKBONE, cell.backbone), (Kind.LOSS, cell.loss), (Kind.METHOD, cell.method))
+        used += [(kind, part.name) for kind, part in parts if part]
+        used.append((Kind.DATASET, cell.data.name))
+    return [registry().get(kind, name) for kind, name in used]
+
+
+def _read(file: Path) -> FitRecord | EvaluationRecord | LatencyRecord:
+    from pydantic import ValidationError
+
+    from hashbench.core.record import RECORD
+
+    try:
+        return RECORD.validate_json(file.read_bytes())
+    except OSError as error:
+        raise DataError(f"cite: {file} cannot be read: {error.strerror}") from None
+    except ValidationError:
+        raise DataError(f"cite: {file} is no record; name a FILE.json of a store") from None

@@ -1,0 +1,1 @@
+"""Conformance: whether a component keeps to what the harness counts on, seen on tiny data."""

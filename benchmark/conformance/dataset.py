@@ -1,0 +1,129 @@
+"""What the harness counts on in a dataset and its protocols."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from hashbench.conformance.card import CARD, FIX_CARD, check_card
+from hashbench.conformance.findings import Check, Finding, examine, expect
+from hashbench.core.info import LabelKind
+from hashbench.core.registry import Kind, registry
+from hashbench.datasets.interface import Dataset, ImageData
+from hashbench.datasets.loading import data_root, load_data
+from hashbench.datasets.protocol import protocols_of
+
+_IMAGE_DIMS = (3, 4)
+_COLOURS = 3
+
+
+@dataclass(frozen=True)
+class DatasetBench:
+    """A dataset by its name.
+
+    Attributes:
+        name: In the registry.
+        root: The user's data root.
+    """
+
+    name: str
+    root: Path | None
+
+    @property
+    def cls(self) -> type[Dataset]:
+        """Its class."""
+        cls: type[Dataset] = registry().load(Kind.DATASET, self.name)
+        return cls
+
+    @cached_property
+    def data(self) -> ImageData:
+        """All its images."""
+        return self.cls().load(self.root)
+
+
+def check_dataset(name: str, root: Path | None = None) -> list[Finding]:
+    """Load a registered dataset and cut it by each of its protocols.
+
+    Args:
+        name: Its name in the registry.
+        root: The user's data root; that of the environment if None.
+
+    Returns:
+        One finding a check.
+    """
+    return examine(CHECKS, DatasetBench(name, data_root(root)))
+
+
+def _card(bench: DatasetBench) -> str:
+    return check_card(bench.cls)
+
+
+def _arrays(bench: DatasetBench) -> str:
+    images, labels, classes = bench.data.images, bench.data.labels, bench.data.classes
+    shape = images.shape
+    expect(images.dtype == np.uint8, f"images are {images.dtype}, not uint8")
+    expect(
+        len(shape) in _IMAGE_DIMS and shape[3:] in ((), (_COLOURS,)),
+        f"images are {shape}, not (N, H, W) or (N, H, W, 3)",
+    )
+    wanted = (len(images), len(classes))
+    expect(labels.dtype == np.uint8, f"labels are {labels.dtype}, not uint8")
+    expect(labels.shape == wanted, f"labels are {labels.shape}, not (images, classes) = {wanted}")
+    expect(bool((labels <= 1).all()), "a label is neither 0 nor 1")
+    return f"images {shape}, labels {labels.shape}"
+
+
+def _repeats(bench: DatasetBench) -> str:
+    again = bench.cls().load(bench.root)
+    expect(np.array_equal(bench.data.images, again.images), "loaded twice, images differ")
+    expect(np.array_equal(bench.data.labels, again.labels), "loaded twice, labels differ")
+    return "images and labels equal when loaded twice"
+
+
+def _label_kinds(bench: DatasetBench) -> str:
+    counts = bench.data.labels.sum(axis=1, dtype=np.int64)
+    multi = bool((counts > 1).any())
+    stated = bench.cls.info.labels
+    found = LabelKind.MULTI if multi else LabelKind.SINGLE
+    expect(stated == {found}, f"info.labels says {', '.join(sorted(stated))}, the data are {found}")
+    return f"{found}: {counts.min()} to {counts.max()} labels an image"
+
+
+def _protocols(bench: DatasetBench) -> str:
+    names = protocols_of(bench.name)
+    usual = bench.cls.default_protocol
+    expect(
+        usual in names, f"default_protocol is '{usual}'; there are: {', '.join(names) or 'none'}"
+    )
+    seen = []
+    for name in names:
+        loaded = load_data(bench.name, name, root=bench.root)
+        sizes = "/".join(str(loaded.sizes[role]) for role in ("train", "query", "database"))
+        seen.append("; ".join([f"{name} {sizes}", *loaded.warnings]))
+    return ", ".join(seen)
+
+
+CHECKS: tuple[Check[DatasetBench], ...] = (
+    Check(CARD, _card, FIX_CARD),
+    Check(
+        "images and labels",
+        _arrays,
+        "load returns ImageData(uint8 images (N, H, W) or (N, H, W, 3), uint8 multi-hot labels "
+        "(N, classes), class names)",
+    ),
+    Check("loads the same twice", _repeats, "let nothing in load depend on chance or folder order"),
+    Check(
+        "label kinds of its info",
+        _label_kinds,
+        "say labels=frozenset({LabelKind.SINGLE}), or MULTI where an image may have several",
+    ),
+    Check(
+        "protocols fit the data",
+        _protocols,
+        "put protocols/NAME@VERSION.toml beside the dataset's file; its sizes and checksums are "
+        "printed by: python -m hashbench.datasets.seal NAME@VERSION PLUGIN_FILE",
+    ),
+)

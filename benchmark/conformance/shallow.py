@@ -1,0 +1,162 @@
+"""What the harness counts on in a method that is no backbone with a loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hashbench.conformance.card import CARD, FIX_CARD, check_card
+from hashbench.conformance.findings import Check, Finding, examine, expect
+from hashbench.conformance.tiny import TinyImages, single_labels
+from hashbench.core.cell import Cell, Component, DataChoice
+from hashbench.core.codes import Codes, Embeddings, Role
+from hashbench.core.params import BaseParams
+from hashbench.methods.features import PixelFeatures
+from hashbench.methods.interface import FitReport, Method, TrainContext, TrainView
+from hashbench.training.determinism import seed_everything
+
+_BITS, _IMAGES, _SIZE = 8, 40, 6
+_CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True)
+class MethodBench:
+    """A method's class with its parameters, and a training set.
+
+    Attributes:
+        cls: The class.
+        params: Its parameters.
+    """
+
+    cls: type[Method]
+    params: BaseParams
+
+    @cached_property
+    def labels(self) -> Tensor:
+        """One label an image, float32 (40, 4)."""
+        return single_labels(_IMAGES)
+
+    @property
+    def bits(self) -> int | None:
+        """The code length; None for embeddings."""
+        return _BITS if self.cls.binary else None
+
+    def images(self, positions: slice = slice(None)) -> TinyImages:
+        """The training images, or some of them."""
+        whole = TinyImages(single_labels(_IMAGES), size=_SIZE, device=_CPU)
+        return whole.part(positions)
+
+    def fit(self) -> tuple[Method, FitReport]:
+        """Build one as the harness does, on pixels, and fit it."""
+        seed_everything(0)
+        # `Method` leaves the constructor open; the harness calls it so for all but deep ones.
+        build: Callable[..., Method] = self.cls
+        method = build(self.params, bits=self.bits, features=PixelFeatures())
+        choice = DataChoice("conformance", 1, "conformance@1", "0" * 64, image_size=_SIZE)
+        component = Component("method", 1, self.params.model_dump(mode="json"))
+        cell = Cell(choice, bits=self.bits, seed=0, method=component)
+        view = TrainView(self.images(), self.labels, multilabel=False)
+        return method, method.fit(view, TrainContext(cell, _CPU))
+
+    @cached_property
+    def fitted(self) -> Method:
+        """A fitted one; for encoding only."""
+        return self.fit()[0]
+
+
+def check_method(cls: type[Method], params: BaseParams | None = None) -> list[Finding]:
+    """Look at a shallow method on the pixels of tiny images.
+
+    Args:
+        cls: The method's class, built as ``cls(params, bits=..., features=...)``.
+        params: Its parameters; its defaults if None.
+
+    Returns:
+        One finding a check.
+    """
+    return examine(CHECKS, MethodBench(cls, cls.Params() if params is None else params))
+
+
+def _card(bench: MethodBench) -> str:
+    return check_card(bench.cls)
+
+
+def _encodes(bench: MethodBench) -> str:
+    encoded = bench.fitted.encode(bench.images(), Role.DATABASE)
+    wanted = Codes if bench.cls.binary else Embeddings
+    expect(isinstance(encoded, wanted), f"encode gives {type(encoded).__name__}")
+    expect(len(encoded) == _IMAGES, f"{len(encoded)} rows for {_IMAGES} images")
+    if isinstance(encoded, Embeddings):
+        return f"embeddings {encoded.values.shape}"
+    expect(encoded.bits == _BITS, f"codes of {encoded.bits} bits, not {_BITS}")
+    different = len(np.unique(encoded.packed, axis=0))
+    expect(different > 1, "all images have one code")
+    return f"{_IMAGES} codes of {_BITS} bits, {different} different ones"
+
+
+def _repeats(bench: MethodBench) -> str:
+    one, other = (bench.fit()[0].encode(bench.images(), Role.QUERY) for _ in range(2))
+    expect(np.array_equal(_rows(one), _rows(other)), "two fits with one seed encode differently")
+    return "two fits with one seed encode equally in every bit"
+
+
+def _in_order(bench: MethodBench) -> str:
+    whole = _rows(bench.fitted.encode(bench.images(), Role.DATABASE))
+    for positions in (slice(0, 1), slice(5, 12)):
+        part = _rows(bench.fitted.encode(bench.images(positions), Role.DATABASE))
+        same = np.allclose(part, whole[positions], rtol=1e-5)
+        expect(same, "some images alone are encoded otherwise than among all")
+    return "one image, and seven, are encoded as among all"
+
+
+def _labels(bench: MethodBench) -> str:
+    kept = bench.labels.clone()
+    bench.fit()
+    expect(torch.equal(kept, bench.labels), "the labels were changed in place")
+    return f"({_IMAGES}, {kept.shape[1]}) as they were after fit"
+
+
+def _reports(bench: MethodBench) -> str:
+    method, report = bench.fit()
+    expect(bool(report.phases), "fit reports no phase")
+    learned = method.database_codes()
+    count = None if learned is None else (len(learned), learned.bits)
+    expect(count in (None, (_IMAGES, _BITS)), f"database_codes() gives {count}")
+    return f"phases {', '.join(report.phases)}; {report.parameters:,} numbers"
+
+
+def _rows(encoded: Codes | Embeddings) -> NDArray[Any]:
+    return encoded.packed if isinstance(encoded, Codes) else encoded.values
+
+
+CHECKS: tuple[Check[MethodBench], ...] = (
+    Check(CARD, _card, FIX_CARD),
+    Check(
+        "encodes every image",
+        _encodes,
+        "encode returns Codes.from_outputs(outputs (N, bits)), or Embeddings where binary is False",
+    ),
+    Check(
+        "deterministic under a seed",
+        _repeats,
+        "draw from a generator seeded by derive_seed(ctx.cell.seed, Purpose.METHOD)",
+    ),
+    Check(
+        "encodes an image by itself",
+        _in_order,
+        "encode uses nothing but what fit learned: no mean and no order of the images given",
+    ),
+    Check("labels are left alone", _labels, "copy labels before you change them"),
+    Check(
+        "reports its fit",
+        _reports,
+        "fit returns FitReport(phases={...}); database_codes() one code a training image, or None",
+    ),
+)

@@ -1,0 +1,320 @@
+"""UD2H: unsupervised, asymmetric, discrete hashing of pseudo-similarities, with clustering."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, ClassVar
+
+import torch
+from pydantic import Field, ValidationInfo, field_validator
+from torch import Tensor, nn
+
+from hashbench.core.codes import Codes
+from hashbench.core.info import ComponentInfo, Supervision
+from hashbench.core.params import BaseParams
+from hashbench.methods.directions import centred_directions
+from hashbench.methods.discrete import coordinate_sweep
+from hashbench.methods.interface import (
+    HashBatch,
+    HashLoss,
+    LossContext,
+    LossTerms,
+    Needs,
+    OutputAccess,
+)
+from hashbench.methods.kmeans import cluster_means, kmeans
+from hashbench.methods.neighbours import neighbour_lists
+from hashbench.methods.primitives import sgn
+from hashbench.methods.pseudo_similarity import PseudoSimilarity
+from hashbench.methods.soft_clusters import divergence, log_assignment, sharpened, usable
+
+_FEWEST, _MOST = 10, 200
+_KEPT = 0.9  # of the running cluster frequencies, an outer iteration
+
+
+class Mode(StrEnum):
+    """What becomes of the features that the pseudo-similarity is built from.
+
+    ``frozen``: the backbone is not trained, so features and neighbours stay as they are, and a pass
+    over all images is cheap. ``tuned``: it is, so they are computed anew at every refresh, and only
+    the sampled images are passed through the network in between.
+    """
+
+    FROZEN = "frozen"
+    TUNED = "tuned"
+
+
+class DatabaseCodes(StrEnum):
+    """Codes of training images in the database: the network's, or the learned B."""
+
+    NETWORK = "network"
+    LEARNED = "learned"
+
+
+class UD2H(HashLoss):
+    r"""Unsupervised discriminative deep hashing, our reconstruction: no formula of it is public.
+
+    The source says in words that similarity is built from the data's own semantics, that clusters
+    (globality) and neighbours (locality) shape it, that learning is asymmetric, and that a
+    clustering loss is part of the objective. Ours, for outputs u (n, K) and h_i = tanh(u_i)::
+
+        s_ij = 1     if j is one of i's k nearest by cosine of g, or i of j's, or i = j
+               beta  otherwise, if both are in the same cluster
+               -r    otherwise;  r = sum of positive / number of negative entries, in [0.02, 0.2]
+
+        J = 1/(m N K^2) { sum_{i in Omega} sum_j (<h_i, b_j> - K s_ij)^2
+                          + gamma sum_{i in Omega} ||h_i - b_i||^2 }
+            + lambda/m sum_{i in Omega} sum_c p_ic log(p_ic / q_ic)
+
+        q_ic ~ 1 / (1 + ||h_i / sqrt(K) - mu_c||^2),  p_ic ~ q_ic^2 / F_c,  F_c = sum_i q_ic
+
+    g are the features before training, centred, on at most ``pca`` principal directions, of norm 1;
+    clusters are those of k-means on g (C = round(sqrt(N) / 2) in [10, 200] by default); B (N, K)
+    are codes of all training images, at first the signs of the initial network; mu (C, K) are
+    parameters. J is averaged over the rows of a batch. Labels are never read.
+
+    An outer iteration is ``inner_epochs`` epochs over one sample Omega of ``sample`` images, so the
+    harness's epoch e, from 0, is in outer iteration t = e // inner_epochs + 1. Before it Omega, r
+    and p are set; after it B makes one sweep of `coordinate_sweep` on the part in braces, with the
+    h that the steps left behind. (An iteration that the end of training cuts short gets its sweep
+    too.) The clustering loss starts after ``warm_up`` outer iterations, with mu the means of
+    h / sqrt(K) in the clusters; until then mu has no gradient and no optimiser state. Every
+    ``refresh`` iterations from there the ids become argmax_c q_ic, unless fewer than half of the
+    clusters would have a member or one would hold more than 30 % of the images. Without these two
+    rules all images end in one cluster.
+
+    Defaults: k = 20, beta = 0.8, gamma = 200, lambda = 0.1, 2000 images a sample, 3 inner epochs,
+    warm-up 2, refresh 5. The ablations are presets; without the clustering loss the ids stay as
+    they were, and ``symmetric`` is the mean of (<h_i, h_j>/K - s_ij)^2 over the pairs of a batch
+    instead of the part in braces, without B.
+
+    ``mode: tuned`` takes q, F (0.9 old + 0.1 new) and the first mu from Omega only, and computes g
+    and the neighbours anew when it refreshes. It does not itself decide whether the backbone is
+    trained.
+
+    Terms: ``similarity``, ``code`` (weight gamma / N) and ``clustering`` (weight lambda; 0 during
+    the warm-up).
+    """
+
+    class Params(BaseParams):
+        """Parameters of `UD2H`.
+
+        Attributes:
+            neighbours: k; 0 is an ablation.
+            clusters: C; None for round(sqrt(N) / 2), limited to [10, 200].
+            same_cluster: beta.
+            code: gamma.
+            clustering: lambda.
+            sample: Images m of an outer iteration, at most all.
+            inner_epochs: Epochs of an outer iteration.
+            warm_up: Outer iterations without the clustering loss.
+            refresh: Outer iterations between two changes of the cluster ids.
+            pca: Principal directions the features are projected on; None for no projection.
+            mode: Whether the features may change.
+            asymmetric: Whether outputs are compared with B rather than with each other.
+            database_codes: Codes of training images in the database.
+        """
+
+        neighbours: int = Field(20, ge=0)
+        clusters: int | None = Field(None, ge=1)
+        same_cluster: float = Field(0.8, ge=0, le=1)
+        code: float = Field(200.0, ge=0)
+        clustering: float = Field(0.1, ge=0)
+        sample: int = Field(2000, ge=1)
+        inner_epochs: int = Field(3, ge=1)
+        warm_up: int = Field(2, ge=0)
+        refresh: int = Field(5, ge=1)
+        pca: int | None = Field(256, ge=1)
+        mode: Mode = Mode.FROZEN
+        asymmetric: bool = True
+        database_codes: DatabaseCodes = DatabaseCodes.NETWORK
+
+        presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+            "no_neighbours": {"neighbours": 0},
+            "no_clusters": {"same_cluster": 0.0},
+            "no_clustering_loss": {"clustering": 0.0},
+            "symmetric": {"asymmetric": False},
+        }
+
+        @field_validator("database_codes")
+        @classmethod
+        def _learned_codes_are_learned(
+            cls, value: DatabaseCodes, info: ValidationInfo
+        ) -> DatabaseCodes:
+            if value is DatabaseCodes.LEARNED and not info.data.get("asymmetric", True):
+                raise ValueError("'learned' needs 'asymmetric: true': without it B is not learned")
+            return value
+
+    info = ComponentInfo(
+        title="Unsupervised Discriminative Deep Hashing",
+        paper="master's thesis; no paper of that title found",
+        citation="ud2h_thesis",
+        supervision=Supervision.NONE,
+        reconstruction=True,
+    )
+    needs: ClassVar[Needs] = Needs(prepass=True, buffer=True)
+    params: Params
+    centres: nn.Parameter
+    codes: Tensor
+    neighbours: Tensor
+    clusters: Tensor
+    dissimilar: Tensor
+    sampled: Tensor
+    visited: Tensor
+    embeddings: Tensor
+    frequencies: Tensor
+    targets: Tensor
+    _clustering = False
+
+    def setup(self, ctx: LossContext) -> None:
+        """Find neighbours (N, k) and clusters (N,) of the features; make all other state."""
+        if ctx.features is None:
+            raise ValueError("UD2H: setup needs the features of the pre-pass")
+        directions = centred_directions(ctx.features, self.params.pca)
+        images, bits = len(directions), ctx.bits
+        count = min(self.params.clusters or usual_clusters(images), images)
+        found = kmeans(directions, count, generator=ctx.generator)
+        rows = min(self.params.sample, images)
+        state = {
+            "neighbours": neighbour_lists(directions, self.params.neighbours),
+            "clusters": found,
+            "codes": torch.ones(images, bits),
+            "dissimilar": torch.tensor(0.0),
+            "sampled": torch.arange(rows),
+            "visited": torch.zeros(rows, dtype=torch.bool),
+            "embeddings": torch.zeros(rows, bits),
+            "frequencies": torch.full((count,), images / count),
+            "targets": torch.full((rows, count), 1 / count),
+        }
+        for name, value in state.items():
+            self.register_buffer(name, value.to(ctx.device))
+        self.centres = nn.Parameter(torch.zeros(count, bits, device=ctx.device))
+        self.dissimilar.copy_(self._similarity.balancing_weight(self.sampled))
+        self._generator, self._epochs = ctx.generator, ctx.epochs
+
+    def begin_training(self, outputs: OutputAccess) -> None:
+        """Take the first B from the initial network, and prepare the first outer iteration."""
+        self.codes.copy_(sgn(outputs.outputs()))
+        self._prepare(1, outputs)
+
+    def epoch_indices(self, epoch: int) -> Tensor:
+        """Omega, int64 (m,), the same for all epochs of an outer iteration."""
+        return self.sampled
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Note whether the warm-up is over."""
+        after_warm_up = epoch // self.params.inner_epochs >= self.params.warm_up
+        self._clustering = after_warm_up and self.params.clustering > 0
+
+    def forward(self, batch: HashBatch) -> LossTerms:
+        """The loss of one batch of Omega; keeps its detached h for the update of B."""
+        embeddings = torch.tanh(batch.outputs)
+        bits = embeddings.shape[1]
+        places = torch.searchsorted(self.sampled, batch.indices)
+        self.embeddings[places] = embeddings.detach()
+        self.visited[places] = True
+        clustering = embeddings.new_zeros(())
+        if self._clustering:
+            assigned = log_assignment(embeddings / math.sqrt(bits), self.centres)
+            clustering = divergence(self.targets[places], assigned).mean()
+        weights = {"clustering": self.params.clustering}
+        if not self.params.asymmetric:
+            gaps = embeddings @ embeddings.T / bits - self._similarity.pairs(batch.indices)
+            terms = {"similarity": gaps.square().mean(), "clustering": clustering}
+            return LossTerms(terms, weights)
+        gaps = embeddings @ self.codes.T / bits - self._similarity.rows(batch.indices)
+        code = (embeddings - self.codes[batch.indices]).square().sum(1).mean() / bits**2
+        terms = {
+            "similarity": gaps.square().mean(),
+            "code": code,
+            "clustering": clustering,
+        }
+        return LossTerms(terms, {"code": self.params.code / len(self.codes), **weights})
+
+    def end_epoch(self, epoch: int, outputs: OutputAccess) -> None:
+        """After an outer iteration: update B, and prepare the next iteration if there is one."""
+        done, last = epoch + 1, epoch + 1 == self._epochs
+        if done % self.params.inner_epochs and not last:
+            return
+        if self.params.asymmetric:
+            self._update_codes()
+        if not last:
+            self._prepare(done // self.params.inner_epochs + 1, outputs)
+
+    def database_codes(self) -> Codes | None:
+        """B, if training images are to be found by their learned codes."""
+        if self.params.database_codes is DatabaseCodes.NETWORK:
+            return None
+        return Codes.from_outputs(self.codes.cpu().numpy())
+
+    @property
+    def _similarity(self) -> PseudoSimilarity:
+        return PseudoSimilarity(
+            neighbours=self.neighbours,
+            clusters=self.clusters,
+            cluster_count=len(self.centres),
+            same_cluster=self.params.same_cluster,
+            dissimilar=self.dissimilar,
+        )
+
+    @torch.no_grad()
+    def _prepare(self, outer: int, outputs: OutputAccess) -> None:
+        """Set what stays fixed during an outer iteration, counted from 1."""
+        drawn = torch.randperm(len(self.codes), generator=self._generator)[: len(self.sampled)]
+        self.sampled.copy_(drawn.sort().values)
+        self.visited.zero_()
+        after = outer - self.params.warm_up
+        refresh = after > 0 and after % self.params.refresh == 0
+        if after > 0 and self.params.clustering > 0:
+            self._assign(outputs, first=after == 1, refresh=refresh)
+        if refresh and self.params.mode is Mode.TUNED:
+            directions = centred_directions(outputs.features(), self.params.pca)
+            self.neighbours.copy_(neighbour_lists(directions, self.params.neighbours))
+        self.dissimilar.copy_(self._similarity.balancing_weight(self.sampled))
+
+    def _assign(self, outputs: OutputAccess, *, first: bool, refresh: bool) -> None:
+        """Set the centres if it is the first time, F and p always, the ids at a refresh."""
+        frozen = self.params.mode is Mode.FROZEN
+        everyone = torch.arange(len(self.codes), device=self.codes.device)
+        passed = everyone if frozen or refresh else self.sampled
+        bits = self.codes.shape[1]
+        given = outputs.outputs() if len(passed) == len(everyone) else outputs.outputs(passed)
+        points = torch.tanh(given) / math.sqrt(bits)
+        if first:
+            means, sizes = cluster_means(points, self.clusters[passed], clusters=len(self.centres))
+            of_codes, _ = cluster_means(self.codes, self.clusters, clusters=len(self.centres))
+            # A cluster of which no image was passed starts where its codes are.
+            self.centres.copy_(torch.where(sizes[:, None] > 0, means, of_codes / math.sqrt(bits)))
+        assigned = log_assignment(points, self.centres).exp()
+        self._count(assigned, running=not frozen and not first)
+        rows = self.sampled if len(passed) == len(everyone) else slice(None)
+        self.targets.copy_(sharpened(assigned[rows], self.frequencies))
+        ids = assigned.argmax(1)
+        if refresh and usable(ids, clusters=len(self.centres)):
+            self.clusters.copy_(ids)
+
+    def _count(self, assigned: Tensor, *, running: bool) -> None:
+        """F_c of all images, estimated from those passed; a running average if it is to be."""
+        fresh = assigned.sum(0) * (len(self.codes) / len(assigned))
+        self.frequencies.copy_(_KEPT * self.frequencies + (1 - _KEPT) * fresh if running else fresh)
+
+    @torch.no_grad()
+    def _update_codes(self) -> None:
+        """One sweep over the bits of B, with the rows of Omega that were visited."""
+        rows, embeddings = self.sampled[self.visited], self.embeddings[self.visited]
+        bits = embeddings.shape[1]
+        linear = bits * self._similarity.transposed_product(rows, embeddings)
+        linear.index_add_(0, rows, self.params.code * embeddings)
+        self.codes.copy_(coordinate_sweep(self.codes, linear, embeddings.T @ embeddings))
+
+
+def usual_clusters(images: int) -> int:
+    """C = round(sqrt(N) / 2), limited to [10, 200]: more clusters than classes help.
+
+    Example:
+        >>> [usual_clusters(images) for images in (100, 5000, 59000, 1_000_000)]
+        [10, 35, 121, 200]
+    """
+    return min(max(round(math.sqrt(images) / 2), _FEWEST), _MOST)

@@ -1,0 +1,29 @@
+"""The matrices that come with hashbench."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hashbench.core.registry import Registry
+from hashbench.matrix.expand import expand
+from hashbench.matrix.load import load_matrix
+
+MATRICES = sorted(Path(__file__).resolve().parents[3].joinpath("matrices").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("file", MATRICES, ids=lambda file: file.stem)
+def test_a_ready_matrix_has_no_mistake_and_is_named_as_its_file(
+    file: Path, components: Registry
+) -> None:
+    matrix = load_matrix(file, components)
+    assert matrix.spec.name == file.stem
+    assert expand(matrix, components).cells
+
+
+def test_the_matrices_on_toys_are_trained_as_the_values_they_are_compared_with() -> None:
+    by_name = {file.stem: file.read_text() for file in MATRICES}
+    settings = by_name["digits"].split("\ntrain:\n")[1]
+    assert by_name["digits-hsc"].split("\ntrain:\n")[1] == settings
+    assert by_name["digits-hsc-sweeps"].split("\ntrain:\n")[1] == settings
