@@ -21,7 +21,7 @@ def command(name: str) -> None:
     from hashbench.matrix.recipes import recipes
 
     found = registry()
-    entries = [found.get(kind, name) for kind in Kind if name in found.names(kind)]
+    entries = [entry for kind in Kind if (entry := found.find(kind, name))]
     cards = [
         _component(entry.load(), f"{name} ({entry.kind}, {entry.origin})") for entry in entries
     ]

@@ -144,17 +144,23 @@ class Registry:
         """The sorted names of a kind that match a shell pattern."""
         return sorted(n for k, n in self._entries if k is kind and fnmatch(n, pattern))
 
-    def get(self, kind: Kind, name: str) -> Entry:
-        """Look a component up, by its own name or as ``FAMILY/MEMBER``.
-
-        Raises:
-            ConfigError: If there is none; the message names the nearest.
-        """
+    def find(self, kind: Kind, name: str) -> Entry | None:
+        """Look a component up, by its own name or as ``FAMILY/MEMBER``; None if there is none."""
         family, _, member = name.partition("/")
         if found := self._entries.get((kind, name)):
             return found
         if member and (whole := self._entries.get((kind, f"{family}{_FAMILY}"))):
             return replace(whole, name=name, member=member)
+        return None
+
+    def get(self, kind: Kind, name: str) -> Entry:
+        """Look a component up; see `find`.
+
+        Raises:
+            ConfigError: If there is none; the message names the nearest.
+        """
+        if found := self.find(kind, name):
+            return found
         known = did_you_mean(name, self.names(kind))
         raise ConfigError(f"unknown name '{name}' in {kind}. {known}")
 

@@ -145,6 +145,12 @@ def test_describe_shows_a_backbones_words() -> None:
     assert "preset channel: local=False, channel=True, spatial=False" in text
 
 
+def test_describe_shows_a_member_of_a_family() -> None:
+    assert said("describe", "timm/resnet10t").startswith("timm/resnet10t (backbones, hashbench ")
+    line = refused("describe", "timm/resnet10x")
+    assert line.endswith("Did you mean 'timm/resnet10t'?")
+
+
 def test_describe_shows_a_protocols_sizes_and_a_datasets_licence() -> None:
     assert "  query: 500 images\n" in said("describe", "fashion-mnist-mini@1")
     assert "  licence: MIT" in said("describe", "fashion_mnist_mini")
