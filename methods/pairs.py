@@ -72,20 +72,21 @@ def label_cosine(left: Tensor, right: Tensor) -> Tensor:
     return unit_rows(left) @ unit_rows(right).T
 
 
-def margin_losses(codes: Tensor, similar: Tensor, *, margin: float) -> Tensor:
+def margin_losses(left: Tensor, right: Tensor, similar: Tensor, *, margin: float) -> Tensor:
     """The contrastive margin loss of every pair: d_ij / 2 or max(m - d_ij, 0) / 2.
 
     d_ij is the squared Euclidean distance, and the hinge is on it, not on its root.
 
     Args:
-        codes: (n, bits).
-        similar: bool (n, n), the pairs that are pulled together; all others are pushed apart.
+        left: (n, bits).
+        right: (m, bits).
+        similar: bool (n, m), the pairs that are pulled together; all others are pushed apart.
         margin: m.
 
     Returns:
-        (n, n), non-negative.
+        (n, m), non-negative.
     """
-    distances = squared_distances(codes, codes)
+    distances = squared_distances(left, right)
     return torch.where(similar, distances, (margin - distances).clamp_min(0)) / 2
 
 
@@ -102,7 +103,7 @@ def pair_mean(
         losses: (n, m), the loss of each pair.
         similar: bool (n, m).
         weight: How the two kinds of pair weigh.
-        valid: bool (n, m), the pairs that count; None for all.
+        valid: bool, of a shape that broadcasts to (n, m): the pairs that count; None for all.
 
     Returns:
         A scalar with gradient; 0 if no pair counts.

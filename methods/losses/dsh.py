@@ -63,7 +63,7 @@ class DSH(HashLoss):
         outputs = batch.outputs
         margin = self.params.margin_per_bit * outputs.shape[1]
         similar = similar_pairs(batch.labels, batch.labels)
-        losses = margin_losses(outputs, similar, margin=margin)
+        losses = margin_losses(outputs, outputs, similar, margin=margin)
         terms = {
             "pair": pair_mean(losses, similar, weight=self.params.pair_weight),
             "quantisation": off_binary(outputs).sum(1).mean(),

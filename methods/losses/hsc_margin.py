@@ -78,7 +78,7 @@ class HSCMargin(HashLoss):
         codes = torch.tanh(batch.outputs)
         margin = self.params.margin_per_bit * codes.shape[1]
         similar = similar_pairs(batch.labels, batch.labels)
-        losses = margin_losses(codes, similar, margin=margin) / margin
+        losses = margin_losses(codes, codes, similar, margin=margin) / margin
         terms = {
             "pair": pair_mean(losses, similar, weight=self.params.pair_weight),
             "classification": label_cross_entropy(self.classifier(codes), batch.labels),

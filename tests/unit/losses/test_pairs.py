@@ -92,5 +92,5 @@ def test_a_margin_loss_pulls_similar_pairs_and_pushes_others_up_to_the_margin() 
     codes = torch.tensor([[0.0, 0.0], [3.0, 0.0], [0.0, 1.0]])  # squared distances 9, 1 and 10
     similar = torch.eye(3, dtype=torch.bool)
     similar[0, 1] = similar[1, 0] = True
-    found = margin_losses(codes, similar, margin=6.0)
+    found = margin_losses(codes, codes, similar, margin=6.0)
     assert found.tolist() == [[0, 4.5, 2.5], [4.5, 0, 0], [2.5, 0, 0]]
