@@ -69,6 +69,21 @@ def make_centres(
     return _MAKERS[method](classes, bits, generator)
 
 
+def centre_refusals(method: CentreMethod, bits: int) -> list[str]:
+    """Say why there are no such centres at a code length; nothing if there are.
+
+    Args:
+        method: One of the five.
+        bits: Code length K.
+    """
+    if method in (CentreMethod.HADAMARD, CentreMethod.HADAMARD_RANDOM) and bits & (bits - 1):
+        return [
+            f"centres: '{method}' needs a code length that is a power of two, got {bits} bits; "
+            f"use 'maxhd' or 'bernoulli_half'"
+        ]
+    return []
+
+
 def hamming_distances(left: Tensor, right: Tensor) -> Tensor:
     """Hamming distances of codes in {-1, +1}.
 
@@ -185,11 +200,9 @@ def _bernoulli_half(classes: int, bits: int, generator: torch.Generator) -> Tens
 
 
 def _sylvester(method: CentreMethod, bits: int) -> Tensor:
-    if bits & (bits - 1):
-        raise ConfigError(
-            f"centres: '{method}' needs a code length that is a power of two, got {bits} bits; "
-            f"use 'maxhd' or 'bernoulli_half'"
-        )
+    refusals = centre_refusals(method, bits)
+    if refusals:
+        raise ConfigError(*refusals)
     matrix = torch.ones(1, 1)
     while len(matrix) < bits:
         matrix = torch.cat([torch.cat([matrix, matrix], 1), torch.cat([matrix, -matrix], 1)])

@@ -1,7 +1,7 @@
 """What the harness runs, and what a backbone or a hashing loss gives it.
 
-`Method` is the outermost interface. A deep method is a `Backbone` and a head trained with a
-`HashLoss` by the harness's loop; a shallow one implements `Method` directly.
+`Method` is the outermost interface. A deep one is a `Backbone` and a head trained with a `HashLoss`
+by the harness's loop; a shallow one implements it directly.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 import torch
 from torch import Tensor, nn
 
-from hashbench.core.cell import Cell
+from hashbench.core.cell import Cell, TrainSettings
 from hashbench.core.codes import Codes, Embeddings, Role
 from hashbench.core.info import ComponentInfo
 from hashbench.core.params import BaseParams
@@ -31,12 +31,15 @@ class ImageStream(Protocol):
         """Unresized images, float32 (n, channels, height, width) in [0, 1]."""
         ...
 
-    def batch(self, indices: Tensor, augment_with: torch.Generator | None = None) -> Tensor:
+    def batch(
+        self, indices: Tensor, augment_with: torch.Generator | None = None, *, view: int = 0
+    ) -> Tensor:
         """Network input, float32 (n, 3, size, size), normalised; augmented if a generator is given.
 
         Args:
             indices: int64 (n,), positions within this stream.
             augment_with: The CPU generator that draws the augmentation.
+            view: Which view of the images it is; 1 for the second of two.
         """
         ...
 
@@ -65,11 +68,10 @@ class EpochEvent:
     """What a method tells the harness after each epoch.
 
     Attributes:
-        epoch: Epochs done.
-        epochs: Epochs in all.
+        epoch, epochs: Epochs done, and in all.
         terms: Mean of every named loss term over the epoch, and ``total``.
         seconds: Wall seconds of the epoch.
-        images: Images seen in the epoch.
+        images: Images seen in it.
     """
 
     epoch: int
@@ -115,7 +117,7 @@ class FitReport:
         images_seen: Training images that went through the network.
         parameters: Trainable numbers of the whole method.
         history: One entry an epoch: its loss terms and, where measured, validation metrics.
-        resumed_from: The epoch a checkpoint was taken up at, or None.
+        resumed_from: The epoch of the checkpoint taken up, or None.
         weights_sha256: Checksum of the backbone's first weights as loaded, or None.
     """
 
@@ -182,8 +184,8 @@ class BackboneOutput(NamedTuple):
 class Backbone(nn.Module, ABC):
     """Images to features.
 
-    A subclass's constructor is called as ``cls(params, image_size=...)`` after the initialisation
-    seed is set, and builds the network with fresh weights.
+    The constructor is called as ``cls(params, image_size=...)`` after the initialisation seed is
+    set, and builds the network with fresh weights.
 
     Attributes:
         KIND: For plugin files.
@@ -193,7 +195,7 @@ class Backbone(nn.Module, ABC):
             then the protocol's own size is used.
         pretrained_normalisation: What its usual weights were trained on: ``imagenet``, ``half``,
             ``clip`` or ``unit``.
-        has_tokens: Whether its output has tokens, for necks that need them.
+        has_tokens: Whether its output has tokens.
         neck_dropout: Dropout within the neck ``mlp3``.
         feature_dim: Width D of ``pooled``.
     """
@@ -242,12 +244,14 @@ class Needs:
 
     Attributes:
         views: Augmented views of each image a step; 2 fills `HashBatch.second`.
+        augmentation: The rule its views were published with, in force where none is chosen.
         prepass: Whether `LossContext.features` is wanted.
         buffer: Whether it keeps state over the whole training set (for the memory estimate).
         last_layer: The last layer the loss was published with, or None for any.
     """
 
     views: int = 1
+    augmentation: str | None = None
     prepass: bool = False
     buffer: bool = False
     last_layer: str | None = None
@@ -265,8 +269,8 @@ class LossContext:
         batch_size: Images a step.
         generator: A CPU generator of the loss's own; its state is checkpointed.
         device: Where outputs will be.
-        features: float32 (N, D) pooled backbone features of the un-augmented training set before
-            training, if ``needs.prepass``, else None.
+        features: float32 (N, D), the backbone's of the un-augmented training set before training,
+            if ``needs.prepass``, else None.
     """
 
     labels: Tensor
@@ -286,7 +290,7 @@ class HashBatch:
     Attributes:
         outputs: (n, bits), of the head, with gradient.
         features: (n, D), the backbone's pooled output.
-        labels: float32 (n, classes), multi-hot; never to be written to.
+        labels: float32 (n, classes), multi-hot; never written to.
         indices: int64 (n,), positions in the training set.
         progress: Fraction of the training done before this step, in [0, 1).
         second: (n, bits), outputs of a second augmented view, if ``needs.views`` is 2.
@@ -340,7 +344,7 @@ class OutputAccess(Protocol):
 class HashLoss(nn.Module, ABC):
     """A hashing loss, with the hooks that discrete and buffered methods need.
 
-    An ``nn.Module``, so that classifiers, proxies, centres and code banks are moved, optimised and
+    An ``nn.Module``, so that classifiers, proxies, centres and codes are moved, optimised and
     checkpointed with the model. All parameters and buffers exist when `setup` returns, in the shape
     they keep. The order of calls is: ``setup``; ``begin_training``; then for each epoch
     ``epoch_indices``, ``begin_epoch``, for each step ``forward`` and ``after_step``, then
@@ -362,6 +366,11 @@ class HashLoss(nn.Module, ABC):
     def __init__(self, params: BaseParams) -> None:
         super().__init__()
         self.params = params
+
+    @classmethod
+    def refusals(cls, params: BaseParams, *, bits: int, settings: TrainSettings) -> list[str]:
+        """Say, one line each with its remedy, why it cannot be trained so; ``check`` prints it."""
+        return []
 
     def setup(self, ctx: LossContext) -> None:
         """Create parameters and buffers; called once, before a checkpoint is loaded."""

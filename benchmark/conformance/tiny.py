@@ -68,8 +68,11 @@ class TinyImages:
         """Images, float32 (n, 3, size, size) in [0, 1]."""
         return self._images[indices.to(self._images.device)]
 
-    def batch(self, indices: Tensor, augment_with: torch.Generator | None = None) -> Tensor:
+    def batch(
+        self, indices: Tensor, augment_with: torch.Generator | None = None, *, view: int = 0
+    ) -> Tensor:
         """Network input, (n, 3, size, size); with some noise if a generator is given."""
+        del view
         images = 2 * self.pixels(indices) - 1
         if augment_with is None:
             return images

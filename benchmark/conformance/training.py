@@ -85,8 +85,8 @@ class Trial:
             schedule=Schedule("cosine", 0.01),
             epochs=self.epochs,
             batch_size=self.batch_size,
-            augmentation="none",
-            prepass="random",
+            augmentation="noise",
+            prepass="pixels",
         )
 
     @property

@@ -168,7 +168,8 @@ class TrainSettings:
         schedule: How the rates fall.
         epochs: Passes over what the loss's ``epoch_indices`` gives.
         batch_size: Images a step.
-        augmentation: ``none``, ``flip`` or ``crop_flip``.
+        augmentation: ``none``, ``flip``, ``crop_flip``, ``noise``, or the views of a loss:
+            ``cibhash``, ``dhd``, ``dhd_alexnet``.
         validation: What is held out of the training set, if anything.
         prepass: What a loss's pre-pass reads: ``weights`` (features of the pretrained backbone),
             ``random`` (features of the untrained one), ``pixels``; None if the loss has none.

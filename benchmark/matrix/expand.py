@@ -9,7 +9,6 @@ from itertools import product
 from pathlib import Path
 
 from hashbench.core.cell import (
-    BackboneMode,
     Cell,
     DataChoice,
     Determinism,
@@ -20,11 +19,11 @@ from hashbench.core.cell import (
 from hashbench.core.errors import ConfigError
 from hashbench.core.registry import Registry
 from hashbench.matrix.entries import Entries, Entry, Source, Trunk
-from hashbench.matrix.frozen import frozen_problems
 from hashbench.matrix.load import Matrix
 from hashbench.matrix.naming import cell_names, matches
 from hashbench.matrix.positions import KeyPath
 from hashbench.matrix.training_schema import TrainSpec
+from hashbench.matrix.refusals import training_problems
 from hashbench.matrix.training_settings import resolve_training
 
 
@@ -134,7 +133,7 @@ class _Expander:
             bare,
             precision=wanted.precision or Precision.FP32,
             determinism=wanted.determinism or Determinism.STRICT,
-            train=self._settings(wanted, source, entry) if entry.head else None,
+            train=self._settings(wanted, source, entry, bits=bare.bits) if entry.head else None,
         )
 
     def _wanted(self, cell: Cell) -> TrainSpec:
@@ -145,20 +144,21 @@ class _Expander:
                 wanted = wanted.overridden_by(override.train)
         return wanted
 
-    def _settings(self, wanted: TrainSpec, source: Source, entry: Entry) -> TrainSettings:
-        assert entry.trunk  # noqa: S101 - a deep entry has one
+    def _settings(
+        self, wanted: TrainSpec, source: Source, entry: Entry, *, bits: int | None
+    ) -> TrainSettings:
+        assert entry.trunk and bits  # noqa: S101 - a deep entry has both
         settings = resolve_training(
             wanted,
             backbone=entry.trunk.component.name,
             pretrained=entry.trunk.weights.pretrained,
-            protocol_augmentation=source.protocol.augmentation,
+            usual_augmentation=entry.cls.needs.augmentation or source.protocol.augmentation,
             train_size=source.train_size,
             prepass=self._prepass(wanted, entry, entry.trunk),
         )
-        if settings.backbone is BackboneMode.FROZEN:
-            size = _data_choice(source, entry.trunk).image_size
-            for why in frozen_problems(settings, entry, image_size=size):
-                self._complain(entry.path, why)
+        size = _data_choice(source, entry.trunk).image_size
+        for why in training_problems(settings, entry, bits=bits, image_size=size):
+            self._complain(entry.path, why)
         return settings
 
     def _prepass(self, wanted: TrainSpec, entry: Entry, trunk: Trunk) -> str | None:

@@ -61,7 +61,9 @@ class TrainSpec(Strict):
     momentum: Rate | None = None
     nesterov: bool | None = None
     schedule: ScheduleSpec | None = None
-    augmentation: Literal["none", "flip", "crop_flip"] | None = None
+    augmentation: (
+        Literal["none", "flip", "crop_flip", "noise", "cibhash", "dhd", "dhd_alexnet"] | None
+    ) = None
     validation: ValidationSpec | None = None
     prepass: Literal["weights", "random", "pixels"] | None = None
     backbone: Annotated[BackboneMode, Field(strict=False)] | None = None

@@ -26,7 +26,7 @@ def resolve_training(
     *,
     backbone: str,
     pretrained: bool,
-    protocol_augmentation: str,
+    usual_augmentation: str,
     train_size: int,
     prepass: str | None,
 ) -> TrainSettings:
@@ -36,7 +36,8 @@ def resolve_training(
         wanted: What the matrix gives; its recipe exists.
         backbone: The backbone's name.
         pretrained: Whether it has pretrained weights.
-        protocol_augmentation: What a recipe's ``augmentation = "protocol"`` stands for.
+        usual_augmentation: What a recipe's ``augmentation = "protocol"`` stands for: the
+            protocol's own, or that of a loss which was published with one.
         train_size: Training images before validation is held out, for recipes that count
             iterations.
         prepass: What the loss's pre-pass reads, already decided.
@@ -49,7 +50,7 @@ def resolve_training(
     published = recipe_values(name, backbone=backbone, pretrained=pretrained)
     published["schedule"] = _schedule(ScheduleSpec.model_validate(published["schedule"]))
     if published["augmentation"] == "protocol":
-        published["augmentation"] = protocol_augmentation
+        published["augmentation"] = usual_augmentation
     own = _own_keys(wanted)
     values = {**published, **own}
     if "epochs" not in values:

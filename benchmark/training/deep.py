@@ -13,7 +13,6 @@ from hashbench.core.errors import ConfigError
 from hashbench.core.info import ComponentInfo, Supervision
 from hashbench.core.seeds import Purpose, derive_seed
 from hashbench.methods.features import BackboneFeatures, PixelFeatures
-from hashbench.methods.frozen import frozen_refusals
 from hashbench.methods.head_names import TOKEN_NECKS
 from hashbench.methods.heads import Head as HashHead
 from hashbench.methods.heads import build_head
@@ -27,6 +26,7 @@ from hashbench.methods.interface import (
     TrainContext,
     TrainView,
 )
+from hashbench.methods.refusals import caches_features, training_refusals
 from hashbench.training.backbone import build_backbone, count_tokens
 from hashbench.training.determinism import generator, seed_everything
 from hashbench.training.encoding import encode_outputs
@@ -41,7 +41,7 @@ class DeepHashMethod(Method):
     """Backbone x head x loss; see the cell for all its settings.
 
     A frozen backbone passes every image once, those of training in the phase ``features``; the head
-    and the loss learn from what it gave.
+    and the loss learn from what it gave. A loss of two augmented views has it pass them every step.
 
     Args:
         backbone: The backbone's class.
@@ -50,7 +50,7 @@ class DeepHashMethod(Method):
 
     Raises:
         ValueError: If the cell is not one of a deep method.
-        ConfigError: If the backbone is frozen and something wants it to pass images again.
+        ConfigError: If the loss cannot be trained so; see `training_refusals`.
     """
 
     info: ClassVar[ComponentInfo] = ComponentInfo("deep hashing", supervision=Supervision.LABELS)
@@ -63,10 +63,12 @@ class DeepHashMethod(Method):
         self._extract: BackboneFeatures | None = None
         self._network: HashNetwork | FeatureNetwork | None = None
         self._loss: HashLoss | None = None
-        refused = frozen_refusals(
-            augmentation=self._settings.augmentation, head=self._head, views=loss.needs.views
+        self._caches = cell.frozen and caches_features(loss)
+        self._params = loss.Params(**(cell.loss.params if cell.loss else {}))
+        refused = training_refusals(
+            loss, self._params, bits=self._bits, head=self._head, settings=self._settings
         )
-        if cell.frozen and refused:
+        if refused:
             raise ConfigError(*refused)
 
     def fit(self, data: TrainView, ctx: TrainContext) -> FitReport:
@@ -147,10 +149,11 @@ class DeepHashMethod(Method):
     def _freeze(
         self, backbone: Backbone, data: TrainView, ctx: TrainContext, *, clock: PhaseClock
     ) -> tuple[TrainView, TrainContext]:
-        """If the backbone is frozen, put its features in the place of the images to train on."""
-        if not self._cell.frozen:
+        """Freeze the backbone if asked, and put its features in the place of the images."""
+        if self._cell.frozen:
+            backbone.requires_grad_(False).eval()
+        if not self._caches:
             return data, ctx
-        backbone.requires_grad_(False).eval()
         self._extract = BackboneFeatures(backbone, ctx.device, precision=self._cell.precision)
         with clock("features"):
             images = CachedFeatures(data.images, self._extract)
@@ -160,9 +163,9 @@ class DeepHashMethod(Method):
 
     def _join(self, backbone: Backbone, head: HashHead) -> HashNetwork | FeatureNetwork:
         precision = self._cell.precision
-        if self._cell.frozen:
+        if self._caches:
             return FeatureNetwork(head, precision=precision)
-        return HashNetwork(backbone, head, precision=precision)
+        return HashNetwork(backbone, head, precision=precision, frozen=self._cell.frozen)
 
     def _prepass(
         self, backbone: Backbone, data: TrainView, ctx: TrainContext, *, seen: ImageStream
@@ -188,8 +191,7 @@ class DeepHashMethod(Method):
     ) -> HashLoss:
         # So that what a loss owns starts the same whatever the backbone drew before it.
         seed_everything(derive_seed(self._cell.seed, Purpose.LOSS, "parameters"))
-        chosen = self._cell.loss
-        loss = self._loss_class(self._loss_class.Params(**(chosen.params if chosen else {})))
+        loss = self._loss_class(self._params)
         loss.setup(
             LossContext(
                 # A copy: a loss that writes to its labels must not change the batches' labels.
@@ -210,7 +212,7 @@ def _optimiser(
     settings: TrainSettings, network: HashNetwork | FeatureNetwork, loss: HashLoss
 ) -> torch.optim.Optimizer:
     """The optimiser, with a group for the backbone unless that is frozen."""
-    tuned = network.backbone if isinstance(network, HashNetwork) else None
+    tuned = network.backbone if isinstance(network, HashNetwork) and not network.frozen else None
     added = tuned.new_parameters() if tuned else []
     names = {id(parameter) for parameter in added}
     return build_optimiser(

@@ -32,9 +32,11 @@ class CachedFeatures:
         """Unresized images, float32 (n, channels, height, width) in [0, 1]."""
         return self._images.pixels(indices)
 
-    def batch(self, indices: Tensor, augment_with: torch.Generator | None = None) -> Tensor:
+    def batch(
+        self, indices: Tensor, augment_with: torch.Generator | None = None, *, view: int = 0
+    ) -> Tensor:
         """Features, float32 (n, D); of the un-augmented images, whatever is asked."""
-        del augment_with
+        del augment_with, view
         return self.features[indices.to(self.features.device)]
 
     def blocks(self, size: int) -> Iterator[Tensor]:

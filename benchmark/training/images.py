@@ -60,11 +60,13 @@ class DeviceImages:
         """Unresized images, float32 (n, channels, height, width) in [0, 1]."""
         return self._images[indices.to(self._images.device)].float() / 255
 
-    def batch(self, indices: Tensor, augment_with: torch.Generator | None = None) -> Tensor:
+    def batch(
+        self, indices: Tensor, augment_with: torch.Generator | None = None, *, view: int = 0
+    ) -> Tensor:
         """Network input, float32 (n, 3, size, size), normalised; augmented if asked."""
         images = self.pixels(indices)
         if augment_with is not None:
-            images = augment(images, self._augmentation, augment_with)
+            images = augment(images, self._augmentation, augment_with, view=view)
         if images.shape[-2:] != (self._size, self._size):
             images = functional.interpolate(
                 images, size=(self._size, self._size), mode="bicubic", antialias=True

@@ -142,7 +142,7 @@ class Loop:
         outputs, features = self.network(self.data.images.batch(indices, views))
         second = None
         if self.loss.needs.views > 1:
-            second, _ = self.network(self.data.images.batch(indices, views))
+            second, _ = self.network(self.data.images.batch(indices, views, view=1))
         labels = self.data.labels[indices]
         terms = self.loss(HashBatch(outputs, features, labels, indices, progress, second))
         total = terms.total

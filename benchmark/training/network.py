@@ -21,13 +21,24 @@ class HashNetwork(nn.Module):
         backbone: The backbone.
         head: The head on top of it.
         precision: ``bf16`` runs both under autocast; what comes out is float32 all the same.
+        frozen: Whether the backbone stays in eval mode and gets no gradient.
     """
 
-    def __init__(self, backbone: Backbone, head: Head, *, precision: Precision) -> None:
+    def __init__(
+        self, backbone: Backbone, head: Head, *, precision: Precision, frozen: bool = False
+    ) -> None:
         super().__init__()
+        self.frozen = frozen
         self.backbone = backbone
         self.head = head
         self._bf16 = precision is Precision.BF16
+
+    def train(self, mode: bool = True) -> HashNetwork:
+        """Set the mode of all that learns."""
+        super().train(mode)
+        if self.frozen:
+            self.backbone.eval()
+        return self
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Map (n, 3, H, W) to outputs (n, bits) and features (n, D), both float32."""

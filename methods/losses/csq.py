@@ -9,9 +9,16 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from hashbench.core.cell import TrainSettings
 from hashbench.core.info import ComponentInfo, Supervision
 from hashbench.core.params import BaseParams
-from hashbench.methods.centres import CentreMethod, make_centres, merged_centres, tie_vector
+from hashbench.methods.centres import (
+    CentreMethod,
+    centre_refusals,
+    make_centres,
+    merged_centres,
+    tie_vector,
+)
 from hashbench.methods.interface import HashBatch, HashLoss, LossContext, LossTerms
 from hashbench.methods.pairs import labelled
 from hashbench.methods.primitives import logit_nll, masked_mean, off_binary
@@ -61,6 +68,12 @@ class CSQ(HashLoss):
     params: Params
     centres: Tensor
     tie: Tensor
+
+    @classmethod
+    def refusals(cls, params: BaseParams, *, bits: int, settings: TrainSettings) -> list[str]:
+        """Centres that do not exist at this code length."""
+        assert isinstance(params, cls.Params)  # noqa: S101 - for the type checker
+        return centre_refusals(params.centres, bits)
 
     def setup(self, ctx: LossContext) -> None:
         """Draw the class centres (classes, bits) and the tie vector (bits,)."""

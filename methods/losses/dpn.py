@@ -10,10 +10,12 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from hashbench.core.cell import TrainSettings
 from hashbench.core.info import ComponentInfo, Supervision
 from hashbench.core.params import BaseParams
 from hashbench.methods.centres import (
     CentreMethod,
+    centre_refusals,
     hamming_distances,
     make_centres,
     merged_centres,
@@ -114,6 +116,12 @@ class DPN(HashLoss):
     centres: Tensor
     tie: Tensor
     training_labels: Tensor
+
+    @classmethod
+    def refusals(cls, params: BaseParams, *, bits: int, settings: TrainSettings) -> list[str]:
+        """Centres that do not exist at this code length."""
+        assert isinstance(params, cls.Params)  # noqa: S101 - for the type checker
+        return centre_refusals(params.centres, bits)
 
     def setup(self, ctx: LossContext) -> None:
         """Draw the class centres (classes, bits) and the tie vector (bits,)."""

@@ -11,6 +11,7 @@ import torch
 from pydantic import Field, ValidationInfo, field_validator
 from torch import Tensor, nn
 
+from hashbench.core.cell import BackboneMode, TrainSettings
 from hashbench.core.codes import Codes
 from hashbench.core.info import ComponentInfo, Supervision
 from hashbench.core.params import BaseParams
@@ -91,8 +92,8 @@ class UD2H(HashLoss):
     instead of the part in braces, without B.
 
     ``mode: tuned`` takes q, F (0.9 old + 0.1 new) and the first mu from Omega only, and computes g
-    and the neighbours anew when it refreshes. It does not itself decide whether the backbone is
-    trained.
+    and the neighbours anew when it refreshes. Whether the backbone is trained is for the training
+    settings to say; a mode that does not fit them is refused.
 
     Terms: ``similarity``, ``code`` (weight gamma / N) and ``clustering`` (weight lambda; 0 during
     the warm-up).
@@ -167,6 +168,24 @@ class UD2H(HashLoss):
     frequencies: Tensor
     targets: Tensor
     _clustering = False
+
+    @classmethod
+    def refusals(cls, params: BaseParams, *, bits: int, settings: TrainSettings) -> list[str]:
+        """A mode that says of the features what the training does not do to them."""
+        assert isinstance(params, cls.Params)  # noqa: S101 - for the type checker
+        trained = settings.backbone is BackboneMode.TUNED
+        if params.mode is Mode.TUNED and not trained:
+            return [
+                "mode 'tuned' reads the features anew while the backbone learns, and this one is "
+                "frozen. Write mode: frozen"
+            ]
+        if params.mode is Mode.FROZEN and trained and settings.prepass != "pixels":
+            return [
+                "mode 'frozen' takes the features for fixed, and the backbone they come from "
+                "learns. Write mode: tuned, train: {backbone: frozen} or, for features that are "
+                "the pixels, train: {prepass: pixels}"
+            ]
+        return []
 
     def setup(self, ctx: LossContext) -> None:
         """Find neighbours (N, k) and clusters (N,) of the features; make all other state."""

@@ -120,7 +120,7 @@ CASES = {
         ("{lr: .nan}", "train.lr: should be"),
         ("{lr: true}", "train.lr: should be a valid number, got True"),
         ("{nesterov: 1}", "train.nesterov: should be a valid boolean, got 1"),
-        ("{augmentation: flp}", "train.augmentation: should be 'none', 'flip' or 'crop_flip'"),
+        ("{augmentation: flp}", "train.augmentation: should be 'none', 'flip', 'crop_flip'"),
         ("{schedule: {kind: linear}}", "should be 'constant', 'cosine' or 'step', got 'linear'"),
         ("{schedule: {kind: cosine}}", "cosine and step take a factor, constant takes none"),
         ("{schedule: {kind: constant, factor: 1.0}}", "constant takes none"),

@@ -26,7 +26,7 @@ def resolve(
         TrainSpec.model_validate({"recipe": recipe, **own}),
         backbone=backbone,
         pretrained=pretrained,
-        protocol_augmentation="flip",
+        usual_augmentation="flip",
         train_size=train_size,
         prepass=None,
     )

@@ -295,12 +295,32 @@ def test_validation_images_pass_the_backbone_once_and_only_if_they_are_used(
     assert found == [(7, 7)] * 3
 
 
+def test_two_views_pass_a_frozen_backbone_at_every_step_and_leave_it_as_it_was(
+    fit: Fit, view: TrainView
+) -> None:
+    _, method = fit(Counting, Comparing, augmentation="flip", epochs=3)
+
+    assert sum(Counting.passed) == 3 * 2 * 7
+    assert Counting.modes == {False}
+    first, second = Comparing.seen[0], Comparing.seen[0].second
+    assert second is not None and second.shape == first.outputs.shape
+    _, untrained = fit(Counting, Comparing, augmentation="flip", epochs=1, lr=0.0)
+    assert method._network is not None and untrained._network is not None
+    for trained, fresh in zip(
+        method._network.backbone.state_dict().values(),
+        untrained._network.backbone.state_dict().values(),
+        strict=True,
+    ):
+        assert torch.equal(trained, fresh)
+    assert not np.array_equal(codes_of(method, view), codes_of(untrained, view))
+
+
 @pytest.mark.parametrize(
     ("loss", "changes", "problem"),
     [
         (Pulling, {"augmentation": "flip"}, r"augmentation flip .*\{augmentation: none\}$"),
         (Pulling, {"head": Head("vts")}, "vts reads its tokens. Use the neck pool or mlp3$"),
-        (Comparing, {}, r"compares 2 augmented views .*\{backbone: tuned\}"),
+        (Comparing, {}, r"compares 2 augmented views .* the same. .*\{augmentation: crop_flip\}$"),
     ],
 )
 def test_what_would_need_images_again_is_refused_in_one_line(

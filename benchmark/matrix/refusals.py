@@ -1,29 +1,34 @@
-"""Which methods of a matrix cannot be trained with a frozen backbone."""
+"""Which methods of a matrix cannot be trained as it says."""
 
 from __future__ import annotations
 
-from hashbench.core.cell import TrainSettings
+from hashbench.core.cell import BackboneMode, TrainSettings
 from hashbench.core.errors import ConfigError
 from hashbench.matrix.entries import FILE_WEIGHTS, Entry, Trunk
-from hashbench.methods.frozen import frozen_refusals
+from hashbench.methods.refusals import training_refusals
 
 
-def frozen_problems(settings: TrainSettings, entry: Entry, *, image_size: int) -> list[str]:
-    """Say, one line each, why a deep method cannot be trained with its backbone frozen.
+def training_problems(
+    settings: TrainSettings, entry: Entry, *, bits: int, image_size: int
+) -> list[str]:
+    """Say, one line each, why a deep method cannot be trained with these settings.
 
     Args:
-        settings: Resolved, with the backbone frozen.
+        settings: Resolved.
         entry: The method.
+        bits: Code length.
         image_size: Input side in pixels.
 
     Returns:
         Nothing if it can.
     """
     assert entry.trunk and entry.head  # noqa: S101 - a deep entry has both
-    views = entry.cls.needs.views
-    problems = frozen_refusals(augmentation=settings.augmentation, head=entry.head, views=views)
+    params = entry.cls.Params(**entry.component.params)
+    problems = training_refusals(entry.cls, params, bits=bits, head=entry.head, settings=settings)
+    frozen = settings.backbone is BackboneMode.FROZEN
     # A file may hold the new parts too; whether it does is seen when it is loaded.
-    if entry.trunk.weights.source != FILE_WEIGHTS and _has_new_parts(entry.trunk, image_size):
+    from_file = entry.trunk.weights.source == FILE_WEIGHTS
+    if frozen and not from_file and _has_new_parts(entry.trunk, image_size):
         name = entry.trunk.component.name
         problems.append(
             f"{name} has parts that no published weights hold (such as the AEM), which would stay "
