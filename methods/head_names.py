@@ -8,4 +8,4 @@ NECKS: Final = ("pool", "vts", "mlp3")
 TOKEN_NECKS: Final = ("vts",)
 """Those that need the backbone's tokens."""
 
-LAST_LAYERS: Final = ("linear", "bn", "ln_tanh")
+LAST_LAYERS: Final = ("linear", "linear_uniform", "bn", "ln_tanh")

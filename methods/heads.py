@@ -28,6 +28,10 @@ def _linear(feature_dim: int, bits: int) -> nn.Module:
     return _projection(feature_dim, bits, bias=True)
 
 
+def _linear_uniform(feature_dim: int, bits: int) -> nn.Module:
+    return nn.Linear(feature_dim, bits)
+
+
 def _bn(feature_dim: int, bits: int) -> nn.Module:
     return nn.Sequential(_projection(feature_dim, bits, bias=False), nn.BatchNorm1d(bits))
 
@@ -38,6 +42,7 @@ def _ln_tanh(feature_dim: int, bits: int) -> nn.Module:
 
 _LAST_LAYERS: Final[Mapping[str, Callable[[int, int], nn.Module]]] = {
     "linear": _linear,
+    "linear_uniform": _linear_uniform,
     "bn": _bn,
     "ln_tanh": _ln_tanh,
 }
@@ -74,7 +79,10 @@ def build_head(
 
     The necks are ``pool`` (the pooled output as it is), ``vts`` (all tokens to 1024) and ``mlp3``
     (two hidden layers of width D). The last layers are ``linear`` (with bias), ``bn`` (no bias,
-    then BatchNorm, as OrthoHash) and ``ln_tanh`` (no bias, then LayerNorm and tanh, as DHD).
+    then BatchNorm, as OrthoHash), ``ln_tanh`` (no bias, then LayerNorm and tanh, as DHD), and
+    ``linear_uniform``: linear with torch's own first weights, uniform in +-1/sqrt(D), which the
+    public collections that leave them alone have. Outputs then start larger, and some losses, such
+    as DSH with a buffer, end elsewhere.
 
     Example:
         >>> from hashbench.core.cell import Head as HeadChoice

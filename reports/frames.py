@@ -64,6 +64,24 @@ def training_frame(cells: Sequence[CellResults]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def code_frame(cells: Sequence[CellResults]) -> pd.DataFrame:
+    """One row a cell and side whose codes were described: ``side``, statistics, ``record``."""
+    labels = method_labels([fit for _, fit in _fitted(cells)])
+    rows = []
+    for results, fit in _fitted(cells):
+        codes, record = results.codes() or ({}, None)
+        rows += [
+            {
+                **_columns(fit, labels, measured_by=fit),
+                "side": side,
+                **facts.model_dump(),
+                "record": record.record_id if record else "",
+            }
+            for side, facts in codes.items()
+        ]
+    return pd.DataFrame(rows)
+
+
 def latency_frame(cells: Sequence[CellResults]) -> pd.DataFrame:
     """One row a cell, engine and setting, with its percentiles in milliseconds a query."""
     labels = method_labels([fit for _, fit in _fitted(cells)])

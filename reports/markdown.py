@@ -8,6 +8,7 @@ from tabulate import tabulate
 
 from hashbench.reports.tables import (
     Table,
+    code_tables,
     failure_table,
     latency_tables,
     metric_tables,
@@ -28,6 +29,7 @@ def render(cells: Sequence[CellResults], *, trace: bool = False) -> str:
     """
     tables = [
         *metric_tables(cells, trace=trace),
+        *code_tables(cells, trace=trace),
         *training_tables(cells, trace=trace),
         *latency_tables(cells, trace=trace),
         *failure_table(cells),

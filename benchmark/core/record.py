@@ -7,7 +7,14 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    TypeAdapter,
+    model_serializer,
+)
 
 from hashbench.core.canonical import FIT_ID_LENGTH, digest
 from hashbench.core.cell import Cell
@@ -89,6 +96,28 @@ class MetricEntry(_Document):
     cutoff_exceeds: int | None = None
 
 
+class CodeFacts(_Document):
+    """Statistics of one side's codes; entropies in bits.
+
+    Attributes:
+        items: Number of codes.
+        distinct: Different codes.
+        constant_bits: Bits that are the same in every code.
+        bit_balance: Mean over the bits of |mean of the bit as -1 or +1|.
+        bit_correlation: Mean |correlation| over the pairs of bits that vary; None without one.
+        bit_entropy: Mean over the bits of the entropy of the bit.
+        code_entropy: Entropy of the distribution of codes.
+    """
+
+    items: int
+    distinct: int
+    constant_bits: int
+    bit_balance: float
+    bit_correlation: float | None
+    bit_entropy: float
+    code_entropy: float
+
+
 class LatencyEntry(_Document):
     """Query latency of one engine at one setting; times in milliseconds a query.
 
@@ -139,12 +168,25 @@ class FitRecord(_Record):
 
 
 class EvaluationRecord(_Record):
-    """Metrics of a fit's codes."""
+    """Metrics of a fit's codes.
+
+    ``codes``, by ``query`` and ``database``, came after evaluations had been recorded. While it is
+    None, as in those and where there are embeddings, it is not written, so that their documents
+    and ids stay what they are.
+    """
 
     kind: Literal["evaluation"] = "evaluation"
     fit_record: str
     metrics: dict[str, MetricEntry] = {}
+    codes: dict[str, CodeFacts] | None = None
     seconds: float = 0.0
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_known(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        document: dict[str, Any] = plain(self)
+        if self.codes is None:
+            document.pop("codes", None)
+        return document
 
 
 class LatencyRecord(_Record):

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from hashbench.evaluation.hypergeometric import hypergeometric_weights
 from hashbench.evaluation.names import Div, Ties
 from hashbench.evaluation.precision_sums import Places, precision_sum
-from hashbench.evaluation.tie_groups import Cut, TieGroups
+from hashbench.evaluation.tie_groups import Cut, TieGroups, sums_before
 
 
 class AveragePrecision:
@@ -53,7 +53,7 @@ class AveragePrecision:
             groups = self._groups
             places = Places(groups.items_before, groups.hits_before, groups.sizes)
             whole = precision_sum(places, ties, size=groups.sizes, hits=groups.hits)
-            self._before[ties] = whole.cumsum(axis=1) - whole
+            self._before[ties] = sums_before(whole)
         return self._before[ties]
 
 

@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 from hashbench.core.codes import Embeddings
 from hashbench.core.errors import DataError
-from hashbench.evaluation.ranking import Ranking, ranks_of
+from hashbench.evaluation.gain_groups import GainGroups
+from hashbench.evaluation.names import Ties
+from hashbench.evaluation.ranking import Ranking, order_in_tie, ranks_of
 from hashbench.evaluation.relevance import Relevance
 from hashbench.evaluation.tie_groups import TieGroups
 
@@ -43,6 +45,7 @@ class CosineRanking(Ranking):
         self._database = database.values
         self._relevance = relevance
         self.items = len(database)
+        self.levels = relevance.levels
         self.block = max(1, min(_MOST_QUERIES, _SCORES_AT_ONCE // self.items))
 
     def _distances(self, start: int, stop: int) -> NDArray[np.float64]:
@@ -65,6 +68,23 @@ class CosineRanking(Ranking):
         for row, query in enumerate(range(start, stop)):
             by_position = np.lexsort((order[row], number[row]))[:limit]
             yield ranks_of(self._relevance.row(query)[order[row, by_position]])
+
+    def gain_groups(self, start: int, stop: int) -> GainGroups:
+        """Tie groups by score with the gains in each."""
+        order, number = _grouped(self._distances(start, stop))
+        gains = np.stack([self._relevance.gains(query) for query in range(start, stop)])
+        gains = np.take_along_axis(gains, order, axis=1)
+        return GainGroups.from_items(_counted(number, gains > 0), number, gains, self.levels)
+
+    def ranked_gains(
+        self, start: int, stop: int, *, limit: int, ties: Ties
+    ) -> Iterator[NDArray[np.int64]]:
+        """Gains by rank up to ``limit``, equal scores as ``ties`` says."""
+        order, number = _grouped(self._distances(start, stop))
+        for row, query in enumerate(range(start, stop)):
+            gains = self._relevance.gains(query)[order[row]]
+            inside = order_in_tie(order[row], gains, ties)
+            yield gains[np.lexsort((inside, number[row]))[:limit]].astype(np.int64)
 
 
 def _grouped(

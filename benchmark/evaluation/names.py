@@ -23,18 +23,25 @@ _RADII = "radii"
 class Family(StrEnum):
     """What is computed.
 
-    ``map``: mean average precision inside a cut. ``precision`` and ``recall``: inside a cut, or
-    inside a Hamming radius. ``pr``: precision and recall at every Hamming radius.
+    ``map``: mean average precision inside a cut. Graded, by the number of shared labels:
+    ``ndcg``, normalised discounted cumulative gain; ``acg``, the mean gain; ``wap``, the mean of
+    ``acg`` at the relevant ranks. ``precision`` and ``recall``: inside a cut, or inside a Hamming
+    radius. ``pr``: precision and recall at every Hamming radius, with the area under the curve for
+    a value. ``pr11``: the mean interpolated precision of that curve at recall 0, 0.1, ..., 1.
     """
 
     MAP = "map"
+    NDCG = "ndcg"
+    ACG = "acg"
+    WAP = "wap"
     PRECISION = "precision"
     RECALL = "recall"
     PR = "pr"
+    PR11 = "pr11"
 
 
 class Div(StrEnum):
-    """What average precision is divided by.
+    """What average precision, plain or weighted, is divided by.
 
     ``hits``: the relevant items inside the cut; ``min``: the smaller of K and all relevant items.
     """
@@ -64,6 +71,16 @@ class Empty(StrEnum):
 
 
 _KEYS: Final[Mapping[str, type[StrEnum]]] = {"div": Div, "ties": Ties, "empty": Empty}
+_GRADED: Final = frozenset({Family.NDCG, Family.ACG, Family.WAP})
+_CURVES: Final = frozenset({Family.PR, Family.PR11})
+_IN_A_BALL: Final = frozenset({Family.PRECISION, Family.RECALL})
+_DIVIDED: Final = frozenset({Family.MAP, Family.WAP})
+_NO_BOUNDS: Final = "bounds over ties are not computed for wap; write ties=expected or ties=stable"
+_REFUSED: Final[Mapping[tuple[Family, StrEnum], str]] = {
+    (Family.WAP, Ties.BEST): _NO_BOUNDS,
+    (Family.WAP, Ties.WORST): _NO_BOUNDS,
+    (Family.WAP, Div.MIN): "wap is divided by the hits inside the cut; write div=hits",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +95,7 @@ class Metric:
         family: What is computed.
         cutoff: K; None for the whole database, and where K has no meaning.
         radius: Hamming radius of ``precision@rR`` and ``recall@rR``, else None.
-        div: Denominator of average precision; None for other families.
+        div: Denominator of ``map`` and ``wap``; None for other families.
         ties: Order inside ties; None where no order matters.
         empty: What a query without a relevant item counts.
     """
@@ -93,7 +110,7 @@ class Metric:
     @property
     def position(self) -> str:
         """What stands behind the ``@``: a number, ``all``, ``rR`` or ``radii``."""
-        if self.family is Family.PR:
+        if self.family in _CURVES:
             return _RADII
         if self.radius is not None:
             return f"r{self.radius}"
@@ -107,9 +124,14 @@ class Metric:
         return f"{self.family}@{self.position}{''.join(options)}"
 
     @property
+    def graded(self) -> bool:
+        """Whether it asks how many labels are shared, and not only whether one is."""
+        return self.family in _GRADED
+
+    @property
     def needs_codes(self) -> bool:
         """Whether it is defined on binary codes alone (float embeddings have no Hamming radius)."""
-        return self.family is Family.PR or self.radius is not None
+        return self.family in _CURVES or self.radius is not None
 
     @property
     def reading_order(self) -> tuple[int, bool, int, str]:
@@ -160,7 +182,7 @@ def parse_metric(text: str) -> Metric:
     """Read a metric's name, full or short.
 
     A short name is completed with ``div=hits``, ``ties=expected`` and ``empty=zero``; without an
-    ``@`` it means the whole database (``pr`` always means ``pr@radii``).
+    ``@`` it means the whole database (``pr`` always means ``pr@radii``, ``pr11`` ``pr11@radii``).
 
     Args:
         text: For example ``map@5000`` or ``precision@r2/empty=skip``.
@@ -169,7 +191,8 @@ def parse_metric(text: str) -> Metric:
         The metric, with every part set.
 
     Raises:
-        ConfigError: If a family, key, word or number is not known; one line.
+        ConfigError: If a family, key, word or number is not known, or a word has no meaning for the
+            family; one line.
     """
     try:
         head, *options = text.split("/")
@@ -187,14 +210,14 @@ def _parse_head(head: str) -> Metric:
     family = Family(word)
     if "@" in head and not position:
         raise ConfigError("nothing behind the '@'")
-    if family is Family.PR:
+    if family in _CURVES:
         if position not in ("", _RADII):
-            raise ConfigError(f"pr takes no cut-off, got '{position}'; write 'pr@radii'")
+            raise ConfigError(f"{word} takes no cut-off, got '{position}'; write '{word}@radii'")
         return Metric(family)
     radius = _RADIUS.fullmatch(position)
-    if radius and family is not Family.MAP:
+    if radius and family in _IN_A_BALL:
         return Metric(family, radius=int(radius[1]))
-    div = Div.HITS if family is Family.MAP else None
+    div = Div.HITS if family in _DIVIDED else None
     return Metric(family, parse_cutoff(position or _ALL), div=div, ties=Ties.EXPECTED)
 
 
@@ -215,6 +238,9 @@ def _with_options(bare: Metric, options: Iterable[str]) -> Metric:
         if word not in words:
             raise ConfigError(f"unknown word '{word}' for '{key}'. {did_you_mean(word, words)}")
         given[key] = _KEYS[key](word)
+        refusal = _REFUSED.get((bare.family, given[key]))
+        if refusal:
+            raise ConfigError(refusal)
     return replace(bare, **given)  # type: ignore[arg-type]  # keys and types both come from _KEYS
 
 
@@ -251,7 +277,7 @@ def expand_metrics(metrics: Sequence[str], cutoffs: Sequence[int | str]) -> tupl
 
 def _expand(text: str, cuts: Sequence[int | None], *, any_given: bool) -> list[Metric]:
     metric = parse_metric(text)
-    if "@" in text.partition("/")[0] or metric.family is Family.PR:
+    if "@" in text.partition("/")[0] or metric.family in _CURVES:
         return [metric]
     if not any_given:
         raise ConfigError(f"metric '{text}': no cut-off given; write '{metric.family}@all'")

@@ -63,10 +63,36 @@ def _expected(
     At place t of a random order an item is relevant with probability r/n and then has
     (t-1)(r-1)/(n-1) relevant items of the group before it. With n = 1 there are none.
     """
+    return gain_sum(places, places.hits_before, np.float64(1), size=size, hits=hits)
+
+
+def gain_sum(
+    places: Places,
+    gains_before: NDArray[np.float64],
+    mean_gain: NDArray[np.float64] | np.float64,
+    *,
+    size: NDArray[np.float64],
+    hits: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Expected sum of the mean gains of the first i items, over the relevant ranks i of a run.
+
+    With G the gains before, g the mean gain of a relevant item of the run and a = (r-1)/(n-1):
+    (r/n) ((G+g) dH + a g (m - (N+1) dH)). Gains of 1 make it the sum of precisions.
+
+    Args:
+        places: The run; its items are in random order.
+        gains_before: G, the sum of gains ranked before.
+        mean_gain: g; any number where there is no relevant item.
+        size: n, items drawn from, at least the run's length.
+        hits: r, relevant items among them.
+
+    Returns:
+        float64, of the shape that the arguments broadcast to.
+    """
     step = harmonic_step(places.items_before, places.count)
     other = np.where(size > 1, (hits - 1) / np.maximum(size - 1, 1), 0)
-    first = (places.hits_before + 1) * step
-    rest = other * (places.count - (places.items_before + 1) * step)
+    first = (gains_before + mean_gain) * step
+    rest = mean_gain * other * (places.count - (places.items_before + 1) * step)
     return np.asarray(hits / np.maximum(size, 1) * (first + rest))
 
 

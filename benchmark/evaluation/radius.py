@@ -19,6 +19,28 @@ def ball_recall(groups: TieGroups) -> NDArray[np.float64]:
     return ratio(groups.hits_before + groups.hits, groups.totals[:, None])
 
 
+def eleven_points(groups: TieGroups, precision: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean of the interpolated precision at recall 0, 0.1, ..., 1.
+
+    Interpolated: the highest precision within any radius whose recall is at least that. Recall is
+    compared in whole numbers, 10 hits against j relevant items, so no rounding decides.
+
+    Args:
+        groups: The tie groups of the queries, one a radius.
+        precision: Within every radius, (Q, radii).
+
+    Returns:
+        float64 (Q,); 0 without a relevant item.
+    """
+    hits, totals = groups.hits_before + groups.hits, groups.totals[:, None]
+    highest = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
+    found = np.zeros(len(precision))
+    for level in range(11):
+        first = (10 * hits < level * totals).sum(axis=1)
+        found += highest[np.arange(len(found)), first]
+    return found / 11
+
+
 def curve_area(precision: NDArray[np.float64], recall: NDArray[np.float64]) -> NDArray[np.float64]:
     """Average precision over radii: sum over r of (recall_r - recall_{r-1}) * precision_r.
 

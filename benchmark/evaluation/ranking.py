@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hashbench.evaluation.gain_groups import GainGroups
+from hashbench.evaluation.names import Ties
 from hashbench.evaluation.tie_groups import TieGroups
 
 
@@ -16,10 +19,12 @@ class Ranking(ABC):
 
     Attributes:
         items: Database size N.
+        levels: Gains are whole numbers below this one.
         block: Queries whose tie groups are made at once; bounds the memory.
     """
 
     items: int
+    levels: int
     block: int
 
     @abstractmethod
@@ -39,7 +44,44 @@ class Ranking(ABC):
             For each query int64, ascending, from 1.
         """
 
+    @abstractmethod
+    def gain_groups(self, start: int, stop: int) -> GainGroups:
+        """Tie groups of the queries ``start`` to ``stop - 1``, with the gains in each."""
+
+    @abstractmethod
+    def ranked_gains(
+        self, start: int, stop: int, *, limit: int, ties: Ties
+    ) -> Iterator[NDArray[np.int64]]:
+        """Gains by rank.
+
+        Args:
+            start: The first query.
+            stop: The query after the last.
+            limit: Ranks above this one may be left out.
+            ties: ``stable`` for the order of the database inside a tie, ``best`` for the largest
+                gain first, ``worst`` for the smallest.
+
+        Yields:
+            For each query int64, from rank 1.
+        """
+
 
 def ranks_of(relevant_in_order: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Ranks, from 1, of the relevant items of a ranked list."""
     return np.flatnonzero(relevant_in_order) + 1
+
+
+def order_in_tie(
+    positions: NDArray[np.int64], gains: NDArray[Any], ties: Ties
+) -> NDArray[np.int64]:
+    """What items of a tie are sorted by, ascending, under a rule that fixes their order.
+
+    Args:
+        positions: Positions of the items in the database.
+        gains: Their gains.
+        ties: ``stable``, ``best`` or ``worst``.
+    """
+    if ties is Ties.STABLE:
+        return positions
+    wide = gains.astype(np.int64)
+    return -wide if ties is Ties.BEST else wide

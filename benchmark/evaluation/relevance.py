@@ -1,4 +1,7 @@
-"""Relevance: two images are relevant to each other if they share at least one label."""
+"""Relevance: two images are relevant to each other if they share at least one label.
+
+The gain of an image is the number of labels shared.
+"""
 
 from __future__ import annotations
 
@@ -42,6 +45,9 @@ class Relevance:
         query_labels: uint8 (Q, classes), multi-hot.
         database_labels: uint8 (N, classes), multi-hot.
 
+    Attributes:
+        levels: One more than the labels that any two images can share: gains are below it.
+
     Raises:
         DataError: If the two sides have different classes.
     """
@@ -52,7 +58,9 @@ class Relevance:
             raise DataError(
                 f"labels: {classes[0]} classes on the query side, {classes[1]} on the database's"
             )
-        self._single = _at_most_one(query_labels) and _at_most_one(database_labels)
+        most = _most_labels(query_labels), _most_labels(database_labels)
+        self.levels = 1 + min(most)
+        self._single = max(most) <= 1
         if self._single:
             # A query without a label gets class -1, which no database item has.
             self._queries = np.where(query_labels.any(axis=1), _class_of(query_labels), -1)
@@ -72,9 +80,18 @@ class Relevance:
             shared |= column & word
         return np.asarray(shared != 0)
 
+    def gains(self, query: int) -> NDArray[np.uint8 | np.uint16]:
+        """Labels that every database item shares with a query, (N,); uint8 where they fit."""
+        if self._single:
+            return self.row(query).view(np.uint8)
+        shared = np.zeros(self._masks.shape[1], dtype=np.min_scalar_type(self.levels))
+        for column, word in zip(self._masks, self._query_masks[query], strict=True):
+            shared += np.bitwise_count(column & word)
+        return shared
 
-def _at_most_one(labels: NDArray[np.uint8]) -> bool:
-    return bool(np.all(labels.sum(axis=1, dtype=np.int64) <= 1))
+
+def _most_labels(labels: NDArray[np.uint8]) -> int:
+    return int(labels.sum(axis=1, dtype=np.int64).max(initial=0))
 
 
 def _class_of(labels: NDArray[np.uint8]) -> NDArray[np.int64]:

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from hashbench.core.errors import DataError
 from hashbench.evaluation.average_precision import AveragePrecision, ratio
+from hashbench.evaluation.graded_scores import GradedScores
 from hashbench.evaluation.names import Empty, Family, Metric, Ties
 from hashbench.evaluation.precision_recall import hits_in_cut
-from hashbench.evaluation.radius import ball_precision, ball_recall, curve_area
+from hashbench.evaluation.radius import ball_precision, ball_recall, curve_area, eleven_points
 from hashbench.evaluation.ranking import Ranking
 from hashbench.evaluation.stable_order import score_hit_ranks
 from hashbench.evaluation.tie_groups import TieGroups
@@ -51,22 +52,33 @@ class Scoreboard:
         self._ranking = ranking
         self._scores = {metric: np.empty(queries) for metric in metrics}
         self._totals = np.empty(queries)
-        self._stable = [metric for metric in metrics if metric.ties is Ties.STABLE]
+        self._plain = {m: scores for m, scores in self._scores.items() if not m.graded}
+        graded = {m: scores for m, scores in self._scores.items() if m.graded}
+        self._graded = GradedScores(ranking, graded) if graded else None
+        self._stable = [metric for metric in self._plain if metric.ties is Ties.STABLE]
         self._limit = max((m.cutoff or ranking.items for m in self._stable), default=0)
         self._curves: list[NDArray[np.float64]] = []
 
     def add(self, start: int, stop: int) -> None:
         """Score the queries ``start`` to ``stop - 1``; blocks come in order."""
-        groups = self._ranking.groups(start, stop)
+        groups = self._groups(start, stop)
         self._totals[start:stop] = groups.totals
         self._add_cuts(groups, slice(start, stop))
         self._add_balls(groups, slice(start, stop))
         if self._stable:
             self._add_stable(start, stop)
 
+    def _groups(self, start: int, stop: int) -> TieGroups:
+        """The tie groups; graded metrics have theirs scored on the way, from the same pass."""
+        if self._graded is None:
+            return self._ranking.groups(start, stop)
+        groups = self._ranking.gain_groups(start, stop)
+        self._graded.add(groups, start, stop)
+        return groups.ties
+
     def _add_cuts(self, groups: TieGroups, rows: slice) -> None:
         average_precision = AveragePrecision(groups)
-        for metric, scores in self._scores.items():
+        for metric, scores in self._plain.items():
             if metric.needs_codes or metric.ties is None or metric.ties is Ties.STABLE:
                 continue
             if metric.div is not None:
@@ -79,12 +91,14 @@ class Scoreboard:
                 scores[rows] = hits / (metric.cutoff or groups.items)
 
     def _add_balls(self, groups: TieGroups, rows: slice) -> None:
-        wanted = {m: scores for m, scores in self._scores.items() if m.needs_codes}
+        wanted = {m: scores for m, scores in self._plain.items() if m.needs_codes}
         if not wanted:
             return
         precision, recall = ball_precision(groups), ball_recall(groups)
         for metric, scores in wanted.items():
-            if metric.radius is None:
+            if metric.family is Family.PR11:
+                scores[rows] = eleven_points(groups, precision)
+            elif metric.family is Family.PR:
                 scores[rows] = curve_area(precision, recall)
             else:
                 balls = precision if metric.family is Family.PRECISION else recall

@@ -40,6 +40,17 @@ class Cut:
         return np.minimum(self.kept, self.hits)
 
 
+def sums_before(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sums of the closer groups' values, (Q, G).
+
+    Never the running sum minus the last value: behind a large group nothing would be left of a
+    small sum.
+    """
+    found = np.zeros_like(values)
+    np.cumsum(values[:, :-1], axis=1, out=found[:, 1:])
+    return found
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class TieGroups:
     """Groups of equal distance, closest first, of Q queries over the same database.
@@ -65,7 +76,7 @@ class TieGroups:
             hits: Relevant items in each group, (Q, G).
         """
         sizes, hits = sizes.astype(np.float64), hits.astype(np.float64)
-        return cls(sizes, hits, sizes.cumsum(axis=1) - sizes, hits.cumsum(axis=1) - hits)
+        return cls(sizes, hits, sums_before(sizes), sums_before(hits))
 
     @property
     def totals(self) -> NDArray[np.float64]:

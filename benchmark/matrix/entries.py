@@ -107,7 +107,10 @@ class Entries:
                 for i, entry in listed
                 for spec in self._losses(entry)
             ]
-            found = [self._deep(trunk, *tail) for trunk, tail in product(trunks, tails)]
+            usual = methods.grid.last_layer
+            found = [
+                self._deep(trunk, *tail, last_layer=usual) for trunk, tail in product(trunks, tails)
+            ]
         pairs = enumerate(methods.pairs)
         return found + [
             entry for i, pair in pairs for entry in self._pair(pair, ("methods", "pairs", i))
@@ -147,9 +150,11 @@ class Entries:
         """The loss, or those of the group."""
         return spec.members(self.matrix.lookup) if isinstance(spec, LossGroupSpec) else [spec]
 
-    def _deep(self, trunk: Trunk, spec: LossSpec, path: KeyPath) -> Entry:
+    def _deep(
+        self, trunk: Trunk, spec: LossSpec, path: KeyPath, *, last_layer: str | None = None
+    ) -> Entry:
         component, cls = self._component(spec)
-        layer = spec.last_layer or cls.needs.last_layer or Head().last_layer
+        layer = spec.last_layer or cls.needs.last_layer or last_layer or Head().last_layer
         return Entry(trunk, component, cls, Head(trunk.spec.neck, layer), path)
 
     def _shallow(self, spec: MethodSpec, features: BackboneSpec | None, path: KeyPath) -> Entry:

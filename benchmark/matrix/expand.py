@@ -22,8 +22,8 @@ from hashbench.matrix.entries import Entries, Entry, Source, Trunk
 from hashbench.matrix.load import Matrix
 from hashbench.matrix.naming import cell_names, matches
 from hashbench.matrix.positions import KeyPath
-from hashbench.matrix.training_schema import TrainSpec
 from hashbench.matrix.refusals import training_problems
+from hashbench.matrix.training_schema import TrainSpec
 from hashbench.matrix.training_settings import resolve_training
 
 

@@ -16,7 +16,6 @@ from pydantic import (
     model_validator,
 )
 
-from hashbench.core.codes import MAX_BITS
 from hashbench.core.registry import Kind
 from hashbench.datasets.protocol import ProtocolSpec, load_protocol
 from hashbench.evaluation.names import parse_cutoff, parse_metric
@@ -28,13 +27,12 @@ from hashbench.matrix.lookup import (
     known_word,
     refuse,
 )
-from hashbench.matrix.naming import PIXELS, losses_of
+from hashbench.matrix.naming import PIXELS
 from hashbench.matrix.positions import KeyPath
+from hashbench.matrix.rules_schema import Bits, ExcludeSpec, OverrideSpec
 from hashbench.matrix.shorthand import OR_NAME, OR_SINGLE, OR_WITH_UNIT
 from hashbench.matrix.training_schema import Count, Seed, Strict, TrainSpec
 from hashbench.methods.head_names import LAST_LAYERS, NECKS, TOKEN_NECKS
-
-Bits = Annotated[int, Field(ge=1, le=MAX_BITS)]
 
 
 class SubsetSpec(Strict):
@@ -139,13 +137,14 @@ class BackboneSpec(ComponentSpec):
         return self
 
 
+LastLayer = Annotated[str, AfterValidator(lambda word: known_word(word, LAST_LAYERS))]
+
+
 class LossSpec(ComponentSpec):
     """A hashing loss and, where it leaves the choice, its last layer."""
 
     kind: ClassVar[Kind] = Kind.LOSS
-    last_layer: (
-        Annotated[str, AfterValidator(lambda word: known_word(word, LAST_LAYERS))] | None
-    ) = None
+    last_layer: LastLayer | None = None
 
     @model_validator(mode="after")
     def _layer_fits(self, info: ValidationInfo) -> Self:
@@ -195,10 +194,17 @@ MethodRef = Annotated[MethodSpec, OR_NAME]
 
 
 class GridSpec(Strict):
-    """Every backbone crossed with every loss."""
+    """Every backbone crossed with every loss.
+
+    Attributes:
+        backbones: The backbones.
+        losses: The losses.
+        last_layer: Of those losses that leave the choice and do not choose themselves.
+    """
 
     backbones: Annotated[list[BackboneRef], Field(min_length=1), OR_SINGLE]
     losses: Annotated[list[LossRef], Field(min_length=1), OR_SINGLE]
+    last_layer: LastLayer | None = None
 
 
 class PairSpec(Strict):
@@ -327,50 +333,6 @@ class ExecuteSpec(Strict):
         if name is not None and not (folder := Lookup.of(info).path(name)).is_dir():
             raise ValueError(f"no such folder: {folder}")
         return name
-
-
-Names = Annotated[list[str], Field(min_length=1), OR_SINGLE]
-
-
-class WhereSpec(Strict):
-    """Selects cells; a key that is given must hold one of its values."""
-
-    dataset: Names | None = None
-    protocol: Names | None = None
-    backbone: Names | None = None
-    loss: Names | None = None
-    method: Names | None = None
-    bits: Annotated[list[Bits], Field(min_length=1), OR_SINGLE] | None = None
-    seed: Annotated[list[Seed], Field(min_length=1), OR_SINGLE] | None = None
-
-    def values(self) -> dict[str, list[Any]]:
-        """What is asked for, by key."""
-        given = {key: getattr(self, key) for key in WhereSpec.model_fields}
-        return {key: values for key, values in given.items() if values is not None}
-
-    @field_validator("loss")
-    @classmethod
-    def _without_groups(cls, names: list[str] | None, info: ValidationInfo) -> list[str] | None:
-        return None if names is None else losses_of(names, Lookup.of(info).registry)
-
-    @model_validator(mode="after")
-    def _not_everything(self) -> Self:
-        if not self.values():
-            raise ValueError(f"selects nothing; give one of {', '.join(WhereSpec.model_fields)}")
-        return self
-
-
-class ExcludeSpec(WhereSpec):
-    """Cells left out, and why."""
-
-    because: Annotated[str, Field(min_length=1)]
-
-
-class OverrideSpec(Strict):
-    """Other training settings for some cells."""
-
-    where: WhereSpec
-    train: TrainSpec
 
 
 class MatrixSpec(Strict):

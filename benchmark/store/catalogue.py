@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hashbench.core.record import EvaluationRecord, FitRecord, LatencyRecord, MetricEntry, Status
+from hashbench.core.record import (
+    CodeFacts,
+    EvaluationRecord,
+    FitRecord,
+    LatencyRecord,
+    MetricEntry,
+    Status,
+)
 from hashbench.store.store import Store
 
 
@@ -39,6 +46,11 @@ class CellResults:
             for record in self.evaluations
             for name, entry in record.metrics.items()
         }
+
+    def codes(self) -> tuple[dict[str, CodeFacts], EvaluationRecord] | None:
+        """The newest statistics of each side's codes, with their record; None without any."""
+        known = [(record.codes, record) for record in self.evaluations if record.codes]
+        return known[-1] if known else None
 
 
 def read_cell(store: Store, fit_id: str) -> CellResults:

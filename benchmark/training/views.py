@@ -118,7 +118,9 @@ def _crop(image: Tensor, area: tuple[float, float], numbers: Iterator[float]) ->
     down = min(height, max(1, round(math.sqrt(kept / ratio))))
     top = int(next(numbers) * (height - down + 1))
     left = int(next(numbers) * (width - across + 1))
-    return functional.resized_crop(image, top, left, down, across, [height, width], antialias=True)
+    size = [height, width]
+    cropped: Tensor = functional.resized_crop(image, top, left, down, across, size, antialias=True)
+    return cropped
 
 
 def _jitter(

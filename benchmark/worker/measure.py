@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from hashbench.core.codes import Codes
 from hashbench.core.job import Job, LatencySetting
-from hashbench.core.record import FitRecord, LatencyEntry, MetricEntry
+from hashbench.core.record import CodeFacts, FitRecord, LatencyEntry, MetricEntry
 from hashbench.core.registry import Kind, Registry
+from hashbench.evaluation.code_statistics import code_statistics
 from hashbench.evaluation.evaluate import evaluate
 from hashbench.evaluation.names import parse_metric
 from hashbench.search.latency import measure_latency
@@ -26,7 +28,7 @@ def order_seed(fit: FitRecord) -> int:
 
 
 def evaluate_fit(job: Job, fit: FitRecord, encoded: EncodedSplit, store: Store) -> dict[str, Any]:
-    """Compute the job's metrics on stored codes.
+    """Compute the job's metrics and the codes' statistics on stored codes.
 
     Returns:
         The fields of an `EvaluationRecord`; per-query values and curves become its artifact.
@@ -60,7 +62,19 @@ def evaluate_fit(job: Job, fit: FitRecord, encoded: EncodedSplit, store: Store) 
             arrays |= {f"{name}#{part}": curve for part, curve in found.curve.items()}
     arrays = {key: np.ascontiguousarray(value) for key, value in arrays.items()}
     artifact = store.write_arrays(fit.fit_id, "per-query", arrays, metadata={})
-    return {"metrics": entries, "artifacts": {"per_query": artifact}, "seconds": seconds}
+    return {
+        "metrics": entries,
+        "codes": _code_facts(encoded),
+        "artifacts": {"per_query": artifact},
+        "seconds": seconds,
+    }
+
+
+def _code_facts(encoded: EncodedSplit) -> dict[str, CodeFacts] | None:
+    sides = {"query": encoded.query, "database": encoded.database}
+    codes = {name: side for name, side in sides.items() if isinstance(side, Codes)}
+    found = {name: CodeFacts(**asdict(code_statistics(side))) for name, side in codes.items()}
+    return found or None
 
 
 def measure_engines(job: Job, encoded: EncodedSplit, registry: Registry) -> dict[str, Any]:

@@ -12,8 +12,9 @@ from pydantic import Field
 
 from hashbench.core.info import ComponentInfo, Supervision
 from hashbench.core.params import BaseParams
-from hashbench.methods.interface import HashBatch, HashLoss, LossTerms
+from hashbench.methods.interface import HashBatch, HashLoss, LossContext, LossTerms
 from hashbench.methods.pairs import PairWeight, label_jaccard, pair_mean, similar_pairs
+from hashbench.methods.partners import PairPartners, Pairs
 from hashbench.methods.primitives import logit_nll
 
 
@@ -51,8 +52,14 @@ class HashNet(HashLoss):
     iterations; c_ij = 1 as in all public code (the paper: the Jaccard index of the labels, which
     is 1 for similar pairs of single-label data).
 
+    ``pairs: buffer`` takes for h_j the newest h of every training image seen so far, without
+    gradient and with the beta it had then; S1 and S0 are counted over those pairs. The preset
+    ``deephash`` pairs within the batch, as that code does since September 2022; ``vts`` has the
+    buffer that it had before.
+
     Traps avoided: the weights are the paper's, not one constant for all similar pairs; a batch in
-    which all pairs are similar, or none, gives a finite loss; alpha scales the whole logit.
+    which all pairs are similar, or none, gives a finite loss; alpha scales the whole logit;
+    training images not seen yet are no partners.
 
     Terms: ``pair``.
     """
@@ -67,6 +74,7 @@ class HashNet(HashLoss):
             step_epochs: Epochs between two steps, for ``stepwise``.
             similar_weight: c_ij.
             pair_weight: How similar and dissimilar pairs weigh.
+            pairs: Whom the images of a batch are paired with.
         """
 
         alpha: float | None = Field(None, gt=0)
@@ -75,6 +83,7 @@ class HashNet(HashLoss):
         step_epochs: int = Field(20, ge=1)
         similar_weight: SimilarWeight = SimilarWeight.ONE
         pair_weight: PairWeight = PairWeight.BALANCED
+        pairs: Pairs = Pairs.BATCH
 
         presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
             "paper": {
@@ -83,6 +92,7 @@ class HashNet(HashLoss):
                 "growth": 50.0,
                 "similar_weight": "jaccard",
                 "pair_weight": "balanced",
+                "pairs": "batch",
             },
             "deephash": {
                 "alpha": 0.1,
@@ -90,8 +100,18 @@ class HashNet(HashLoss):
                 "step_epochs": 20,
                 "similar_weight": "one",
                 "pair_weight": "balanced",
+                "pairs": "batch",
+            },
+            "vts": {
+                "alpha": 0.1,
+                "continuation": "stepwise",
+                "step_epochs": 20,
+                "similar_weight": "one",
+                "pair_weight": "balanced",
+                "pairs": "buffer",
             },
         }
+        added_later: ClassVar[frozenset[str]] = frozenset({"pairs"})
 
     info = ComponentInfo(
         title="HashNet",
@@ -100,7 +120,12 @@ class HashNet(HashLoss):
         supervision=Supervision.LABELS,
     )
     params: Params
+    partners: PairPartners
     _epoch = 0
+
+    def setup(self, ctx: LossContext) -> None:
+        """Make the buffer, if there is one."""
+        self.partners = PairPartners(self.params.pairs, ctx)
 
     def begin_epoch(self, epoch: int) -> None:
         """Note the epoch, for the stepwise continuation."""
@@ -124,9 +149,11 @@ class HashNet(HashLoss):
         """The loss of one batch."""
         alpha = self.params.alpha or 10 / batch.outputs.shape[1]
         codes = torch.tanh(self.beta(batch.progress) * batch.outputs)
-        similar = similar_pairs(batch.labels, batch.labels)
-        losses = logit_nll(alpha * codes @ codes.T, similar)
+        others = self.partners(codes, batch)
+        similar = similar_pairs(batch.labels, others.labels)
+        losses = logit_nll(alpha * codes @ others.outputs.T, similar)
         if self.params.similar_weight is SimilarWeight.JACCARD:
-            overlap = label_jaccard(batch.labels, batch.labels)
+            overlap = label_jaccard(batch.labels, others.labels)
             losses = torch.where(similar, overlap, 1) * losses
-        return LossTerms({"pair": pair_mean(losses, similar, weight=self.params.pair_weight)})
+        weight = self.params.pair_weight
+        return LossTerms({"pair": pair_mean(losses, similar, weight=weight, valid=others.valid)})

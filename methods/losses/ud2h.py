@@ -12,14 +12,11 @@ from pydantic import Field, ValidationInfo, field_validator
 from torch import Tensor, nn
 
 from hashbench.core.cell import BackboneMode, TrainSettings
-from hashbench.core.codes import Codes
 from hashbench.core.info import ComponentInfo, Supervision
 from hashbench.core.params import BaseParams
 from hashbench.methods.directions import centred_directions
-from hashbench.methods.discrete import coordinate_sweep
 from hashbench.methods.interface import (
     HashBatch,
-    HashLoss,
     LossContext,
     LossTerms,
     Needs,
@@ -27,7 +24,11 @@ from hashbench.methods.interface import (
 )
 from hashbench.methods.kmeans import cluster_means, kmeans
 from hashbench.methods.neighbours import neighbour_lists
-from hashbench.methods.primitives import sgn
+from hashbench.methods.outer_iterations import (
+    DatabaseCodes,
+    OuterIterationLoss,
+    OuterIterations,
+)
 from hashbench.methods.pseudo_similarity import PseudoSimilarity
 from hashbench.methods.soft_clusters import divergence, log_assignment, sharpened, usable
 
@@ -47,14 +48,7 @@ class Mode(StrEnum):
     TUNED = "tuned"
 
 
-class DatabaseCodes(StrEnum):
-    """Codes of training images in the database: the network's, or the learned B."""
-
-    NETWORK = "network"
-    LEARNED = "learned"
-
-
-class UD2H(HashLoss):
+class UD2H(OuterIterationLoss):
     r"""Unsupervised discriminative deep hashing, our reconstruction: no formula of it is public.
 
     The source says in words that similarity is built from the data's own semantics, that clusters
@@ -158,13 +152,9 @@ class UD2H(HashLoss):
     needs: ClassVar[Needs] = Needs(prepass=True, buffer=True)
     params: Params
     centres: nn.Parameter
-    codes: Tensor
     neighbours: Tensor
     clusters: Tensor
     dissimilar: Tensor
-    sampled: Tensor
-    visited: Tensor
-    embeddings: Tensor
     frequencies: Tensor
     targets: Tensor
     _clustering = False
@@ -187,6 +177,16 @@ class UD2H(HashLoss):
             ]
         return []
 
+    @property
+    def iterations(self) -> OuterIterations:
+        """What an outer iteration is."""
+        return OuterIterations(
+            sample=self.params.sample,
+            inner_epochs=self.params.inner_epochs,
+            code=self.params.code,
+            database_codes=self.params.database_codes,
+        )
+
     def setup(self, ctx: LossContext) -> None:
         """Find neighbours (N, k) and clusters (N,) of the features; make all other state."""
         if ctx.features is None:
@@ -195,32 +195,18 @@ class UD2H(HashLoss):
         images, bits = len(directions), ctx.bits
         count = min(self.params.clusters or usual_clusters(images), images)
         found = kmeans(directions, count, generator=ctx.generator)
-        rows = min(self.params.sample, images)
+        self.start(ctx, images=images)
         state = {
             "neighbours": neighbour_lists(directions, self.params.neighbours),
             "clusters": found,
-            "codes": torch.ones(images, bits),
             "dissimilar": torch.tensor(0.0),
-            "sampled": torch.arange(rows),
-            "visited": torch.zeros(rows, dtype=torch.bool),
-            "embeddings": torch.zeros(rows, bits),
             "frequencies": torch.full((count,), images / count),
-            "targets": torch.full((rows, count), 1 / count),
+            "targets": torch.full((len(self.sampled), count), 1 / count),
         }
         for name, value in state.items():
             self.register_buffer(name, value.to(ctx.device))
         self.centres = nn.Parameter(torch.zeros(count, bits, device=ctx.device))
         self.dissimilar.copy_(self._similarity.balancing_weight(self.sampled))
-        self._generator, self._epochs = ctx.generator, ctx.epochs
-
-    def begin_training(self, outputs: OutputAccess) -> None:
-        """Take the first B from the initial network, and prepare the first outer iteration."""
-        self.codes.copy_(sgn(outputs.outputs()))
-        self._prepare(1, outputs)
-
-    def epoch_indices(self, epoch: int) -> Tensor:
-        """Omega, int64 (m,), the same for all epochs of an outer iteration."""
-        return self.sampled
 
     def begin_epoch(self, epoch: int) -> None:
         """Note whether the warm-up is over."""
@@ -231,9 +217,7 @@ class UD2H(HashLoss):
         """The loss of one batch of Omega; keeps its detached h for the update of B."""
         embeddings = torch.tanh(batch.outputs)
         bits = embeddings.shape[1]
-        places = torch.searchsorted(self.sampled, batch.indices)
-        self.embeddings[places] = embeddings.detach()
-        self.visited[places] = True
+        places = self.keep(batch.indices, embeddings)
         clustering = embeddings.new_zeros(())
         if self._clustering:
             assigned = log_assignment(embeddings / math.sqrt(bits), self.centres)
@@ -252,22 +236,6 @@ class UD2H(HashLoss):
         }
         return LossTerms(terms, {"code": self.params.code / len(self.codes), **weights})
 
-    def end_epoch(self, epoch: int, outputs: OutputAccess) -> None:
-        """After an outer iteration: update B, and prepare the next iteration if there is one."""
-        done, last = epoch + 1, epoch + 1 == self._epochs
-        if done % self.params.inner_epochs and not last:
-            return
-        if self.params.asymmetric:
-            self._update_codes()
-        if not last:
-            self._prepare(done // self.params.inner_epochs + 1, outputs)
-
-    def database_codes(self) -> Codes | None:
-        """B, if training images are to be found by their learned codes."""
-        if self.params.database_codes is DatabaseCodes.NETWORK:
-            return None
-        return Codes.from_outputs(self.codes.cpu().numpy())
-
     @property
     def _similarity(self) -> PseudoSimilarity:
         return PseudoSimilarity(
@@ -278,12 +246,8 @@ class UD2H(HashLoss):
             dissimilar=self.dissimilar,
         )
 
-    @torch.no_grad()
-    def _prepare(self, outer: int, outputs: OutputAccess) -> None:
-        """Set what stays fixed during an outer iteration, counted from 1."""
-        drawn = torch.randperm(len(self.codes), generator=self._generator)[: len(self.sampled)]
-        self.sampled.copy_(drawn.sort().values)
-        self.visited.zero_()
+    def prepare_iteration(self, outer: int, outputs: OutputAccess) -> None:
+        """Set r and, after the warm-up, p; the first centres; neighbours and ids at a refresh."""
         after = outer - self.params.warm_up
         refresh = after > 0 and after % self.params.refresh == 0
         if after > 0 and self.params.clustering > 0:
@@ -319,14 +283,14 @@ class UD2H(HashLoss):
         fresh = assigned.sum(0) * (len(self.codes) / len(assigned))
         self.frequencies.copy_(_KEPT * self.frequencies + (1 - _KEPT) * fresh if running else fresh)
 
-    @torch.no_grad()
-    def _update_codes(self) -> None:
-        """One sweep over the bits of B, with the rows of Omega that were visited."""
-        rows, embeddings = self.sampled[self.visited], self.embeddings[self.visited]
-        bits = embeddings.shape[1]
-        linear = bits * self._similarity.transposed_product(rows, embeddings)
-        linear.index_add_(0, rows, self.params.code * embeddings)
-        self.codes.copy_(coordinate_sweep(self.codes, linear, embeddings.T @ embeddings))
+    def transposed_product(self, rows: Tensor, embeddings: Tensor) -> Tensor:
+        """S^T U, (N, K), for rows int64 (n,) of S and U of (n, K)."""
+        return self._similarity.transposed_product(rows, embeddings)
+
+    def update_codes(self) -> None:
+        """One sweep over the bits of B, unless outputs are compared with each other."""
+        if self.params.asymmetric:
+            super().update_codes()
 
 
 def usual_clusters(images: int) -> int:

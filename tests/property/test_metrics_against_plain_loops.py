@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -139,6 +141,22 @@ def test_the_curve_is_the_mean_precision_and_recall_at_every_radius(case):
 
 @settings(max_examples=60, deadline=None)
 @given(case=retrievals())
+def test_eleven_points_are_read_off_each_querys_own_curve(case):
+    (found,) = case.evaluate("pr11@radii")
+    for q, distances in enumerate(case.distances):
+        relevant, total = case.relevant[q], sum(case.relevant[q])
+        curve = []
+        for radius in range(case.database.bits + 1):
+            ball = [relevant[i] for i, d in enumerate(distances) if d <= radius]
+            if ball and total:
+                curve.append((Fraction(sum(ball), total), sum(ball) / len(ball)))
+        levels = [Fraction(level, 10) for level in range(11)]
+        points = [max((p for r, p in curve if r >= level), default=0) for level in levels]
+        assert found.per_query[q] == close(sum(points) / 11)
+
+
+@settings(max_examples=60, deadline=None)
+@given(case=retrievals())
 def test_the_curves_value_is_scikit_learns_average_precision_of_the_distances(case):
     (curve,) = case.evaluate("pr@radii")
     for q, distances in enumerate(case.distances):
@@ -237,6 +255,14 @@ def test_the_order_of_the_database_changes_no_digit_of_what_is_free_of_order(cas
         "precision@r2",
         "recall@r2",
         "pr@radii",
+        "pr11@radii",
+        *(
+            f"{name}@{k}/ties={ties}"
+            for name in ("ndcg", "acg")
+            for k in (3, 17, "all")
+            for ties in ("expected", "best", "worst")
+        ),
+        *(f"wap@{k}" for k in (3, 17, "all")),
     ]
     before = case.evaluate(*names)
     order = np.random.default_rng(seed).permutation(len(case.labels))
@@ -244,3 +270,12 @@ def test_the_order_of_the_database_changes_no_digit_of_what_is_free_of_order(cas
     case.labels = case.labels[order]
     after = case.evaluate(*names)
     assert [value.value for value in after] == [value.value for value in before]
+
+
+@settings(max_examples=40, deadline=None)
+@given(case=retrievals())
+def test_a_graded_metric_beside_them_changes_no_digit_of_the_others(case):
+    names = ["map@3", "map", "map@5/ties=stable", "precision@5", "recall@r2", "pr@radii", "pr11"]
+    alone = case.evaluate(*names)
+    beside = case.evaluate("ndcg@3", *names, "wap@4/ties=stable")[1:-1]
+    assert [list(value.per_query) for value in beside] == [list(v.per_query) for v in alone]

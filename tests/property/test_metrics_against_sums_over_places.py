@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -10,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hashbench.core.codes import Codes
+from hashbench.evaluation.average_precision import AveragePrecision
 from hashbench.evaluation.evaluate import evaluate
-from hashbench.evaluation.names import parse_metric
+from hashbench.evaluation.names import Div, Ties, parse_metric
+from hashbench.evaluation.tie_groups import TieGroups
 
 TOLERANCE = 1e-12
 
@@ -130,3 +133,16 @@ def test_expected_ap_of_54_000_items_keeps_twelve_digits(name):
 def test_a_cut_in_a_group_of_thousands_keeps_twelve_digits(cutoff):
     wanted = math.fsum(p * ap for p, ap in scores_by_hits(LARGE, cutoff, in_random_order))
     assert value(LARGE, f"map@{cutoff}") == pytest.approx(wanted, rel=0, abs=TOLERANCE)
+
+
+@pytest.mark.parametrize("items", [10_000, 1_000_000])
+@pytest.mark.parametrize("share", [1, 2, 3])
+def test_a_cut_just_inside_a_huge_group_keeps_twelve_digits(items, share):
+    # What stands before the group must not be found by subtracting the group's own large sum.
+    hits = items // share
+    groups = TieGroups.from_counts(np.array([[3, items]]), np.array([[1, hits]]))
+    before = Fraction(1, 3) * (1 + Fraction(1, 2) + Fraction(1, 3))
+    chance = Fraction(hits, items)
+    wanted = chance * (before + Fraction(2, 4)) / 2 + (1 - chance) * before
+    found = AveragePrecision(groups).at(4, div=Div.HITS, ties=Ties.EXPECTED)
+    assert found[0] == pytest.approx(float(wanted), rel=0, abs=TOLERANCE)

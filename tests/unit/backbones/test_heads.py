@@ -24,12 +24,20 @@ def test_every_name_builds_a_head_from_features_to_bits(neck, last_layer):
     assert built(BackboneOutput(torch.randn(4, 12), tokens)).shape == (4, 5)
 
 
-@pytest.mark.parametrize("last_layer", LAST_LAYERS)
+@pytest.mark.parametrize("last_layer", ["linear", "bn", "ln_tanh"])
 def test_weights_start_normal_with_deviation_one_hundredth(last_layer):
     weights = next(head(last_layer).parameters()).detach()
     assert weights.shape == (64, 512)
     assert weights.std().item() == pytest.approx(0.01, rel=0.03)
     assert weights.mean().item() == pytest.approx(0, abs=3e-4)
+
+
+def test_linear_uniform_starts_within_one_over_the_root_of_its_inputs():
+    layer = head("linear_uniform").last_layer
+    bound = 512**-0.5
+    assert layer.weight.abs().max().item() == pytest.approx(bound, rel=1e-3)
+    assert layer.weight.std().item() == pytest.approx(bound / 3**0.5, rel=0.03)  # of a uniform one
+    assert 0 < layer.bias.abs().max().item() <= bound
 
 
 def test_linear_has_a_bias_of_zero_and_the_others_have_none():

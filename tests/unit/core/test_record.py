@@ -7,7 +7,14 @@ import json
 
 import pytest
 
-from hashbench.core.record import RECORD, FitRecord, compute_record_id, seal
+from hashbench.core.record import (
+    RECORD,
+    CodeFacts,
+    EvaluationRecord,
+    FitRecord,
+    compute_record_id,
+    seal,
+)
 
 KINDS = ["fit_record", "evaluation_record", "latency_record"]
 
@@ -43,3 +50,34 @@ def test_every_field_is_under_the_seal(kind: str, request: pytest.FixtureRequest
     document = seal(request.getfixturevalue(kind)).model_dump(mode="json")
     for key in document.keys() - {"record_id"}:
         assert compute_record_id({**document, key: "edited"}) != document["record_id"]
+
+
+def test_an_evaluation_without_code_statistics_is_written_as_before_there_were_any(
+    evaluation_record: EvaluationRecord,
+) -> None:
+    document = seal(evaluation_record).model_dump(mode="json")
+
+    assert "codes" not in document
+    back = RECORD.validate_python(document)
+    assert isinstance(back, EvaluationRecord)
+    assert back.codes is None
+    assert seal(back).record_id == back.record_id
+
+
+def test_code_statistics_are_under_the_seal_and_come_back(
+    evaluation_record: EvaluationRecord,
+) -> None:
+    facts = CodeFacts(
+        items=4,
+        distinct=3,
+        constant_bits=1,
+        bit_balance=0.5,
+        bit_correlation=None,
+        bit_entropy=0.25,
+        code_entropy=1.5,
+    )
+    with_codes = evaluation_record.model_copy(update={"codes": {"query": facts}})
+    sealed = seal(with_codes)
+
+    assert sealed.record_id != seal(evaluation_record).record_id
+    assert RECORD.validate_python(json.loads(sealed.model_dump_json())) == sealed

@@ -15,6 +15,7 @@ import pytest
 
 from hashbench.core.errors import ConfigError, DataError
 from hashbench.core.registry import Kind, registry
+from hashbench.datasets.digits import Digits
 from hashbench.datasets.protocol import (
     FOLDER,
     load_protocol,
@@ -28,6 +29,7 @@ OFFICIAL_LABELS = Path(__file__).with_name("official_labels")
 # Published definitions: results exist under these digests, so they may never change.
 PUBLISHED = {
     "digit-mixtures@1": "2139390f59abbc8866c0fb76b7f4c7b6091b161c0f082cc39f7a8d712bf3262c",
+    "digits-2@1": "5529b0099fe3f63ebca0f4fadb8425ec9c3df375a3fe2874a9d77f980fdf3052",
     "digits@1": "ed5024f9d3ac3bb271fdbd4a442f5de1719677350ed85e70def16441f3909905",
     "fashion-mnist-2@1": "192febd0b0654e84501a151fe270f62e33650fc8259a02ec13aba12988fa89c1",
     "fashion-mnist-mini@1": "02096c11218bf7e1395f0ea58386defb3fe498f0944aa3b69b9d0dd615fc0058",
@@ -66,6 +68,7 @@ def test_the_digest_is_that_of_the_file_without_its_notes(name: str) -> None:
         ("fashion-mnist@1", (5000, 1000, 69000), True, None, 28),
         ("fashion-mnist-2@1", (60000, 10000, 60000), True, 1000, 28),
         ("digits@1", (500, 200, 1597), True, None, 8),
+        ("digits-2@1", (1597, 200, 1597), True, None, 8),
         ("digit-mixtures@1", (2000, 500, 3500), False, None, 16),
     ],
 )
@@ -110,6 +113,15 @@ def test_fashion_mnist_2_is_the_official_cut() -> None:
     assert split.query.tolist() == list(range(60_000, 70_000))
 
 
+def test_digits_2_has_the_queries_of_digits_and_trains_on_all_other_images() -> None:
+    labels = Digits().load(None).labels
+    first, second = (
+        load_protocol(name).sampling.split(labels) for name in ("digits@1", "digits-2@1")
+    )
+    assert second.query.tolist() == first.query.tolist()
+    assert second.train.tolist() == second.database.tolist() == first.database.tolist()
+
+
 def test_the_mini_is_drawn_from_the_official_labels_as_its_origin_states() -> None:
     numbers = official_numbers()
     origin = load_protocol("fashion-mnist-mini@1").origin
@@ -127,6 +139,7 @@ def test_the_mini_is_drawn_from_the_official_labels_as_its_origin_states() -> No
 def test_each_dataset_of_ours_has_its_default_among_its_protocols() -> None:
     for name in ("digit_mixtures", "digits", "fashion_mnist", "fashion_mnist_mini"):
         assert registry().load(Kind.DATASET, name).default_protocol in protocols_of(name)
+    assert protocols_of("digits") == ["digits-2@1", "digits@1"]
     assert protocols_of("fashion_mnist") == ["fashion-mnist-2@1", "fashion-mnist@1"]
 
 
@@ -138,8 +151,8 @@ def test_each_dataset_of_ours_has_its_default_among_its_protocols() -> None:
         ("../digits@1", "Did you mean 'digits@1'?"),
         (
             "zzz",
-            "Known: digit-mixtures@1, digits@1, fashion-mnist-2@1, fashion-mnist-mini@1, "
-            "fashion-mnist@1.",
+            "Known: digit-mixtures@1, digits-2@1, digits@1, fashion-mnist-2@1, "
+            "fashion-mnist-mini@1, fashion-mnist@1.",
         ),
     ],
 )

@@ -10,7 +10,9 @@ from hashbench.datasets import seal
 from hashbench.datasets.protocol import load_protocol
 
 
-@pytest.mark.parametrize("name", ["digits@1", "digit-mixtures@1", "fashion-mnist-mini@1"])
+@pytest.mark.parametrize(
+    "name", ["digits@1", "digits-2@1", "digit-mixtures@1", "fashion-mnist-mini@1"]
+)
 def test_tables_are_those_of_the_published_files(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hashbench.core.codes import Codes, Embeddings
 from hashbench.core.errors import DataError
 from hashbench.evaluation.evaluate import evaluate
-from hashbench.evaluation.names import parse_metric
+from hashbench.evaluation.names import Ties, parse_metric
 
 EVERYTHING = [
     "map@3",
@@ -21,6 +21,10 @@ EVERYTHING = [
     "precision@r2",
     "recall@r2",
     "pr@radii",
+    "pr11@radii",
+    *(f"{name}@3/ties={ties}" for name in ("ndcg", "acg") for ties in Ties),
+    "wap@3",
+    "wap@3/ties=stable",
 ]
 
 
@@ -71,7 +75,7 @@ def test_sides_that_do_not_fit_together_give_one_line(arguments, problem):
     assert str(caught.value) == problem
 
 
-@pytest.mark.parametrize("name", ["precision@r2", "recall@r2", "pr@radii"])
+@pytest.mark.parametrize("name", ["precision@r2", "recall@r2", "pr@radii", "pr11@radii"])
 def test_a_hamming_radius_is_refused_for_embeddings(name):
     metric = parse_metric(name)
     assert metric.needs_codes
@@ -94,3 +98,27 @@ def test_no_input_is_written_to(make):
     wanted = [m for m in metrics if make is codes or not m.needs_codes]
     found = evaluate(query, database, arrays[2], arrays[3], wanted, order_seed=0)
     assert list(found) == [metric.name for metric in wanted]
+
+
+def test_a_gain_too_large_for_a_double_is_refused_by_ndcg_alone():
+    everything = np.ones((2, 901), dtype=np.uint8)
+    sides = codes(2), codes(2), everything, everything
+    with pytest.raises(DataError) as caught:
+        evaluate(*sides, [parse_metric("ndcg@1")], order_seed=0)
+    assert str(caught.value) == (
+        "metric 'ndcg@1/ties=expected/empty=zero': images share up to 901 labels, and its gain "
+        "2^g - 1 is computed up to 900; leave it out, or write acg"
+    )
+    acg = parse_metric("acg@1")
+    assert evaluate(*sides, [acg], order_seed=0)[acg.name].value == 901
+
+
+def test_the_largest_gain_that_ndcg_takes_leaves_its_value_finite():
+    everything = np.ones((1, 900), dtype=np.uint8)
+    rows = np.repeat(everything, 5, axis=0)
+    rows[0] = 0
+    ndcg = parse_metric("ndcg@4/ties=worst")
+    found = evaluate(codes(1), Codes(codes(1).packed.repeat(5, axis=0), 12), everything, rows,
+                     [ndcg], order_seed=0)  # fmt: skip
+    wanted = 1 - 1 / sum(1 / np.log2(i + 1) for i in (1, 2, 3, 4))
+    assert found[ndcg.name].value == pytest.approx(wanted, rel=1e-14)

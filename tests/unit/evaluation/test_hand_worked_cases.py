@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from math import log2
 
 import numpy as np
 import pytest
@@ -52,6 +53,16 @@ def score(text, *, distances, relevant, query_labels=LABEL):
         ("recall@10", "+-+-+", Fraction(1)),
         ("precision@r2", "+-+-+", Fraction(2, 3)),
         ("recall@r2", "+-+-+", Fraction(2, 3)),
+        ("acg@4", "+-+-+", Fraction(1, 2)),
+        ("acg@10", "+-+-+", Fraction(3, 10)),  # K above the database is divided by, as P@K is
+        ("wap@3", "+-+", Fraction(5, 6)),  # one label each: weighted by 1, it is AP
+        ("ndcg@1", "-+", Fraction(0)),
+        ("ndcg@1", "+-", Fraction(1)),
+        # Discounts 1, -, 1/2 against 1, 1/log2(3): the ideal has both in front.
+        ("ndcg@3", "+-+", Fraction(3, 2) / Fraction(1 + 1 / log2(3))),
+        # Precision 1, 1/2, 2/3, 1/2, 3/5 at recall 1/3, 1/3, 2/3, 2/3, 1: recall 0 to 0.3 reads 1,
+        # 0.4 to 0.6 reads 2/3, and 0.7 to 1 reads 3/5.
+        ("pr11@radii", "+-+-+", (4 * Fraction(1) + 3 * Fraction(2, 3) + 4 * Fraction(3, 5)) / 11),
     ],
 )
 def test_a_list_without_ties(name, relevant, wanted):
@@ -99,6 +110,86 @@ def test_a_constant_code_scores_the_class_prior(items, hits):
     assert score("map@all", **tied).value == pytest.approx(float(wanted), rel=1e-14)
     assert score("precision@all", **tied).value == hits / items
     assert score("precision@1", **tied).value == pytest.approx(hits / items, rel=1e-15)
+
+
+SHARED = {0: [0, 0, 0, 1], 1: [0, 1, 0, 1], 2: [1, 1, 0, 0], 3: [1, 1, 1, 0]}
+
+
+def graded(text, *, distances, gains):
+    """Score a query with three labels and items that share so many of them."""
+    metric = parse_metric(text)
+    rows = labels(*(SHARED[gain] for gain in gains))
+    sides = codes(0), codes(*distances), labels([1, 1, 1, 0]), rows
+    return evaluate(*sides, [metric], order_seed=0)[metric.name].value
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        # Gains 2, 0, 3, 1 in this order: ACG 2, 1, 5/3, 3/2, and 2^g - 1 is 3, 0, 7, 1.
+        ("acg@1", 2),
+        ("acg@3", 5 / 3),
+        ("acg@all", 3 / 2),
+        ("wap@2", 2),
+        ("wap@3", (2 + 5 / 3) / 2),
+        ("wap@all", (2 + 5 / 3 + 3 / 2) / 3),
+        ("ndcg@1", 3 / 7),
+        ("ndcg@2", 3 / (7 + 3 / log2(3))),
+        ("ndcg@3", (3 + 7 / 2) / (7 + 3 / log2(3) + 1 / 2)),
+        ("ndcg@9", (3 + 7 / 2 + 1 / log2(5)) / (7 + 3 / log2(3) + 1 / 2)),
+    ],
+)
+def test_several_shared_labels_without_ties(name, wanted):
+    found = graded(name, distances=(1, 2, 3, 4), gains=(2, 0, 3, 1))
+    assert found == pytest.approx(wanted, rel=0, abs=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        # Behind a gain of 1 stand 3 and 0, tied: [1, 3, 0] or [1, 0, 3].
+        ("acg@2", (4 / 2 + 1 / 2) / 2),
+        ("acg@2/ties=best", 2),
+        ("acg@2/ties=worst", 1 / 2),
+        ("wap@2", ((1 + 4 / 2) / 2 + 1) / 2),
+        ("wap@3", ((1 + 4 / 2) / 2 + (1 + 4 / 3) / 2) / 2),
+        ("ndcg@2", (1 + (7 / log2(3) + 0) / 2) / (7 + 1 / log2(3))),
+        ("ndcg@2/ties=best", (1 + 7 / log2(3)) / (7 + 1 / log2(3))),
+        ("ndcg@2/ties=worst", 1 / (7 + 1 / log2(3))),
+        ("ndcg@3/ties=worst", (1 + 7 / 2) / (7 + 1 / log2(3))),
+    ],
+)
+def test_a_tie_of_unequal_gains(name, wanted):
+    found = graded(name, distances=(0, 4, 4), gains=(1, 3, 0))
+    assert found == pytest.approx(wanted, rel=0, abs=1e-15)
+
+
+@pytest.mark.parametrize("name", ["ndcg@2", "acg@2", "wap@2", "ndcg@2/ties=stable", "pr11@radii"])
+def test_a_query_that_shares_no_label_counts_zero_or_is_left_out_of_graded_metrics(name):
+    zero, skip = parse_metric(name), parse_metric(f"{name}/empty=skip")
+    sides = codes(0, 0), codes(0, 1), labels([1, 0, 0], [0, 0, 1]), labels([1, 0, 0], [1, 1, 0])
+    found = evaluate(*sides, [zero, skip], order_seed=0)
+    assert found[skip.name].value == 1
+    assert list(found[zero.name].per_query) == [1, 0]
+    np.testing.assert_array_equal(found[skip.name].per_query, [1, np.nan])
+    assert [found[m.name].without_relevant for m in (zero, skip)] == [1, 1]
+
+
+@pytest.mark.parametrize("name", ["ndcg@all", "acg@all", "wap@all"])
+def test_where_nobody_has_a_label_every_graded_metric_is_zero(name):
+    metric = parse_metric(name)
+    nothing = np.zeros((2, 3), dtype=np.uint8)
+    found = evaluate(codes(0, 0), codes(0, 1), nothing, nothing, [metric], order_seed=0)
+    assert list(found[metric.name].per_query) == [0, 0]
+
+
+def test_the_mean_is_one_of_ratios_not_a_ratio_of_means():
+    # The first query's gain of 3 comes second, the second query's gain of 1 first.
+    metric = parse_metric("ndcg@2")
+    rows = labels([0, 0, 0, 1], [1, 1, 1, 0])
+    sides = codes(0, 0), codes(0, 1), labels([1, 1, 1, 0], [0, 0, 0, 1]), rows
+    found = evaluate(*sides, [metric], order_seed=0)[metric.name]
+    assert found.value == pytest.approx((1 / log2(3) + 1) / 2, rel=1e-15)
 
 
 def test_an_empty_ball_counts_zero():

@@ -34,6 +34,12 @@ from hashbench.evaluation.names import (
         ("recall@r0/empty=skip", "recall@r0/empty=skip"),
         ("pr", "pr@radii/empty=zero"),
         ("pr@radii", "pr@radii/empty=zero"),
+        ("pr11", "pr11@radii/empty=zero"),
+        ("ndcg", "ndcg@all/ties=expected/empty=zero"),
+        ("ndcg@100/ties=worst", "ndcg@100/ties=worst/empty=zero"),
+        ("acg@100/empty=skip", "acg@100/ties=expected/empty=skip"),
+        ("wap@100", "wap@100/div=hits/ties=expected/empty=zero"),
+        ("wap/ties=stable/div=hits", "wap@all/div=hits/ties=stable/empty=zero"),
     ],
 )
 def test_a_short_name_is_completed_and_the_full_one_is_stable(short, full):
@@ -49,13 +55,17 @@ def test_a_metric_has_its_parts_as_values():
     assert parse_metric("recall@r2") == Metric(Family.RECALL, radius=2)
 
 
+KNOWN = "Known: acg, map, ndcg, pr, pr11, precision, recall, wap."
+NO_BOUNDS = "bounds over ties are not computed for wap; write ties=expected or ties=stable"
+
+
 @pytest.mark.parametrize(
     ("name", "problem"),
     [
         ("mpa@10", "unknown metric 'mpa'. Did you mean 'map'?"),
         ("mAP@10", "unknown metric 'mAP'. Did you mean 'map'?"),
-        ("xyz@10", "unknown metric 'xyz'. Known: map, pr, precision, recall."),
-        ("", "unknown metric ''. Known: map, pr, precision, recall."),
+        ("xyz@10", f"unknown metric 'xyz'. {KNOWN}"),
+        ("", f"unknown metric ''. {KNOWN}"),
         ("map@0", "K must be at least 1, got 0; write 'all' for the whole database"),
         ("map@-5", "K must be at least 1, got -5"),
         ("map@ten", "K must be a whole number of at least 1 or 'all', got 'ten'"),
@@ -71,6 +81,13 @@ def test_a_metric_has_its_parts_as_values():
         ("map@10/", "'' is not of the form key=word"),
         ("map@10/div=min/div=min", "'div' is given twice"),
         ("pr@10", "pr takes no cut-off, got '10'; write 'pr@radii'"),
+        ("pr11@10", "pr11 takes no cut-off, got '10'; write 'pr11@radii'"),
+        ("ndgc@10", "unknown metric 'ndgc'. Did you mean 'ndcg'?"),
+        ("ndcg@r2", "K must be a whole number of at least 1 or 'all', got 'r2'"),
+        ("acg@10/div=hits", "unknown key 'div' for acg@10. Known: empty, ties."),
+        ("wap/ties=best", NO_BOUNDS),
+        ("wap/ties=worst", NO_BOUNDS),
+        ("wap/div=min", "wap is divided by the hits inside the cut; write div=hits"),
     ],
 )
 def test_what_is_no_name_gives_one_line_with_the_remedy(name, problem):
@@ -91,13 +108,17 @@ def test_anything_else_is_no_cutoff(value):
 
 
 def test_names_without_a_cutoff_are_crossed_with_the_cutoffs_and_others_stay():
-    found = expand_metrics(["map/div=min", "precision@10", "pr", "precision@r2"], ["all", 100])
+    names = ["map/div=min", "precision@10", "pr", "precision@r2", "ndcg", "pr11"]
+    found = expand_metrics(names, ["all", 100])
     assert [metric.name for metric in found] == [
         "map@all/div=min/ties=expected/empty=zero",
         "map@100/div=min/ties=expected/empty=zero",
         "precision@10/ties=expected/empty=zero",
         "pr@radii/empty=zero",
         "precision@r2/empty=zero",
+        "ndcg@all/ties=expected/empty=zero",
+        "ndcg@100/ties=expected/empty=zero",
+        "pr11@radii/empty=zero",
     ]
 
 
@@ -130,6 +151,8 @@ def test_a_name_without_a_cutoff_needs_one_from_somewhere():
         ("map@101", "K=101>N"),
         ("precision@r2", "r2"),
         ("pr", "radii"),
+        ("pr11", "radii"),
+        ("acg@101", "K=101>N"),
     ],
 )
 def test_a_cutoff_above_the_database_says_so(name, label):
@@ -138,11 +161,13 @@ def test_a_cutoff_above_the_database_says_so(name, label):
 
 def test_metrics_are_read_with_map_first_and_the_whole_database_before_any_cut():
     names = ["recall@r2", "precision@5", "map@1000", "precision@r2", "map@20", "map", "pr@radii"]
+    names += ["pr11", "wap@5", "acg@5", "ndcg@5", "ndcg"]
     ordered = sorted(map(parse_metric, names), key=lambda metric: metric.reading_order)
     heads = [metric.name.partition("/")[0] for metric in ordered]
     assert heads == [
         *("map@all", "map@20", "map@1000"),
-        *("precision@5", "precision@r2", "recall@r2", "pr@radii"),
+        *("ndcg@all", "ndcg@5", "acg@5", "wap@5"),
+        *("precision@5", "precision@r2", "recall@r2", "pr@radii", "pr11@radii"),
     ]
 
 

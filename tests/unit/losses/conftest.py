@@ -5,7 +5,7 @@ No expected value comes from here: each test file writes its formula in numpy.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -74,10 +74,17 @@ def _set_up(
 
 
 def _batch(
-    outputs: Tensor, labels: Array, *, progress: float = 0.0, second: Tensor | None = None
+    outputs: Tensor,
+    labels: Array,
+    *,
+    progress: float = 0.0,
+    second: Tensor | None = None,
+    positions: Sequence[int] | None = None,
 ) -> HashBatch:
+    """A batch of the first training images, or of those at the positions given."""
     y = torch.tensor(labels, dtype=outputs.dtype)
-    return HashBatch(outputs, outputs, y, torch.arange(len(y)), progress, second)
+    indices = torch.arange(len(y)) if positions is None else torch.tensor(positions)
+    return HashBatch(outputs, outputs, y, indices, progress, second)
 
 
 def _run(loss: HashLoss, outputs: Array, labels: Array, **batch: Any) -> Result:

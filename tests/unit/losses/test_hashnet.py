@@ -20,25 +20,27 @@ def hashnet(
     u: Array,
     y: Array,
     *,
+    others: tuple[Array, Array] | None = None,
     alpha: float,
     beta: float = 1.0,
     jaccard: bool = False,
     balanced: bool = True,
 ) -> float:
     h = np.tanh(beta * u)
-    n = len(u)
-    similar = sum(y[i] @ y[j] > 0 for i in range(n) for j in range(n))
-    size = {True: similar, False: n * n - similar}
+    g, z = (h, y) if others is None else others
+    n, m = len(h), len(g)
+    similar = sum(y[i] @ z[j] > 0 for i in range(n) for j in range(m))
+    size = {True: similar, False: n * m - similar}
     total = 0.0
     for i in range(n):
-        for j in range(n):
-            s = bool(y[i] @ y[j] > 0)
-            theta = alpha * float(h[i] @ h[j])
-            w = n * n / size[s] if balanced else 1.0
+        for j in range(m):
+            s = bool(y[i] @ z[j] > 0)
+            theta = alpha * float(h[i] @ g[j])
+            w = n * m / size[s] if balanced else 1.0
             if jaccard and s:
-                w *= (y[i] @ y[j]) / np.maximum(y[i], y[j]).sum()
+                w *= (y[i] @ z[j]) / np.maximum(y[i], z[j]).sum()
             total += w * (log(1 + exp(theta)) - s * theta)
-    return float(total / n**2)
+    return float(total / (n * m))
 
 
 @pytest.mark.parametrize(
@@ -52,8 +54,10 @@ def hashnet(
     ],
 )
 @pytest.mark.parametrize("progress", [0.0, 0.4])
+@pytest.mark.parametrize("pairs", ["batch", "buffer"])
 def test_value_and_gradient_follow_the_formula(
     *,
+    pairs: str,
     params: dict[str, Any],
     options: dict[str, Any],
     progress: float,
@@ -64,10 +68,60 @@ def test_value_and_gradient_follow_the_formula(
     differences: Callable[..., Array],
 ) -> None:
     options = {**options, "beta": sqrt(1 + 50 * progress)}
-    result = run(set_up(HashNet, labels, bits=6, **params), outputs, labels, progress=progress)
+    if pairs == "buffer":  # which holds constants
+        options["others"] = (np.tanh(options["beta"] * outputs), labels)
+    loss = set_up(HashNet, labels, bits=6, pairs=pairs, **params)
+    result = run(loss, outputs, labels, progress=progress)
     assert result.total == pytest.approx(hashnet(outputs, labels, **options), rel=1e-10)
     expected = differences(lambda u: hashnet(u, labels, **options), outputs)
     np.testing.assert_allclose(result.gradient, expected, atol=1e-7)
+
+
+@pytest.mark.parametrize("jaccard", [False, True])
+def test_a_buffer_keeps_the_codes_of_the_images_seen_with_the_beta_they_had(
+    *,
+    jaccard: bool,
+    outputs: Array,
+    labels: Array,
+    set_up: Callable[..., HashNet],
+    run: Callable[..., Any],
+) -> None:
+    weight = "jaccard" if jaccard else "one"
+    loss = set_up(HashNet, labels, bits=6, pairs="buffer", similar_weight=weight)
+    first, second, seen = [0, 1, 2], [7, 5], [0, 1, 2, 5, 7]
+    run(loss, outputs[first], labels[first], progress=0.1)
+    result = run(loss, outputs[second], labels[second], progress=0.6, positions=second)
+    kept = np.vstack([np.tanh(sqrt(6) * outputs[first]), np.tanh(sqrt(31) * outputs[[5, 7]])])
+    expected = hashnet(
+        outputs[second],
+        labels[second],
+        others=(kept, labels[seen]),
+        alpha=10 / 6,
+        beta=sqrt(31),
+        jaccard=jaccard,
+    )
+    assert result.total == pytest.approx(expected, rel=1e-10)
+
+
+def test_the_vts_preset_is_deephash_with_the_buffer() -> None:
+    deephash, vts = (
+        HashNet.Params.model_validate(resolve_params(HashNet.Params, preset=name, params={}))
+        for name in ("deephash", "vts")
+    )
+    assert (deephash.pairs, vts.pairs) == ("batch", "buffer")
+    assert vts == deephash.model_copy(update={"pairs": vts.pairs})
+
+
+def test_parameters_of_the_first_fits_are_resolved_as_they_were() -> None:
+    recorded = {
+        "alpha": None,
+        "continuation": "progress",
+        "growth": 50.0,
+        "step_epochs": 20,
+        "similar_weight": "one",
+        "pair_weight": "balanced",
+    }
+    assert resolve_params(HashNet.Params, preset=None, params={}) == recorded
 
 
 def test_alpha_scales_the_whole_logit(

@@ -124,6 +124,13 @@ def test_a_shallow_cell_has_no_training_and_a_deep_one_no_method(expanded: Expan
     assert (deep.precision, deep.determinism) == (Precision.FP32, Determinism.STRICT)
 
 
+def test_a_grid_s_last_layer_is_that_of_the_losses_that_leave_the_choice(expanded: Expand) -> None:
+    losses = "losses: [{name: hsc, last_layer: bn}, dsh, orthohash]"
+    text = DEEP.replace("losses: [hsc, dsh]", f"last_layer: linear_uniform, {losses}")
+    heads = {cell.loss.name: cell.head.last_layer for cell in expanded(text).cells if cell.loss}
+    assert heads == {"hsc": "bn", "dsh": "linear_uniform", "orthohash": "bn"}
+
+
 def test_the_last_layer_is_the_one_asked_for(expanded: Expand) -> None:
     text = DEEP.replace("[hsc, dsh]", "[{name: hsc, last_layer: bn}, dsh]")
     heads = [cell.head.last_layer for cell in expanded(text).cells if cell.head]

@@ -79,7 +79,7 @@ CASES = {
         ),
         (
             "{pairs: [{backbone: vit, loss: {name: hsc, last_layer: bm}}]}",
-            "last_layer: unknown name 'bm'. Known: bn, linear, ln_tanh.",
+            "last_layer: unknown name 'bm'. Known: bn, linear, linear_uniform, ln_tanh.",
         ),
         (
             "{pairs: [{backbone: {name: vit, neck: pole}, loss: hsc}]}",
@@ -136,6 +136,8 @@ CASES = {
     ],
     "evaluate": [
         ("{metrics: mpa}", "unknown metric 'mpa'. Did you mean 'map'?"),
+        ("{metrics: ndgc}", "unknown metric 'ndgc'. Did you mean 'ndcg'?"),
+        ("{metrics: [wap/ties=best]}", "bounds over ties are not computed for wap; write ties="),
         ("{metrics: [map@0]}", "evaluate.metrics.0: metric 'map@0': K must be at least 1, got 0"),
         ("{metrics: [3]}", "evaluate.metrics.0: should be a valid string, got 3"),
         ("{cutoffs: [0]}", "6:22: evaluate.cutoffs.0: K must be at least 1, got 0"),

@@ -13,6 +13,7 @@ from hashbench.core.job import LatencySetting
 from hashbench.core.record import (
     Budget,
     Cause,
+    CodeFacts,
     DataFacts,
     EvaluationRecord,
     FitRecord,
@@ -228,6 +229,49 @@ Made by:
 
 - hashbench 0.1.0, commit c0ffee; python 3.12.1; torch 2.11.0
 """
+
+
+def with_codes(found: CellResults, *, distinct: int, correlation: float | None) -> CellResults:
+    sides = {
+        side: CodeFacts(
+            items=items,
+            distinct=distinct,
+            constant_bits=2,
+            bit_balance=0.125,
+            bit_correlation=correlation,
+            bit_entropy=0.75,
+            code_entropy=5.5,
+        )
+        for side, items in (("database", 9000), ("query", 100))
+    }
+    evaluation = found.evaluations[0].model_copy(update={"codes": sides})
+    return replace(found, evaluations=(evaluation,))
+
+
+def test_codes_are_described_query_before_database_as_means_over_seeds() -> None:
+    cells = [
+        with_codes(results(deep_cell(seed=seed), f"{seed}", 0.5), distinct=d, correlation=c)
+        for seed, d, c in [(0, 40, 0.25), (1, 43, None)]
+    ]
+
+    rows = table_lines(render(cells), "Codes on digits@1")
+
+    statistics = ["bit balance", "bit correlation", "bit entropy", "code entropy"]
+    values = ["0.1250", "0.2500", "0.7500", "5.5000"]
+    assert [[part.strip() for part in row.split("|")[1:-1]] for row in (rows[0], *rows[2:])] == [
+        ["method", "bits", "side", "seeds", "codes", "distinct", "constant bits", *statistics],
+        ["resnet18 + hsc", "16", "query", "2", "100", "41.5", "2.0", *values],
+        ["resnet18 + hsc", "16", "database", "2", "9,000", "41.5", "2.0", *values],
+    ]
+    assert "eval-0 eval-1" in render(cells, trace=True).partition("## Codes")[2]
+
+
+def test_codes_of_which_no_two_bits_vary_have_no_correlation() -> None:
+    cell = with_codes(results(deep_cell(), "a", 0.5), distinct=1, correlation=None)
+
+    rows = table_lines(render([cell]), "Codes on digits@1")
+
+    assert rows[2].split("|")[9].strip() == "-"
 
 
 def test_the_same_records_in_another_order_give_the_same_bytes(store: list[CellResults]) -> None:

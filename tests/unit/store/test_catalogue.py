@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from hashbench.core.record import (
+    CodeFacts,
     EvaluationRecord,
     FitRecord,
     LatencyRecord,
@@ -100,6 +101,33 @@ def test_the_newest_value_of_each_metric_counts(
     metrics = read_cell(store, fit_record.fit_id).metrics()
     assert {name: entry.value for name, (entry, _) in metrics.items()} == {"a": 0.1, "b": 0.3}
     assert [record.finished for _, record in metrics.values()] == [at(1), at(2)]
+
+
+def facts(*, distinct: int) -> CodeFacts:
+    return CodeFacts(
+        items=9,
+        distinct=distinct,
+        constant_bits=0,
+        bit_balance=0.5,
+        bit_correlation=0.25,
+        bit_entropy=0.75,
+        code_entropy=1.5,
+    )
+
+
+def test_the_newest_code_statistics_count(
+    store: Store, fit_record: FitRecord, evaluation_record: EvaluationRecord
+) -> None:
+    fit = store.write_record(fit_record)
+    assert read_cell(store, fit_record.fit_id).codes() is None
+    described = [{"query": facts(distinct=1)}, {"query": facts(distinct=2)}, None]
+    for minute, codes in enumerate(described):
+        update = {"fit_record": fit.record_id, "codes": codes, "finished": at(minute)}
+        store.write_record(evaluation_record.model_copy(update=update))
+    found = read_cell(store, fit_record.fit_id).codes()
+    assert found is not None
+    assert found[0] == described[1]
+    assert found[1].finished == at(1)
 
 
 def test_all_cells_are_read(store: Store, fit_record: FitRecord) -> None:

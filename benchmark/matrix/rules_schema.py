@@ -1,0 +1,57 @@
+"""The blocks of a matrix that pick cells: to leave them out, or to train them otherwise."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Self
+
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+
+from hashbench.core.codes import MAX_BITS
+from hashbench.matrix.lookup import Lookup
+from hashbench.matrix.naming import losses_of
+from hashbench.matrix.shorthand import OR_SINGLE
+from hashbench.matrix.training_schema import Seed, Strict, TrainSpec
+
+Bits = Annotated[int, Field(ge=1, le=MAX_BITS)]
+Names = Annotated[list[str], Field(min_length=1), OR_SINGLE]
+
+
+class WhereSpec(Strict):
+    """Selects cells; a key that is given must hold one of its values."""
+
+    dataset: Names | None = None
+    protocol: Names | None = None
+    backbone: Names | None = None
+    loss: Names | None = None
+    method: Names | None = None
+    bits: Annotated[list[Bits], Field(min_length=1), OR_SINGLE] | None = None
+    seed: Annotated[list[Seed], Field(min_length=1), OR_SINGLE] | None = None
+
+    def values(self) -> dict[str, list[Any]]:
+        """What is asked for, by key."""
+        given = {key: getattr(self, key) for key in WhereSpec.model_fields}
+        return {key: values for key, values in given.items() if values is not None}
+
+    @field_validator("loss")
+    @classmethod
+    def _without_groups(cls, names: list[str] | None, info: ValidationInfo) -> list[str] | None:
+        return None if names is None else losses_of(names, Lookup.of(info).registry)
+
+    @model_validator(mode="after")
+    def _not_everything(self) -> Self:
+        if not self.values():
+            raise ValueError(f"selects nothing; give one of {', '.join(WhereSpec.model_fields)}")
+        return self
+
+
+class ExcludeSpec(WhereSpec):
+    """Cells left out, and why."""
+
+    because: Annotated[str, Field(min_length=1)]
+
+
+class OverrideSpec(Strict):
+    """Other training settings for some cells."""
+
+    where: WhereSpec
+    train: TrainSpec

@@ -1,0 +1,77 @@
+"""DBDH: pairwise likelihood of clipped outputs, each of which is pulled to as many +1 as -1."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from hashbench.core.info import ComponentInfo, Supervision
+from hashbench.core.params import BaseParams
+from hashbench.methods.interface import HashBatch, HashLoss, LossContext, LossTerms, Needs
+from hashbench.methods.pair_likelihood import pair_likelihood
+from hashbench.methods.pairs import PairWeight
+from hashbench.methods.partners import PairPartners, Pairs
+
+
+class DBDH(HashLoss):
+    r"""Deep Balanced Discrete Hashing (Neurocomputing 2020), after a public re-implementation.
+
+    With outputs clipped to v = min(max(u, -1), 1) (n, K), theta_ij = <v_i, v_j> / 2, s_ij = 1 if
+    two images share a label, over all pairs of an image i of the batch and a training image j seen
+    so far, itself included::
+
+        L = mean_ij [ log(1 + exp(theta_ij)) - s_ij theta_ij ] + a mean_i (mean_k v_ik)^2
+
+    The second term balances the bits within each code, not each bit over the images, and nothing
+    but the clipping draws outputs towards -1 and +1: beyond them there is no gradient. v_j is the
+    newest clipped output of image j, up to one epoch old and without gradient; ``pairs: batch``
+    takes the batch's own instead. Defaults: a = 0.1, buffer, no balancing of pairs.
+
+    Traps avoided: training images not seen yet are no partners; theta is not clipped a second time.
+
+    Terms: ``likelihood`` and ``balance`` (weight a).
+    """
+
+    class Params(BaseParams):
+        """Parameters of `DBDH`.
+
+        Attributes:
+            balance: a.
+            pairs: Whom the images of a batch are paired with.
+            pair_weight: How similar and dissimilar pairs weigh.
+        """
+
+        balance: float = Field(0.1, ge=0)
+        pairs: Pairs = Pairs.BUFFER
+        pair_weight: PairWeight = PairWeight.NONE
+
+        presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+            "deephash": {"balance": 0.1, "pairs": "buffer", "pair_weight": "none"},
+        }
+
+    info = ComponentInfo(
+        title="Deep Balanced Discrete Hashing",
+        paper="Neurocomputing 2020",
+        citation="dbdh2020",
+        supervision=Supervision.LABELS,
+    )
+    needs: ClassVar[Needs] = Needs(buffer=True)
+    params: Params
+    partners: PairPartners
+
+    def setup(self, ctx: LossContext) -> None:
+        """Make the buffer."""
+        self.partners = PairPartners(self.params.pairs, ctx)
+
+    def forward(self, batch: HashBatch) -> LossTerms:
+        """The loss of one batch."""
+        clipped = batch.outputs.clamp(-1, 1)
+        partners = self.partners(clipped, batch)
+        weight = self.params.pair_weight
+        terms = {
+            "likelihood": pair_likelihood(clipped, batch.labels, partners=partners, weight=weight),
+            "balance": clipped.mean(1).square().mean(),
+        }
+        return LossTerms(terms, {"balance": self.params.balance})

@@ -1,0 +1,78 @@
+"""GreedyHash without labels: the cosines of signs follow those of the features."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from pydantic import Field
+from torch import Tensor
+
+from hashbench.core.info import ComponentInfo, Supervision
+from hashbench.core.params import BaseParams
+from hashbench.methods.half_pairs import cosine_gap, even_rows
+from hashbench.methods.interface import HashBatch, HashLoss, LossContext, LossTerms, Needs
+from hashbench.methods.prepass_directions import prepass_directions
+from hashbench.methods.primitives import off_binary, straight_through_sgn
+
+
+class GreedyHashUnsupervised(HashLoss):
+    r"""Greedy Hash, its unsupervised form (Su, Zhang, Han and Tian, NeurIPS 2018).
+
+    With outputs u (n, K), b_i = sgn(u_i) whose gradient is passed to u_i unchanged and unclipped,
+    and features f of the training set before training, over the pairs j = i + n/2 of a batch::
+
+        L = mean_{i <= n/2} (cos(b_i, b_j) - cos(f_i, f_j))^2 + a mean_ik | |u_ik| - 1 |^p
+
+    The last row of an odd batch is left out of both parts, so a batch of one has the loss 0.
+    Features are those of the pre-pass: they stay what they were while the network learns, as the
+    authors' do, who train the last layer only. Their mean is subtracted by default (the features of
+    ReLU layers are all alike otherwise); the authors leave it in. Defaults are theirs: a = 0.1,
+    p = 3. Labels are never read.
+
+    Terms: ``similarity`` and ``quantisation`` (weight a).
+    """
+
+    class Params(BaseParams):
+        """Parameters of `GreedyHashUnsupervised`.
+
+        Attributes:
+            quantisation: a.
+            power: p.
+            centre: Whether the mean of the training set's features is subtracted.
+        """
+
+        quantisation: float = Field(0.1, ge=0)
+        power: int = Field(3, ge=1)
+        centre: bool = True
+
+        presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+            "paper": {"quantisation": 0.1, "power": 3, "centre": False},
+        }
+
+    info = ComponentInfo(
+        title="Greedy Hash, unsupervised",
+        paper="Su, Zhang, Han and Tian, NeurIPS 2018",
+        citation="su2018greedyhash",
+        supervision=Supervision.NONE,
+    )
+    needs: ClassVar[Needs] = Needs(prepass=True)
+    params: Params
+    directions: Tensor
+
+    def setup(self, ctx: LossContext) -> None:
+        """Take the features' directions, float32 (N, D)."""
+        directions = prepass_directions(ctx, centre=self.params.centre)
+        # They follow from what every run is given again, so a checkpoint has no place for them.
+        self.register_buffer("directions", directions, persistent=False)
+
+    def forward(self, batch: HashBatch) -> LossTerms:
+        """The loss of one batch."""
+        outputs = even_rows(batch.outputs)
+        features = self.directions[batch.indices[: len(outputs)]]
+        deviations = off_binary(outputs, self.params.power)
+        terms = {
+            "similarity": cosine_gap(straight_through_sgn(outputs), features),
+            "quantisation": deviations.sum() / max(deviations.numel(), 1),
+        }
+        return LossTerms(terms, {"quantisation": self.params.quantisation})

@@ -1,0 +1,56 @@
+"""PCAH: signs of the principal components."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from hashbench.core.info import ComponentInfo
+from hashbench.methods.shallow.interface import ShallowMethod
+from hashbench.methods.shallow.principal import principal_directions
+
+
+class PCAH(ShallowMethod):
+    """PCA hashing: code = sgn((f - mean) V), V (D, bits) the leading principal directions.
+
+    It is what ITQ starts from, without the rotation. Every direction gets one bit, however little
+    varies along it, so more bits may give worse codes. A direction along which nothing varies at
+    all (pixels that are 0 in every image) gives a constant bit; its sign would be that of rounding
+    errors otherwise.
+
+    Args:
+        params: The parameters.
+        bits: Code length, at most min(D, N - 1).
+        features: Maps a stream of images to features (N, D).
+
+    Attributes:
+        projection: float64 (D, bits), V; there after `fit`.
+    """
+
+    info: ClassVar[ComponentInfo] = ComponentInfo(
+        title="PCA Hashing",
+        paper="baseline of ITQ: Gong, Lazebnik, CVPR 2011; with Gordo, Perronnin, TPAMI 2013",
+        citation="gong2013itq",
+    )
+    projection: Tensor
+
+    def learn(self, centred: Tensor, generator: torch.Generator) -> None:
+        """Find V.
+
+        Raises:
+            ConfigError: If there are fewer principal directions than bits.
+        """
+        directions = principal_directions(centred, self.bits, method="pcah")
+        spreads = torch.linalg.vector_norm(centred @ directions, dim=0)
+        negligible = spreads.max() * max(centred.shape) * torch.finfo(centred.dtype).eps
+        self.projection = directions * (spreads > negligible)
+
+    def project(self, centred: Tensor) -> Tensor:
+        """Map (N, D) to (N, bits)."""
+        return centred @ self.projection
+
+    def parameters(self) -> int:
+        """The mean and V."""
+        return super().parameters() + self.projection.numel()
