@@ -79,11 +79,12 @@ class Prepared:
         if outputs is None:
             outputs = torch.randn((min(count, len(self.positions)), BITS), generator=draw)
         indices = self.positions[: len(outputs)]
-        given = outputs.clone().requires_grad_()
-        second = outputs + 0.1 * torch.randn(outputs.shape, generator=draw)
+        device = self.ctx.device
+        given = outputs.clone().to(device).requires_grad_()
+        second = (outputs + 0.1 * torch.randn(outputs.shape, generator=draw)).to(device)
         batch = HashBatch(
             outputs=given,
-            features=features(len(outputs)),
+            features=features(len(outputs)).to(device),
             labels=self.labels[indices],
             indices=indices,
             progress=0.0,
@@ -98,7 +99,7 @@ class Prepared:
 
     def end_epoch(self) -> None:
         """End the epoch with outputs of a network that has not learned anything."""
-        self.loss.end_epoch(0, _untrained(len(self.labels)))
+        self.loss.end_epoch(0, _untrained(len(self.labels), self.ctx.device))
 
 
 @dataclass(frozen=True)
@@ -108,10 +109,12 @@ class LossBench:
     Attributes:
         cls: The class.
         params: Its parameters.
+        device: Where it computes; the same numbers are drawn for every device.
     """
 
     cls: type[HashLoss]
     params: BaseParams
+    device: torch.device = CPU
 
     @cached_property
     def labels(self) -> Tensor:
@@ -134,7 +137,7 @@ class LossBench:
             seed: Of all random numbers.
             begin: Whether the first epoch begins; where a checkpoint is to be loaded it does not.
         """
-        labels = self.labels if labels is None else labels
+        labels = (self.labels if labels is None else labels).to(self.device)
         seed_everything(seed)
         loss = self.cls(self.params)
         ctx = LossContext(
@@ -144,17 +147,17 @@ class LossBench:
             epochs=4,
             batch_size=BATCH,
             generator=generator(seed),
-            device=CPU,
-            features=features(len(labels)) if self.cls.needs.prepass else None,
+            device=self.device,
+            features=features(len(labels)).to(self.device) if self.cls.needs.prepass else None,
         )
         loss.setup(ctx)
-        loss = loss.to(CPU).train()
+        loss = loss.to(self.device).train()
         chosen = None
         if begin:
-            loss.begin_training(_untrained(len(labels)))
+            loss.begin_training(_untrained(len(labels), self.device))
             chosen = loss.epoch_indices(0)
             loss.begin_epoch(0)
-        positions = torch.arange(len(labels)) if chosen is None else chosen
+        positions = torch.arange(len(labels), device=self.device) if chosen is None else chosen
         return Prepared(loss, ctx, labels, positions)
 
 
@@ -163,5 +166,6 @@ def features(count: int) -> Tensor:
     return torch.randn((count, WIDTH), generator=generator(3))
 
 
-def _untrained(count: int) -> FixedOutputs:
-    return FixedOutputs(torch.randn((count, BITS), generator=generator(2)), features(count))
+def _untrained(count: int, device: torch.device) -> FixedOutputs:
+    outputs = torch.randn((count, BITS), generator=generator(2))
+    return FixedOutputs(outputs.to(device), features(count).to(device))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from hashbench.conformance.loss_bench import LossBench
 from hashbench.core.cell import (
     Cell,
     Component,
@@ -25,7 +26,6 @@ from hashbench.core.record import Status
 from hashbench.core.registry import Kind, registry
 from hashbench.datasets.loading import load_data
 from hashbench.datasets.protocol import load_protocol
-from hashbench.methods.interface import HashBatch, LossContext
 from hashbench.store.catalogue import read_cell
 from hashbench.store.codes import load_codes
 from hashbench.store.store import Store
@@ -36,7 +36,6 @@ from hashbench.worker.events import Events
 
 pytestmark = pytest.mark.gpu
 
-LOSSES = ("csq", "dpn", "dsh", "greedyhash", "hashnet", "hsc")
 BITS = 16
 
 
@@ -69,7 +68,17 @@ def test_augmentation_draws_the_same_on_every_device(device: torch.device) -> No
     assert torch.equal(on_device.cpu(), on_cpu)
 
 
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("rule", ["noise", "cibhash", "dhd"])
+def test_views_draw_the_same_on_every_device(rule: str, device: torch.device) -> None:
+    images = torch.rand(8, 3, 28, 28)
+
+    on_cpu = augment(images, rule, torch.Generator().manual_seed(5), view=1)
+    on_device = augment(images.to(device), rule, torch.Generator().manual_seed(5), view=1)
+
+    torch.testing.assert_close(on_device.cpu(), on_cpu, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", registry().names(Kind.LOSS))
 def test_a_loss_and_its_gradient_agree_with_the_cpu(name: str, device: torch.device) -> None:
     on_cpu, on_device = (_loss_and_gradient(name, where) for where in (torch.device("cpu"), device))
 
@@ -116,30 +125,9 @@ def test_the_environment_names_the_device(device: torch.device) -> None:
 
 def _loss_and_gradient(name: str, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
     cls = registry().load(Kind.LOSS, name)
-    draw = torch.Generator().manual_seed(1)
-    labels = torch.eye(10)[torch.arange(40) % 10].to(device)
-    outputs = torch.randn(40, BITS, generator=draw).to(device).requires_grad_()
-    loss = cls(cls.Params())
-    loss.setup(
-        LossContext(
-            labels=labels,
-            bits=BITS,
-            multilabel=False,
-            epochs=2,
-            batch_size=40,
-            generator=draw,
-            device=device,
-        )
-    )
-    loss.to(device)
-    loss.begin_epoch(0)
-    batch = HashBatch(
-        outputs, torch.zeros(40, 4, device=device), labels, torch.arange(40, device=device), 0.25
-    )
-    total = loss(batch).total
-    total.backward()
-    assert outputs.grad is not None
-    return total.detach().cpu(), outputs.grad.cpu()
+    step = LossBench(cls, cls.Params(), device).set_up().step()
+    assert step.gradient is not None
+    return step.total.cpu(), step.gradient.cpu()
 
 
 def _cell(*, precision: Precision) -> Cell:
