@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from hashbench.core.errors import ConfigError
+from hashbench.methods.interface import LossContext
 from hashbench.methods.primitives import sgn
 
 _BEST_OF = 200  # matrices drawn by bernoulli_half
@@ -67,6 +68,18 @@ def make_centres(
     if classes > 2**bits:
         raise _too_short(method, classes=classes, bits=bits)
     return _MAKERS[method](classes, bits, generator)
+
+
+def class_centres(method: CentreMethod, ctx: LossContext) -> Tensor:
+    """`make_centres` for the classes and bits of a training, drawn from the loss's own generator.
+
+    Returns:
+        float32 (classes, bits) of -1 and +1, on the training's device.
+    """
+    centres = make_centres(
+        method, classes=ctx.labels.shape[1], bits=ctx.bits, generator=ctx.generator
+    )
+    return centres.to(ctx.device)
 
 
 def centre_refusals(method: CentreMethod, bits: int) -> list[str]:

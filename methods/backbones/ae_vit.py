@@ -11,11 +11,10 @@ from pydantic import Field, ValidationInfo, field_validator
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
-from hashbench.core.errors import DataError
 from hashbench.core.info import ComponentInfo
 from hashbench.core.params import BaseParams
 from hashbench.methods.backbones.aem import AEM
-from hashbench.methods.backbones.loading import bare_keys, load_trunk
+from hashbench.methods.backbones.loading import bare_keys, load_trunk, nothing_published
 from hashbench.methods.backbones.vit import ViT, fit_positions, patch_grid
 from hashbench.methods.interface import Backbone, BackboneOutput
 
@@ -252,9 +251,7 @@ class AEViTMini(Backbone):
             DataError: Always.
         """
         del params
-        raise DataError(
-            f"weights {tag}: ae_vit_mini has no published weights; write weights: none or a file"
-        )
+        raise nothing_published("ae_vit_mini", tag)
 
 
 def _enhance(trunk: VisionTransformer, params: AEMParams, *, grid: int, proj: nn.Module) -> None:

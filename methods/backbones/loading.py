@@ -51,6 +51,13 @@ def load_trunk(
             wanted[key].copy_(value)
 
 
+def nothing_published(name: str, tag: str) -> DataError:
+    """The error for asking a network that only exists here for published weights."""
+    return DataError(
+        f"weights {tag}: {name} has no published weights; write weights: none or a file"
+    )
+
+
 def bare_keys(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Drop the prefix that a backbone's own ``state_dict()`` puts before its trunk's keys."""
     own = all(key.startswith(_OWN_PREFIX) for key in state)

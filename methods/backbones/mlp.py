@@ -8,10 +8,9 @@ from typing import ClassVar
 from pydantic import Field
 from torch import Tensor, nn
 
-from hashbench.core.errors import DataError
 from hashbench.core.info import ComponentInfo
 from hashbench.core.params import BaseParams
-from hashbench.methods.backbones.loading import load_trunk
+from hashbench.methods.backbones.loading import load_trunk, nothing_published
 from hashbench.methods.interface import Backbone, BackboneOutput
 
 
@@ -65,9 +64,7 @@ class MLP(Backbone):
             DataError: Always.
         """
         del params
-        raise DataError(
-            f"weights {tag}: mlp has no published weights; write weights: none or a file"
-        )
+        raise nothing_published("mlp", tag)
 
 
 def _grey(images: Tensor) -> Tensor:

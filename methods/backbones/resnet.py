@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from hashbench.core.errors import DataError
 from hashbench.core.info import ComponentInfo
 from hashbench.core.params import BaseParams
-from hashbench.methods.backbones.loading import load_trunk
+from hashbench.methods.backbones.loading import load_trunk, nothing_published
 from hashbench.methods.interface import Backbone, BackboneOutput
 
 _SMALL_IMAGE: Final = 64
@@ -206,9 +206,7 @@ class ResNetMini(Backbone):
             DataError: Always.
         """
         del params
-        raise DataError(
-            f"weights {tag}: resnet_mini has no published weights; write weights: none or a file"
-        )
+        raise nothing_published("resnet_mini", tag)
 
 
 def _stage(inputs: int, outputs: int, *, blocks: int, stride: int) -> nn.Sequential:

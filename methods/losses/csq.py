@@ -15,7 +15,7 @@ from hashbench.core.params import BaseParams
 from hashbench.methods.centres import (
     CentreMethod,
     centre_refusals,
-    make_centres,
+    class_centres,
     merged_centres,
     tie_vector,
 )
@@ -77,13 +77,7 @@ class CSQ(HashLoss):
 
     def setup(self, ctx: LossContext) -> None:
         """Draw the class centres (classes, bits) and the tie vector (bits,)."""
-        centres = make_centres(
-            self.params.centres,
-            classes=ctx.labels.shape[1],
-            bits=ctx.bits,
-            generator=ctx.generator,
-        )
-        self.register_buffer("centres", centres.to(ctx.device))
+        self.register_buffer("centres", class_centres(self.params.centres, ctx))
         self.register_buffer("tie", tie_vector(ctx.bits, ctx.generator).to(ctx.device))
 
     def forward(self, batch: HashBatch) -> LossTerms:

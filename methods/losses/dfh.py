@@ -13,7 +13,7 @@ from torch import Tensor
 from hashbench.core.cell import TrainSettings
 from hashbench.core.info import ComponentInfo, Supervision
 from hashbench.core.params import BaseParams
-from hashbench.methods.centres import CentreMethod, centre_refusals, make_centres
+from hashbench.methods.centres import CentreMethod, centre_refusals, class_centres
 from hashbench.methods.discrete import coordinate_sweep
 from hashbench.methods.interface import HashBatch, HashLoss, LossContext, LossTerms, Needs
 from hashbench.methods.pairs import PairWeight, pair_mean, similar_pairs
@@ -152,12 +152,7 @@ class DFH(HashLoss):
         Raises:
             ConfigError: If there are no such centres.
         """
-        centres = make_centres(
-            self.params.centres,
-            classes=ctx.labels.shape[1],
-            bits=ctx.bits,
-            generator=ctx.generator,
-        ).to(ctx.device)
+        centres = class_centres(self.params.centres, ctx)
         self.register_buffer("centres", centres)
         if self.params.centre_step is CentreStep.RELAXED:
             self.register_buffer("relaxed", centres.clone())

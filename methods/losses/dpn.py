@@ -16,8 +16,8 @@ from hashbench.core.params import BaseParams
 from hashbench.methods.centres import (
     CentreMethod,
     centre_refusals,
+    class_centres,
     hamming_distances,
-    make_centres,
     merged_centres,
     tie_vector,
 )
@@ -125,13 +125,7 @@ class DPN(HashLoss):
 
     def setup(self, ctx: LossContext) -> None:
         """Draw the class centres (classes, bits) and the tie vector (bits,)."""
-        centres = make_centres(
-            self.params.centres,
-            classes=ctx.labels.shape[1],
-            bits=ctx.bits,
-            generator=ctx.generator,
-        )
-        self.register_buffer("centres", centres.to(ctx.device))
+        self.register_buffer("centres", class_centres(self.params.centres, ctx))
         self.register_buffer("tie", tie_vector(ctx.bits, ctx.generator).to(ctx.device))
         # Given again to every run, so it has no place in a checkpoint.
         self.register_buffer("training_labels", ctx.labels, persistent=False)

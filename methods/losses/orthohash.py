@@ -11,9 +11,10 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from hashbench.core.cell import TrainSettings
 from hashbench.core.info import ComponentInfo, Supervision
 from hashbench.core.params import BaseParams
-from hashbench.methods.centres import CentreMethod, make_centres
+from hashbench.methods.centres import CentreMethod, centre_refusals, class_centres
 from hashbench.methods.classifier import label_cross_entropy
 from hashbench.methods.interface import HashBatch, HashLoss, LossContext, LossTerms, Needs
 from hashbench.methods.primitives import unit_rows
@@ -83,15 +84,15 @@ class OrthoHash(HashLoss):
     params: Params
     centres: Tensor
 
+    @classmethod
+    def refusals(cls, params: BaseParams, *, bits: int, settings: TrainSettings) -> list[str]:
+        """Centres that do not exist at this code length."""
+        assert isinstance(params, cls.Params)  # noqa: S101 - for the type checker
+        return centre_refusals(params.centres, bits)
+
     def setup(self, ctx: LossContext) -> None:
         """Draw the class centres (classes, bits)."""
-        centres = make_centres(
-            self.params.centres,
-            classes=ctx.labels.shape[1],
-            bits=ctx.bits,
-            generator=ctx.generator,
-        )
-        self.register_buffer("centres", centres.to(ctx.device))
+        self.register_buffer("centres", class_centres(self.params.centres, ctx))
 
     def forward(self, batch: HashBatch) -> LossTerms:
         """The loss of one batch."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
 from hashbench.core.registry import Registry
 from hashbench.matrix.expand import expand
@@ -23,7 +24,9 @@ def test_a_ready_matrix_has_no_mistake_and_is_named_as_its_file(
 
 
 def test_the_matrices_on_toys_are_trained_as_the_values_they_are_compared_with() -> None:
-    by_name = {file.stem: file.read_text() for file in MATRICES}
-    settings = by_name["digits"].split("\ntrain:\n")[1]
-    assert by_name["digits-hsc"].split("\ntrain:\n")[1] == settings
-    assert by_name["digits-hsc-sweeps"].split("\ntrain:\n")[1] == settings
+    by_name = {file.stem: yaml.safe_load(file.read_text()) for file in MATRICES}
+    settings = by_name["digits"]["train"]
+    assert settings.pop("prepass") == "pixels"  # nothing else in these matrices has a pre-pass
+    for name in ("digits", "digits-variants", "digits-hsc", "digits-hsc-sweeps"):
+        assert by_name[name]["train"] == settings
+        assert by_name[name]["methods"]["grid"]["last_layer"] == "linear_uniform"
