@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from hashbench.core.canonical import digest_file
 from hashbench.core.cell import Cell, Component, DataChoice, Head, Precision, TrainSettings, Weights
-from hashbench.core.codes import Role
+from hashbench.core.codes import Codes, Role
 from hashbench.core.errors import DataError
 from hashbench.core.info import ComponentInfo
 from hashbench.core.params import BaseParams
@@ -189,6 +189,33 @@ def test_batches_carry_their_own_labels_and_the_progress_of_the_run(fit: Fit) ->
     assert [batch.progress for batch in Owning.seen] == [0.0, 0.25, 0.5, 0.75]
     for batch in Owning.seen:
         assert torch.equal(batch.labels, torch.eye(7)[batch.indices])
+
+
+def test_encoding_uses_neither_dropout_nor_the_statistics_of_a_batch(
+    fit: Fit, pictures: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    modes: list[bool] = []
+    forward = Flat.forward
+
+    def noisy(self: Flat, batch: Tensor) -> BackboneOutput:
+        modes.append(self.training)
+        pooled = forward(self, batch).pooled
+        return BackboneOutput(nn.functional.dropout(pooled, 0.9, training=self.training))
+
+    monkeypatch.setattr(Flat, "forward", noisy)
+    _, method = fit(head="bn", epochs=3)
+    assert set(modes) == {True}
+    modes.clear()
+
+    together = method.encode(images(pictures[:7]), Role.QUERY)
+    alone = [method.encode(images(pictures[i : i + 1]), Role.DATABASE) for i in range(7)]
+
+    assert isinstance(together, Codes)
+    assert set(modes) == {False}
+    assert len(np.unique(together.packed, axis=0)) > 1
+    for i, one in enumerate(alone):
+        assert isinstance(one, Codes)
+        assert np.array_equal(one.packed[0], together.packed[i])
 
 
 def test_bf16_gives_the_loss_float32(fit: Fit) -> None:
