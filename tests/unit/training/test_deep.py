@@ -203,7 +203,7 @@ def test_encoding_uses_neither_dropout_nor_the_statistics_of_a_batch(
         return BackboneOutput(nn.functional.dropout(pooled, 0.9, training=self.training))
 
     monkeypatch.setattr(Flat, "forward", noisy)
-    _, method = fit(head="bn", epochs=3)
+    _, method = fit(head="bn", epochs=60, lr=0.0, backbone_lr=0.0)
     assert set(modes) == {True}
     modes.clear()
 
