@@ -12,6 +12,7 @@ import torch
 
 from hashbench.core.cell import Cell, Component, DataChoice, Head, Schedule, Subset, TrainSettings
 from hashbench.core.job import Job
+from hashbench.core.params import resolve_params
 from hashbench.core.plugins import load_plugin
 from hashbench.core.record import FitRecord
 from hashbench.core.registry import Kind, Registry, registry
@@ -33,6 +34,24 @@ def arithmetic_as_before() -> Iterator[None]:
     yield
     torch.set_deterministic_debug_mode(mode)
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def fits() -> Callable[[Cell, Mapping[str, Any], Mapping[str, Any]], bool]:
+    """Return whether a cell is one of a row of tables.toml."""
+
+    def of_row(cell: Cell, table: Mapping[str, Any], row: Mapping[str, Any]) -> bool:
+        about = {**table, **row}
+        part = next(key for key in ("loss", "method", "backbone") if key in about)
+        component = getattr(cell, part)
+        if component is None or component.name != about[part]:
+            return False
+        cls = registry().load(Kind[part.upper()], component.name)
+        params = {**table.get("params", {}), **row.get("params", {})}
+        wanted = resolve_params(cls.Params, preset=row.get("preset"), params=params)
+        return dict(component.params) == wanted
+
+    return of_row
 
 
 @pytest.fixture(scope="session")

@@ -41,7 +41,7 @@ def ids(tmp_path: Path, components: Registry) -> Ids:
     [
         "evaluate: {metrics: [map, precision], cutoffs: [10, all], radius: 2}",
         "latency: [{engine: exact, k: 7, batches: [1, 3]}]",
-        "execute: {device: cpu, threads: 3, timeout: 10m}",
+        "execute: {device: cpu, threads: 3, timeout: 10m, keep_model: true}",
     ],
 )
 def test_evaluate_latency_and_execute_are_not_part_of_a_fit(ids: Ids, more: str) -> None:

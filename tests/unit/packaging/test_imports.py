@@ -33,7 +33,7 @@ ALLOWED: dict[str, set[str]] = {
     "execute": CORE | {"store"},
     "reports": CORE | {"store", "evaluation"},
 }
-ON_TOP = {"cli", "worker"}
+ON_TOP = {"cli", "worker", "ud2h_speed"}
 WITHOUT_TORCH = {"core", "matrix", "cli"}
 
 
