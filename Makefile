@@ -21,7 +21,7 @@ quickstart: install
 	$(BIN)/hashbench report --format markdown
 
 test: install-test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 install: $(VENV)/.installed
 install-test: $(VENV)/.installed-test

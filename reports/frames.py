@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from hashbench.core.job import LatencySetting
 from hashbench.core.record import FitRecord, LatencyRecord
 from hashbench.reports.labels import method_labels
 from hashbench.store.catalogue import CellResults
@@ -89,12 +90,19 @@ def latency_frame(cells: Sequence[CellResults]) -> pd.DataFrame:
         [
             {
                 **_columns(fit, labels, measured_by=record),
-                "engine": entry.setting.engine,
+                "engine": engine_label(entry.setting)
+                + (" from the image file" if entry.includes_encoding else ""),
                 "k": entry.setting.k,
                 "batch": entry.setting.batch,
                 "threads": entry.threads_used,
                 "database": entry.database,
-                **entry.model_dump(include={"p50_ms", "p95_ms", "p99_ms", "queries_per_second"}),
+                "resampled_from": entry.resampled_from,
+                "p50_ms": entry.p50_ms,
+                "p95_ms": entry.p95_ms,
+                "p99_ms": entry.p99_ms,
+                "p999_ms": entry.p999_ms,
+                "queries_per_second": entry.queries_per_second,
+                "recall": entry.recall,
                 "build_seconds": entry.build_seconds,
                 "index_bytes": entry.index_bytes,
                 "calls": entry.calls,
@@ -106,6 +114,18 @@ def latency_frame(cells: Sequence[CellResults]) -> pd.DataFrame:
             for entry in record.entries
         ]
     )
+
+
+def engine_label(setting: LatencySetting) -> str:
+    """An engine with the parameters that were given or have a fixed default.
+
+    Example:
+        >>> engine_label(LatencySetting("faiss_ivf", 100, 1, 1, {"nlist": None, "nprobe": 8}))
+        'faiss_ivf(nprobe=8)'
+    """
+    known = (f"{key}={value}" for key, value in setting.params.items() if value is not None)
+    params = ", ".join(known)
+    return f"{setting.engine}({params})" if params else setting.engine
 
 
 def failure_frame(cells: Sequence[CellResults]) -> pd.DataFrame:

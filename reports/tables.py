@@ -194,6 +194,12 @@ def _training_row(part: pd.DataFrame, *, trace: bool) -> list[Any]:
     ] + ([_records(part)] if trace else [])
 
 
+_RECALL_NOTE = (
+    "recall is the share of the k neighbours that are as near as the exact scan's k-th; equal "
+    "distances count, whichever the positions"
+)
+
+
 def latency_tables(cells: Sequence[CellResults], *, trace: bool) -> list[Table]:
     """One table a protocol and device: engines by batch and code length."""
     frame = latency_frame(cells)
@@ -202,11 +208,15 @@ def latency_tables(cells: Sequence[CellResults], *, trace: bool) -> list[Table]:
     tables = []
     for (protocol, device), group in frame.groupby(["protocol", "device_name"]):
         keys = ["engine", "bits", "database", "k", "batch", "threads"]
+        tail = [("p99.9 ms", "p999_ms")] if group["p999_ms"].notna().any() else []
+        times = [("p50 ms", "p50_ms"), ("p95 ms", "p95_ms"), ("p99 ms", "p99_ms"), *tail]
+        with_recall = bool(group["recall"].notna().any())
         rows = [
             [
                 *(f"{part:.0f}" if isinstance(part, float) else str(part) for part in key),
-                *(_milliseconds(part[column]) for column in ("p50_ms", "p95_ms", "p99_ms")),
+                *(_milliseconds(part[column]) for _, column in times),
                 f"{part['queries_per_second'].median():,.0f}",
+                *([_share(part["recall"])] if with_recall else []),
                 f"{part['index_bytes'].max() / 1024:,.0f}",
                 str(len(part)),
             ]
@@ -215,17 +225,38 @@ def latency_tables(cells: Sequence[CellResults], *, trace: bool) -> list[Table]:
         ]
         columns = [
             *("engine", "bits", "database", "k", "batch", "threads"),
-            *("p50 ms", "p95 ms", "p99 ms", "queries/s", "index KiB", "cells"),
+            *(heading for heading, _ in times),
+            *("queries/s", *(["recall"] if with_recall else []), "index KiB", "cells"),
         ] + (["records"] if trace else [])
         notes = (
-            "milliseconds a query, encoding not included; each figure is the median over the "
-            "cells counted in the last column",
+            f"milliseconds a query, encoding not included{_unless_said(group)}; each figure is the "
+            "median over the cells counted in the last column",
             "a percentile p stands only where at least 10 / (1 - p) calls were timed",
+            *([_RECALL_NOTE] if with_recall else []),
+            *_resampled_notes(group),
             f"measured on {device}, load average {_range(group['load'].round(2))}",
             _range_text(group["date"]),
         )
         tables.append(Table(f"Query latency on {protocol}", _text(rows, columns), notes))
     return tables
+
+
+def _unless_said(group: pd.DataFrame) -> str:
+    with_encoding = group["engine"].str.endswith("from the image file").any()
+    return " except where it says from the image file" if with_encoding else ""
+
+
+def _share(values: pd.Series[Any]) -> str:
+    known = values.dropna()
+    return f"{float(known.median()):.3f}" if len(known) else "-"
+
+
+def _resampled_notes(group: pd.DataFrame) -> list[str]:
+    resampled = group[group["resampled_from"].notna()]
+    if resampled.empty:
+        return []
+    sizes = ", ".join(f"{size:,}" for size in sorted(resampled["database"].unique()))
+    return [f"databases of {sizes} codes were resampled from the method's own codes"]
 
 
 def _milliseconds(values: pd.Series[Any]) -> str:

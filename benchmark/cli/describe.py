@@ -35,7 +35,7 @@ def command(name: str) -> None:
 
 
 def _component(component: Any, heading: str) -> list[str]:
-    lines = [heading, *_facts(_card(component))]
+    lines = [heading, *_facts(_card(component)), *_facts(_needs(component))]
     lines += _parameters(getattr(component, "Params", None))
     if _is_dataset(component):
         lines += _facts(component().describe())
@@ -56,6 +56,18 @@ def _card(component: Any) -> Mapping[str, Any]:
         "label kinds": sorted(info.labels),
         "losses": getattr(component, "losses", None),
         "reconstruction": "yes: no formula was published" if info.reconstruction else "",
+    }
+
+
+def _needs(component: Any) -> Mapping[str, Any]:
+    needs = getattr(component, "needs", None)
+    if needs is None:
+        return {}
+    views = f"{needs.views} of an image, changed by '{needs.augmentation}' unless another is named"
+    return {
+        "last layer": needs.last_layer,
+        "augmented views": views if needs.views > 1 else "",
+        "before training": "reads features of all training images" if needs.prepass else "",
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -30,10 +31,21 @@ def command(store: Path) -> None:
     click.echo(f"device: {found.device.kind}: {found.device.name}, {memory:.1f} GiB")
     for name, version in found.libraries.items():
         click.echo(f"  {name} {version}")
+    click.echo(_counting())
     warnings = _warnings(store, dirty=found.dirty_sha256 is not None)
     for warning in warnings:
         click.echo(f"warning: {warning}")
     click.echo(f"{len(warnings)} warnings")
+
+
+def _counting() -> str:
+    """What counts the pairs of a large evaluation."""
+    from hashbench.evaluation.tool import VARIABLE, WORTH_COMPILED, Tool, choose
+
+    tool = choose(WORTH_COMPILED)
+    fixed = f", as {VARIABLE} says" if os.environ.get(VARIABLE) else ""
+    how = "compiled loops of numba" if tool is Tool.NUMBA else "numpy, about ten times as slow"
+    return f"evaluation: {how}{fixed}"
 
 
 def _warnings(store: Path, *, dirty: bool) -> list[str]:
@@ -48,6 +60,11 @@ def _warnings(store: Path, *, dirty: bool) -> list[str]:
         import torchvision  # noqa: F401 - only to see whether it loads beside this torch
     except Exception as error:
         warnings.append(f"torchvision does not load beside this torch ({error}); reinstall both")
+    from hashbench.evaluation.tool import numba_problem
+
+    problem = numba_problem()
+    if problem:
+        warnings.append(f"numba does not load ({problem}): evaluation is about ten times as slow")
     try:
         import faiss  # noqa: F401 - only to see whether it is there
     except ImportError:

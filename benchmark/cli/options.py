@@ -20,6 +20,14 @@ store_option = click.option(
     help="Folder of the records.",
 )
 
+device_option: Callable[[Any], Any] = click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    show_default=True,
+    help="Where to encode; auto takes CUDA where there is one.",
+)
+
 select_option: Callable[[Any], Any] = click.option(
     "--select",
     "selections",

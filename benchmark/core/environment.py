@@ -15,7 +15,10 @@ from pydantic import BaseModel, ConfigDict
 from hashbench.core.canonical import digest, digest_bytes, digest_file
 from hashbench.version import VERSION
 
-_LIBRARIES = ("torch", "torchvision", "timm", "numpy", "scikit-learn", "faiss-cpu", "safetensors")
+_LIBRARIES = (
+    *("torch", "torchvision", "timm", "numpy", "numba", "scikit-learn"),
+    *("faiss-cpu", "safetensors"),
+)
 _PACKAGES = ("benchmark", "methods", "datasets", "reports")  # folders of the checkout
 
 

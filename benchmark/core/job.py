@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from pydantic import TypeAdapter
 
@@ -20,12 +21,27 @@ class LatencySetting:
         k: Neighbours asked for.
         batch: Queries a call.
         threads: Threads of the engine.
+        params: Every parameter of the engine, defaults included, as plain data.
+        samples: Timed calls wanted.
+        seconds: Time limit for them.
     """
 
     engine: str
     k: int
     batch: int
     threads: int
+    params: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    samples: int = 1000
+    seconds: float = 3.0
+
+    def unwritten(self) -> frozenset[str]:
+        """The settings that came after latencies had been recorded and have their defaults.
+
+        They are not written, so that those records' documents and ids stay what they are.
+        """
+        usual = LatencySetting(self.engine, self.k, self.batch, self.threads)
+        later = ("params", "samples", "seconds")
+        return frozenset(name for name in later if getattr(self, name) == getattr(usual, name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +61,7 @@ class Job:
         data_root: Where datasets are looked for, if the user named a place.
         weights: File of the backbone's first weights, if they come from a file.
         plugins: Plugin files to load first.
+        keep_model: Whether a fit keeps what encoding other images needs.
     """
 
     cell: Cell
@@ -59,6 +76,7 @@ class Job:
     data_root: Path | None = None
     weights: Path | None = None
     plugins: tuple[Path, ...] = ()
+    keep_model: bool = False
 
     @property
     def empty(self) -> bool:
@@ -81,6 +99,7 @@ class Request:
         data_root: Where datasets are looked for.
         weights: Weight files by SHA-256.
         plugins: Plugin files.
+        keep_model: Whether fits keep what encoding other images needs.
     """
 
     metrics: tuple[str, ...]
@@ -93,6 +112,7 @@ class Request:
     data_root: Path | None
     weights: Mapping[str, Path]
     plugins: tuple[Path, ...]
+    keep_model: bool = False
 
 
 JOB = TypeAdapter(Job)

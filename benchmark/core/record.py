@@ -118,11 +118,29 @@ class CodeFacts(_Document):
     code_entropy: float
 
 
+_LATER_IN_LATENCY = (
+    *("p999_ms", "warmup_seconds", "recall", "recall_queries", "facts", "resampled_from"),
+)
+
+
 class LatencyEntry(_Document):
     """Query latency of one engine at one setting; times in milliseconds a query.
 
     A percentile p is None where fewer than 10 / (1 - p) calls were timed. ``threads_used`` is what
     the engine really used, which may be less than the setting asks for.
+
+    What came after latencies had been recorded is not written while it is not known, so that those
+    records' documents and ids stay what they are.
+
+    Attributes:
+        p999_ms: 99.9th percentile.
+        warmup_seconds: Seconds of untimed searches before the first sample.
+        recall: Mean share of the k neighbours asked for that are as near as the exact scan's k-th;
+            equal distances count, whichever the ids.
+        recall_queries: Queries that it is a mean over.
+        facts: What parameters left to the engine became in the index.
+        resampled_from: Codes in the database that this larger one was resampled from; None for
+            the fit's own codes.
     """
 
     setting: LatencySetting
@@ -139,6 +157,22 @@ class LatencyEntry(_Document):
     queries_per_second: float
     load_average: float
     includes_encoding: bool = False
+    p999_ms: float | None = None
+    warmup_seconds: float | None = None
+    recall: float | None = None
+    recall_queries: int | None = None
+    facts: dict[str, Any] = {}
+    resampled_from: int | None = None
+
+    @model_serializer(mode="wrap")
+    def _as_before_what_came_later(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        document: dict[str, Any] = plain(self)
+        for key in _LATER_IN_LATENCY:
+            if document.get(key) in (None, {}):
+                document.pop(key, None)
+        for key in self.setting.unwritten():
+            document.get("setting", {}).pop(key, None)
+        return document
 
 
 class _Record(_Document):
@@ -189,12 +223,32 @@ class EvaluationRecord(_Record):
         return document
 
 
+class SkippedEngine(_Document):
+    """An engine that was not measured on some database, and why."""
+
+    engine: str
+    params: dict[str, Any] = {}
+    database: int
+    why: str
+
+
 class LatencyRecord(_Record):
-    """Query latency over a fit's codes."""
+    """Query latency over a fit's codes.
+
+    ``skipped`` came after latencies had been recorded; while it is empty it is not written.
+    """
 
     kind: Literal["latency"] = "latency"
     fit_record: str
     entries: list[LatencyEntry] = []
+    skipped: list[SkippedEngine] = []
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_known(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        document: dict[str, Any] = plain(self)
+        if not self.skipped:
+            document.pop("skipped", None)
+        return document
 
 
 Record = Annotated[FitRecord | EvaluationRecord | LatencyRecord, Field(discriminator="kind")]

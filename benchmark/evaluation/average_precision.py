@@ -24,7 +24,9 @@ class AveragePrecision:
 
     def __init__(self, groups: TieGroups) -> None:
         self._groups = groups
+        self._with_hits = groups.hits > 0  # the others add nothing, and are most at long codes
         self._before: dict[Ties, NDArray[np.float64]] = {}
+        self._cuts: dict[int | None, Cut] = {}
 
     def at(self, cutoff: int | None, *, div: Div, ties: Ties) -> NDArray[np.float64]:
         """AP@K of each query.
@@ -37,7 +39,9 @@ class AveragePrecision:
         Returns:
             float64 (Q,); 0 where the denominator is 0.
         """
-        cut = self._groups.cut(cutoff)
+        if cutoff not in self._cuts:
+            self._cuts[cutoff] = self._groups.cut(cutoff)
+        cut = self._cuts[cutoff]
         before = self._sums_before(ties)[np.arange(len(cut.index)), cut.index]
         if div is Div.MIN:
             places = cut.items_before + cut.kept
@@ -51,8 +55,11 @@ class AveragePrecision:
         """Sums of the precisions at relevant ranks of all closer groups, (Q, G)."""
         if ties not in self._before:
             groups = self._groups
-            places = Places(groups.items_before, groups.hits_before, groups.sizes)
-            whole = precision_sum(places, ties, size=groups.sizes, hits=groups.hits)
+            some = self._with_hits
+            sizes = groups.sizes[some]
+            places = Places(groups.items_before[some], groups.hits_before[some], sizes)
+            whole = np.zeros(groups.sizes.shape)
+            whole[some] = precision_sum(places, ties, size=sizes, hits=groups.hits[some])
             self._before[ties] = sums_before(whole)
         return self._before[ties]
 

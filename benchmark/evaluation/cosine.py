@@ -62,8 +62,11 @@ class CosineRanking(Ranking):
         relevant = np.stack([self._relevance.row(query) for query in range(start, stop)])
         return _counted(number, np.take_along_axis(relevant, order, axis=1))
 
-    def hit_ranks(self, start: int, stop: int, *, limit: int) -> Iterator[NDArray[np.int64]]:
+    def hit_ranks(
+        self, start: int, stop: int, *, groups: TieGroups, limit: int
+    ) -> Iterator[NDArray[np.int64]]:
         """Ranks of relevant items up to ``limit``, equal scores in database order."""
+        del groups
         order, number = _grouped(self._distances(start, stop))
         for row, query in enumerate(range(start, stop)):
             by_position = np.lexsort((order[row], number[row]))[:limit]
@@ -77,9 +80,10 @@ class CosineRanking(Ranking):
         return GainGroups.from_items(_counted(number, gains > 0), number, gains, self.levels)
 
     def ranked_gains(
-        self, start: int, stop: int, *, limit: int, ties: Ties
+        self, start: int, stop: int, *, groups: TieGroups, limit: int, ties: Ties
     ) -> Iterator[NDArray[np.int64]]:
         """Gains by rank up to ``limit``, equal scores as ``ties`` says."""
+        del groups
         order, number = _grouped(self._distances(start, stop))
         for row, query in enumerate(range(start, stop)):
             gains = self._relevance.gains(query)[order[row]]

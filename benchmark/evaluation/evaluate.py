@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from hashbench.evaluation.ranking import Ranking
 from hashbench.evaluation.relevance import Relevance, check_labels
 from hashbench.evaluation.scoreboard import MetricValue, Scoreboard
 from hashbench.evaluation.stable_order import stable_order
+from hashbench.evaluation.tool import Tool, choose
 
 
 def evaluate(
@@ -26,6 +28,9 @@ def evaluate(
     metrics: Sequence[Metric],
     *,
     order_seed: int,
+    threads: int = 1,
+    tool: Tool | None = None,
+    device: str = "cpu",
 ) -> dict[str, MetricValue]:
     """Compute metrics exactly, in float64, in one pass over the database per query.
 
@@ -47,6 +52,11 @@ def evaluate(
         database_labels: uint8 (N, classes), multi-hot.
         metrics: What to compute; equal metrics are computed once.
         order_seed: The protocol's seed for the order behind ``ties=stable``, at least 0.
+        threads: Most threads to use; they share out the queries, and no value depends on them.
+            Embeddings are left to numpy's own threads.
+        tool: What counts pairs of codes on the CPU; values are the same to the last bit. None for
+            what `hashbench.evaluation.tool.choose` says.
+        device: Where pairs of codes are counted; on ``cuda`` the values are the same, too.
 
     Returns:
         Values by canonical name, in the order of ``metrics``.
@@ -54,6 +64,7 @@ def evaluate(
     Raises:
         DataError: If a side is empty, the two sides or their labels do not fit together, a metric
             needs codes and was given embeddings, or leaves out every query.
+        ConfigError: If the environment asks for a tool that is not there.
     """
     _check(query, database, query_labels, database_labels)
     wanted = tuple(dict.fromkeys(metrics))
@@ -61,11 +72,26 @@ def evaluate(
     if any(metric.ties is Ties.STABLE for metric in wanted):
         order = stable_order(len(database), order_seed)
         database, database_labels = _reordered(database, order), database_labels[order]
-    ranking = _ranking(query, database, Relevance(query_labels, database_labels))
+    tool = tool or choose(len(query) * len(database))
+    relevance = Relevance(query_labels, database_labels)
+    ranking = _ranking(query, database, relevance, tool, device)
     board = Scoreboard(ranking, wanted, len(query))
-    for start in range(0, len(query), ranking.block):
-        board.add(start, min(start + ranking.block, len(query)))
+    _fill(board, ranking, len(query), threads=threads)
     return {metric.name: board.value(metric) for metric in wanted}
+
+
+def _fill(board: Scoreboard, ranking: Ranking, queries: int, *, threads: int) -> None:
+    """Score all queries; blocks are the same for any number of threads."""
+    starts = range(0, queries, ranking.block)
+    stops = [min(start + ranking.block, queries) for start in starts]
+    threads = min(threads, len(starts)) if ranking.concurrent else 1
+    if threads == 1:
+        for start, stop in zip(starts, stops, strict=True):
+            board.add(start, stop)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in pool.map(board.add, starts, stops):
+            pass
 
 
 def _check(
@@ -98,10 +124,14 @@ def _reordered(items: Codes | Embeddings, order: NDArray[np.int64]) -> Codes | E
 
 
 def _ranking(
-    query: Codes | Embeddings, database: Codes | Embeddings, relevance: Relevance
+    query: Codes | Embeddings,
+    database: Codes | Embeddings,
+    relevance: Relevance,
+    tool: Tool,
+    device: str,
 ) -> Ranking:
     if isinstance(query, Codes) and isinstance(database, Codes):
-        return HammingRanking(query, database, relevance)
+        return HammingRanking(query, database, relevance, tool=tool, device=device)
     if isinstance(query, Embeddings) and isinstance(database, Embeddings):
         return CosineRanking(query, database, relevance)
     raise DataError(

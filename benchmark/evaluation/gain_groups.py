@@ -33,14 +33,15 @@ class GainGroups:
 
     @classmethod
     def from_histograms(cls, histograms: Iterable[NDArray[np.int64]]) -> GainGroups:
-        """Sum up histograms one at a time: only sums are kept of each.
+        """Sum up histograms a part at a time: only sums are kept of each.
 
         Args:
-            histograms: For each query the items of every gain at every distance, (L, G).
+            histograms: For some of the queries, in order, the items of every gain at every
+                distance, (q, L, G).
         """
-        rows = [_sums(counts) for counts in histograms]
+        parts = [_sums(counts) for counts in histograms]
         sizes, hits, gains, powers, levels = (
-            np.stack(column) for column in zip(*rows, strict=True)
+            np.concatenate(column) for column in zip(*parts, strict=True)
         )
         ties = TieGroups.from_counts(sizes, hits)
         return cls(ties, gains, powers, levels.astype(np.float64))
@@ -80,7 +81,12 @@ def power(gains: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def _sums(counts: NDArray[np.int64]) -> tuple[NDArray[Any], ...]:
-    """Sizes, hits, gains, powers and levels of one histogram."""
-    gains = np.arange(len(counts))
-    sizes = counts.sum(axis=0)
-    return sizes, sizes - counts[0], gains @ counts, power(gains) @ counts, counts.sum(axis=1)
+    """Sizes, hits, gains, powers and levels of histograms (q, L, G)."""
+    gains = np.arange(counts.shape[1])
+    sizes = counts.sum(axis=1)
+    # Level by level: a sum in one order, whatever a matrix product would do.
+    sums, powers = np.zeros_like(sizes), np.zeros(sizes.shape)
+    for gain, weight in enumerate(power(gains)):
+        sums += gain * counts[:, gain]
+        powers += weight * counts[:, gain]
+    return sizes, sizes - counts[:, 0], sums, powers, counts.sum(axis=2)

@@ -46,7 +46,7 @@ class GradedScores:
             wanted = [metric for metric in self._scores if metric.ties is ties]
             if wanted:
                 ranked = self._ranking.ranked_gains(
-                    start, stop, limit=self._limit(wanted), ties=ties
+                    start, stop, groups=groups.ties, limit=self._limit(wanted), ties=ties
                 )
                 self._add_ordered(wanted, gain, ranked, start=start)
 

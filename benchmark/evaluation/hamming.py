@@ -3,91 +3,132 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hashbench.core.codes import Codes
 from hashbench.core.errors import DataError
+from hashbench.evaluation.compiled_counting import CompiledCounting
+from hashbench.evaluation.counting import Counting
 from hashbench.evaluation.gain_groups import GainGroups
 from hashbench.evaluation.names import Ties
-from hashbench.evaluation.ranking import Ranking, order_in_tie, ranks_of
+from hashbench.evaluation.numpy_counting import NumpyCounting
+from hashbench.evaluation.ranking import Ranking
 from hashbench.evaluation.relevance import Relevance
 from hashbench.evaluation.tie_groups import TieGroups
-from hashbench.search.scan import PackedScan
-from hashbench.search.select import nearest
+from hashbench.evaluation.tool import Tool
 
-_COUNTED_AT_ONCE = 1 << 16  # bincount widens its keys to 64 bits: 512 kB of them at most
 _CELLS_AT_ONCE = 1 << 17  # histogram cells of a block of queries: 1 MB of float64
+_PAIRS_AT_ONCE = 1 << 24  # some milliseconds: enough for what a block costs beside its pairs
+_BLOCKS_AT_LEAST = 4  # work for that many threads, where there are pairs for so many
 
 
 class HammingRanking(Ranking):
-    """Binary codes; memory grows with the database by a few bytes an item, for one query only.
+    """Binary codes; memory grows with the database by a few bytes an item and thread.
 
     Args:
         query: Codes of the queries.
         database: Codes of the database, of the same length.
         relevance: Who is relevant to whom.
+        tool: What counts pairs on the CPU; the numbers are the same.
+        device: Where pairs are counted; a CUDA device counts for one thread.
 
     Raises:
         DataError: If the two code lengths differ.
     """
 
-    def __init__(self, query: Codes, database: Codes, relevance: Relevance) -> None:
+    def __init__(
+        self,
+        query: Codes,
+        database: Codes,
+        relevance: Relevance,
+        *,
+        tool: Tool,
+        device: str = "cpu",
+    ) -> None:
         if query.bits != database.bits:
             raise DataError(f"codes: queries have {query.bits} bits, the database {database.bits}")
-        self._queries = query.words()
-        self._scan = PackedScan(database)
-        self._relevance = relevance
+        self._counting = _counting(query, database, relevance, tool=tool, device=device)
+        self.concurrent = device == "cpu"
         self._radii = database.bits + 1
         self.items = len(database)
         self.levels = relevance.levels
-        self.block = max(1, _CELLS_AT_ONCE // max(self._radii, self.levels))
+        self.block = self._block(len(query))
+
+    def _block(self, queries: int) -> int:
+        """Queries at once, of blocks of even size; neither threads nor tool have a say in it."""
+        most = max(1, _CELLS_AT_ONCE // max(self._radii, self.levels))
+        pairs = queries * self.items
+        blocks = max(-(-queries // most), -(-pairs // _PAIRS_AT_ONCE))
+        if blocks > 1:
+            blocks = -(-blocks // _BLOCKS_AT_LEAST) * _BLOCKS_AT_LEAST
+        return -(-queries // blocks)
 
     def groups(self, start: int, stop: int) -> TieGroups:
         """Tie groups by distance: one for each of 0..bits, empty ones included."""
-        rows = (self._relevance.row(query) for query in range(start, stop))
-        counts = np.stack(
-            [self._histogram(query, row, 2) for query, row in enumerate(rows, start=start)]
-        )
+        counts = self._counting.histograms(start, stop, 2)
         return TieGroups.from_counts(counts.sum(axis=1), counts[:, 1])
 
     def gain_groups(self, start: int, stop: int) -> GainGroups:
         """Tie groups by distance with the gains in each; one histogram over both a query."""
         return GainGroups.from_histograms(
-            self._histogram(query, self._relevance.gains(query), self.levels)
-            for query in range(start, stop)
+            self._counting.histograms(first, last, self.levels)
+            for first, last in self._parts(start, stop)
         )
 
-    def _histogram(self, query: int, levels: NDArray[Any], count: int) -> NDArray[np.int64]:
-        """Items of every level below ``count`` at every distance, (count, radii)."""
-        cells = count * self._radii
-        key_type = np.min_scalar_type(cells - 1)
-        keys = np.multiply(levels, self._radii, dtype=key_type)
-        keys += self._scan.distances(self._queries[query])
-        counts = np.zeros(cells, dtype=np.int64)
-        for start in range(0, self.items, _COUNTED_AT_ONCE):
-            part = keys[start : start + _COUNTED_AT_ONCE]
-            counts += np.bincount(part, minlength=cells)
-        return counts.reshape(count, self._radii)
+    def _parts(self, start: int, stop: int) -> Iterator[tuple[int, int]]:
+        """Parts of a block whose histograms by gain are no larger than others by relevance."""
+        step = max(1, _CELLS_AT_ONCE // (self._radii * self.levels))
+        for first in range(start, stop, step):
+            yield first, min(first + step, stop)
 
-    def hit_ranks(self, start: int, stop: int, *, limit: int) -> Iterator[NDArray[np.int64]]:
-        """Ranks of relevant items up to ``limit``, equal distances in database order."""
-        for query in range(start, stop):
-            order = nearest(self._scan.distances(self._queries[query]), limit)
-            yield ranks_of(self._relevance.row(query)[order])
+    def hit_ranks(
+        self, start: int, stop: int, *, groups: TieGroups, limit: int
+    ) -> Iterator[NDArray[np.int64]]:
+        """Ranks of relevant items up to ``limit`` at least, equal distances in database order."""
+        items, hits = groups.items_up_to(), groups.hits_up_to()
+        for row, query in enumerate(range(start, stop)):
+            yield self._counting.hit_ranks(query, items[row], hits[row], limit=limit)
 
     def ranked_gains(
-        self, start: int, stop: int, *, limit: int, ties: Ties
+        self, start: int, stop: int, *, groups: TieGroups, limit: int, ties: Ties
     ) -> Iterator[NDArray[np.int64]]:
         """Gains by rank up to ``limit``, equal distances as ``ties`` says."""
-        for query in range(start, stop):
-            distances = self._scan.distances(self._queries[query])
-            gains = self._relevance.gains(query)
-            order = nearest(distances, limit)
-            if ties is not Ties.STABLE:
-                within = np.flatnonzero(distances <= distances[order[-1]])
-                inside = order_in_tie(within, gains[within], ties)
-                order = within[np.lexsort((inside, distances[within]))[:limit]]
-            yield gains[order].astype(np.int64)
+        if ties is Ties.STABLE:
+            items = groups.items_up_to()
+            for row, query in enumerate(range(start, stop)):
+                yield self._counting.ranked_gains(
+                    query, items[row], levels=self.levels, limit=limit
+                )
+            return
+        for first, last in self._parts(start, stop):
+            for counts in self._counting.histograms(first, last, self.levels):
+                yield _written_out(counts, limit, largest_first=ties is Ties.BEST)
+
+
+def _counting(
+    query: Codes, database: Codes, relevance: Relevance, *, tool: Tool, device: str
+) -> Counting:
+    if device != "cpu":
+        import torch
+
+        from hashbench.evaluation.device_counting import DeviceCounting
+
+        return DeviceCounting(query, database, relevance, device=torch.device(device))
+    counting = CompiledCounting if tool == Tool.NUMBA else NumpyCounting
+    return counting(query, database, relevance)
+
+
+def _written_out(
+    counts: NDArray[np.int64], limit: int, *, largest_first: bool
+) -> NDArray[np.int64]:
+    """Gains by rank, inside a tie by falling or by rising gain, from a histogram (levels, radii).
+
+    Returns:
+        int64 (min(limit, N),).
+    """
+    gains = np.arange(len(counts))
+    step = -1 if largest_first else 1
+    ends = np.minimum(counts[::step].T.ravel().cumsum(), limit)
+    return np.repeat(np.tile(gains[::step], counts.shape[1]), np.diff(ends, prepend=0))

@@ -44,8 +44,12 @@ def harmonic_step(start: NDArray[Any], count: NDArray[Any]) -> NDArray[np.float6
 
 
 def _correction(number: NDArray[Any]) -> NDArray[np.float64]:
-    square = 1 / np.square(number + 0.5)
-    value = np.zeros_like(square)
-    for coefficient in reversed(_CORRECTION):
-        value = (value + coefficient) * square
+    square = number + 0.5
+    np.multiply(square, square, out=square)
+    np.reciprocal(square, out=square)
+    value = np.full(square.shape, _CORRECTION[-1])
+    value *= square
+    for coefficient in reversed(_CORRECTION[:-1]):
+        value += coefficient
+        value *= square
     return value

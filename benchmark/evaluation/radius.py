@@ -36,7 +36,7 @@ def eleven_points(groups: TieGroups, precision: NDArray[np.float64]) -> NDArray[
     highest = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
     found = np.zeros(len(precision))
     for level in range(11):
-        first = (10 * hits < level * totals).sum(axis=1)
+        first = (10 * hits >= level * totals).argmax(axis=1)
         found += highest[np.arange(len(found)), first]
     return found / 11
 

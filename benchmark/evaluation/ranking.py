@@ -21,23 +21,28 @@ class Ranking(ABC):
         items: Database size N.
         levels: Gains are whole numbers below this one.
         block: Queries whose tie groups are made at once; bounds the memory.
+        concurrent: Whether several threads may ask for different blocks at once.
     """
 
     items: int
     levels: int
     block: int
+    concurrent: bool = False
 
     @abstractmethod
     def groups(self, start: int, stop: int) -> TieGroups:
         """Tie groups of the queries ``start`` to ``stop - 1``."""
 
     @abstractmethod
-    def hit_ranks(self, start: int, stop: int, *, limit: int) -> Iterator[NDArray[np.int64]]:
+    def hit_ranks(
+        self, start: int, stop: int, *, groups: TieGroups, limit: int
+    ) -> Iterator[NDArray[np.int64]]:
         """Ranks of the relevant items, ties in the order of the database.
 
         Args:
             start: The first query.
             stop: The query after the last.
+            groups: Their tie groups.
             limit: Ranks above this one may be left out.
 
         Yields:
@@ -50,13 +55,14 @@ class Ranking(ABC):
 
     @abstractmethod
     def ranked_gains(
-        self, start: int, stop: int, *, limit: int, ties: Ties
+        self, start: int, stop: int, *, groups: TieGroups, limit: int, ties: Ties
     ) -> Iterator[NDArray[np.int64]]:
         """Gains by rank.
 
         Args:
             start: The first query.
             stop: The query after the last.
+            groups: Their tie groups.
             limit: Ranks above this one may be left out.
             ties: ``stable`` for the order of the database inside a tie, ``best`` for the largest
                 gain first, ``worst`` for the smallest.

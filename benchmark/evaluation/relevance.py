@@ -5,6 +5,8 @@ The gain of an image is the number of labels shared.
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -46,6 +48,8 @@ class Relevance:
         database_labels: uint8 (N, classes), multi-hot.
 
     Attributes:
+        query_labels: As given.
+        database_labels: As given.
         levels: One more than the labels that any two images can share: gains are below it.
 
     Raises:
@@ -58,25 +62,34 @@ class Relevance:
             raise DataError(
                 f"labels: {classes[0]} classes on the query side, {classes[1]} on the database's"
             )
+        self.query_labels, self.database_labels = query_labels, database_labels
         most = _most_labels(query_labels), _most_labels(database_labels)
         self.levels = 1 + min(most)
         self._single = max(most) <= 1
-        if self._single:
-            # A query without a label gets class -1, which no database item has.
-            self._queries = np.where(query_labels.any(axis=1), _class_of(query_labels), -1)
-            self._classes = np.where(
-                database_labels.any(axis=1), _class_of(database_labels), classes[1]
-            ).astype(np.int32)
-        else:
-            self._query_masks = _masks(query_labels)
-            self._masks = np.ascontiguousarray(_masks(database_labels).T)
+
+    @cached_property
+    def _classes(self) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        """Class numbers of the queries and of the database; without a label, -1 and unused."""
+        query, database = self.query_labels, self.database_labels
+        unused = database.shape[1]
+        return (
+            np.where(query.any(axis=1), _class_of(query), -1),
+            np.where(database.any(axis=1), _class_of(database), unused).astype(np.int32),
+        )
+
+    @cached_property
+    def _masks(self) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+        """Label sets of the queries, (Q, words), and of the database, (words, N)."""
+        return _masks(self.query_labels), np.ascontiguousarray(_masks(self.database_labels).T)
 
     def row(self, query: int) -> NDArray[np.bool_]:
         """Which database items are relevant to a query, bool (N,)."""
         if self._single:
-            return np.asarray(self._classes == self._queries[query])
-        shared = self._masks[0] & self._query_masks[query, 0]
-        for column, word in zip(self._masks[1:], self._query_masks[query, 1:], strict=True):
+            queries, classes = self._classes
+            return np.asarray(classes == queries[query])
+        query_masks, masks = self._masks
+        shared = masks[0] & query_masks[query, 0]
+        for column, word in zip(masks[1:], query_masks[query, 1:], strict=True):
             shared |= column & word
         return np.asarray(shared != 0)
 
@@ -84,14 +97,15 @@ class Relevance:
         """Labels that every database item shares with a query, (N,); uint8 where they fit."""
         if self._single:
             return self.row(query).view(np.uint8)
-        shared = np.zeros(self._masks.shape[1], dtype=np.min_scalar_type(self.levels))
-        for column, word in zip(self._masks, self._query_masks[query], strict=True):
+        query_masks, masks = self._masks
+        shared = np.zeros(masks.shape[1], dtype=np.min_scalar_type(self.levels))
+        for column, word in zip(masks, query_masks[query], strict=True):
             shared += np.bitwise_count(column & word)
         return shared
 
 
 def _most_labels(labels: NDArray[np.uint8]) -> int:
-    return int(labels.sum(axis=1, dtype=np.int64).max(initial=0))
+    return int(np.einsum("ij->i", labels, dtype=np.int32).max(initial=0))
 
 
 def _class_of(labels: NDArray[np.uint8]) -> NDArray[np.int64]:

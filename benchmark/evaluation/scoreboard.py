@@ -57,16 +57,16 @@ class Scoreboard:
         self._graded = GradedScores(ranking, graded) if graded else None
         self._stable = [metric for metric in self._plain if metric.ties is Ties.STABLE]
         self._limit = max((m.cutoff or ranking.items for m in self._stable), default=0)
-        self._curves: list[NDArray[np.float64]] = []
+        self._curves: dict[int, NDArray[np.float64]] = {}
 
     def add(self, start: int, stop: int) -> None:
-        """Score the queries ``start`` to ``stop - 1``; blocks come in order."""
+        """Score the queries ``start`` to ``stop - 1``; blocks may come in any order."""
         groups = self._groups(start, stop)
         self._totals[start:stop] = groups.totals
         self._add_cuts(groups, slice(start, stop))
         self._add_balls(groups, slice(start, stop))
         if self._stable:
-            self._add_stable(start, stop)
+            self._add_stable(groups, start, stop)
 
     def _groups(self, start: int, stop: int) -> TieGroups:
         """The tie groups; graded metrics have theirs scored on the way, from the same pass."""
@@ -103,10 +103,10 @@ class Scoreboard:
             else:
                 balls = precision if metric.family is Family.PRECISION else recall
                 scores[rows] = balls[:, min(metric.radius, balls.shape[1] - 1)]
-        self._curves.append(np.stack([precision.sum(axis=0), recall.sum(axis=0)]))
+        self._curves[rows.start] = np.stack([precision.sum(axis=0), recall.sum(axis=0)])
 
-    def _add_stable(self, start: int, stop: int) -> None:
-        found = self._ranking.hit_ranks(start, stop, limit=self._limit)
+    def _add_stable(self, groups: TieGroups, start: int, stop: int) -> None:
+        found = self._ranking.hit_ranks(start, stop, groups=groups, limit=self._limit)
         for query, ranks in enumerate(found, start=start):
             total = float(self._totals[query])
             for metric in self._stable:
@@ -139,7 +139,8 @@ class Scoreboard:
 
     def _curve(self, queries: int) -> dict[str, NDArray[np.float64]]:
         """Mean precision and recall by radius; a query without a relevant item adds 0 to both."""
-        precision, recall = np.sum(self._curves, axis=0) / queries
+        blocks = [self._curves[start] for start in sorted(self._curves)]
+        precision, recall = np.sum(blocks, axis=0) / queries
         return {
             "radius": np.arange(len(precision), dtype=np.float64),
             "precision": precision,

@@ -21,7 +21,10 @@ def stable_order(items: int, seed: int) -> NDArray[np.int64]:
     Returns:
         int64 (N,).
     """
-    return np.argsort(np.random.PCG64(seed).random_raw(items), kind="stable")
+    raw = np.random.PCG64(seed).random_raw(items)
+    order = np.argsort(raw)  # several times as fast as a stable sort, and the same but for ties
+    found = raw[order]
+    return np.argsort(raw, kind="stable") if (found[1:] == found[:-1]).any() else order
 
 
 def score_hit_ranks(ranks: NDArray[np.int64], metric: Metric, *, total: float, items: int) -> float:
@@ -37,7 +40,9 @@ def score_hit_ranks(ranks: NDArray[np.int64], metric: Metric, *, total: float, i
         The metric of this query; 0 where its denominator is 0.
     """
     cutoff = items if metric.cutoff is None else metric.cutoff
-    hits = int(np.searchsorted(ranks, cutoff, side="right"))
+    hits = len(ranks)
+    if hits and ranks[-1] > cutoff:
+        hits = int(ranks.searchsorted(cutoff, side="right"))
     if hits == 0:
         return 0.0
     if metric.family is Family.PRECISION:

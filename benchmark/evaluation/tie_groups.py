@@ -51,6 +51,11 @@ def sums_before(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return found
 
 
+def _with_end(before: NDArray[np.float64], counts: NDArray[np.float64]) -> NDArray[np.int64]:
+    end = before[:, -1:] + counts[:, -1:]
+    return np.concatenate([before, end], axis=1).astype(np.int64)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class TieGroups:
     """Groups of equal distance, closest first, of Q queries over the same database.
@@ -88,10 +93,18 @@ class TieGroups:
         """Items in the database, N."""
         return int(self.items_before[0, -1] + self.sizes[0, -1])
 
+    def items_up_to(self) -> NDArray[np.int64]:
+        """Items in groups closer than each, and in all groups at the end, int64 (Q, G + 1)."""
+        return _with_end(self.items_before, self.sizes)
+
+    def hits_up_to(self) -> NDArray[np.int64]:
+        """Relevant items in groups closer than each, and in all, int64 (Q, G + 1)."""
+        return _with_end(self.hits_before, self.hits)
+
     def cut(self, cutoff: int | None) -> Cut:
         """Where the first K ranks end; None, or a K above the database, is the whole database."""
         places = self.items if cutoff is None else min(cutoff, self.items)
-        index = ((self.items_before + self.sizes) < places).sum(axis=1)
+        index = (self.items_before + self.sizes >= places).argmax(axis=1)
         rows = np.arange(len(index))
         before = self.items_before[rows, index]
         return Cut(

@@ -113,7 +113,8 @@ def _record_end(item: Planned, store: Store, end: End, *, started: str, phase: s
         "started": started,
         "finished": timestamp(),
     }
-    if not found.fitted or found.fit is None:
+    again = item.job.fit and found.fit == item.results.fit  # a fit that was to be made once more
+    if not found.fitted or found.fit is None or again:
         store.write_record(FitRecord(cell=item.cell, **common))
     elif phase == "latency":
         store.write_record(LatencyRecord(fit_record=found.fit.record_id, **common))

@@ -12,6 +12,7 @@ from hashbench.core.record import Status
 from hashbench.core.registry import Registry
 from hashbench.core.sources import source_digests
 from hashbench.store.catalogue import CellResults, read_cell
+from hashbench.store.model import has_model
 from hashbench.store.store import Store
 
 _TRIED_AGAIN = (Status.KILLED, Status.INTERRUPTED)
@@ -76,8 +77,10 @@ def _plan(
     results = read_cell(store, cell.fit_id)
     job = _missing(cell, request, results, store)
     changed = _changed(cell, results, registry)
-    if results.fitted:
+    if results.fitted and not job.fit:
         state = State.DONE if job.empty else State.PARTIAL
+    elif results.fitted:
+        state = State.MISSING
     elif results.fit and results.fit.status not in _TRIED_AGAIN and not retry:
         state = State.FAILED
     else:
@@ -87,14 +90,23 @@ def _plan(
 
 def _missing(cell: Cell, request: Request, results: CellResults, store: Store) -> Job:
     float_row = cell.bits is None
+    # A fit without a model that is now wanted is made again, and all that is measured of it.
+    fit = not results.fitted or (request.keep_model and not _has_model(results))
+    if fit:
+        results = CellResults(cell.fit_id)
     have = results.metrics()
-    measured = {entry.setting for record in results.latencies for entry in record.entries}
+    entries = [entry for record in results.latencies for entry in record.entries]
+    measured = {
+        entry.setting
+        for entry in entries
+        if entry.resampled_from is None and not entry.includes_encoding
+    }
     metrics = request.float_metrics if float_row else request.metrics
     latency = () if float_row else request.latency
     return Job(
         cell=cell,
         store=store.root.resolve(),
-        fit=not results.fitted,
+        fit=fit,
         metrics=tuple(name for name in metrics if name not in have),
         latency=tuple(setting for setting in latency if setting not in measured),
         validation_metrics=request.metrics,
@@ -104,7 +116,12 @@ def _missing(cell: Cell, request: Request, results: CellResults, store: Store) -
         data_root=request.data_root,
         weights=request.weights.get(cell.weights.sha256 or ""),
         plugins=request.plugins,
+        keep_model=request.keep_model,
     )
+
+
+def _has_model(results: CellResults) -> bool:
+    return results.fit is not None and has_model(results.fit)
 
 
 def _changed(cell: Cell, results: CellResults, registry: Registry) -> tuple[str, ...]:

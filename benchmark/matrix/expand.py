@@ -18,6 +18,7 @@ from hashbench.core.cell import (
 )
 from hashbench.core.errors import ConfigError
 from hashbench.core.registry import Registry
+from hashbench.matrix.engines import engine_problems
 from hashbench.matrix.entries import Entries, Entry, Source, Trunk
 from hashbench.matrix.load import Matrix
 from hashbench.matrix.naming import cell_names, matches
@@ -62,6 +63,7 @@ def expand(matrix: Matrix, registry: Registry) -> Expansion:
     }
     expander.check_rules()
     expander.check_validation(cells)
+    expander.check_engines(cells, registry)
     if expander.problems:
         raise ConfigError(*dict.fromkeys(expander.problems))
     rules = enumerate(matrix.spec.exclude)
@@ -115,6 +117,11 @@ class _Expander:
                 ("evaluate", "every"),
                 "nothing is held out to evaluate on. Give train: {validation: {fraction: 0.1}}",
             )
+
+    def check_engines(self, cells: Mapping[str, Cell], registry: Registry) -> None:
+        """Complain of search engines that cannot take some cell's codes."""
+        for i, why in engine_problems(self.matrix.spec.latency, cells.values(), registry):
+            self._complain(("latency", i, "params"), why)
 
     def _complain(self, path: KeyPath, message: str) -> None:
         self.problems.append(self.matrix.positions.problem(path, message))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 
 from hashbench.core.job import LatencySetting, Request
+from hashbench.core.registry import Registry
 from hashbench.evaluation.names import Metric, expand_metrics
+from hashbench.matrix.engines import engine_params
 from hashbench.matrix.expand import Expansion
 from hashbench.matrix.load import Matrix
 from hashbench.matrix.schema import EvaluateSpec, LatencySpec
@@ -19,7 +21,7 @@ def build_request(matrix: Matrix, expansion: Expansion) -> Request:
     return Request(
         metrics=tuple(metric.name for metric in metrics),
         float_metrics=tuple(metric.name for metric in metrics if not metric.needs_codes),
-        latency=_latency(matrix.spec.latency),
+        latency=_latency(matrix.spec.latency, matrix.lookup.registry),
         validate_every=evaluate.every,
         device=execute.device,
         threads=cores if execute.threads == "auto" else execute.threads,
@@ -27,6 +29,7 @@ def build_request(matrix: Matrix, expansion: Expansion) -> Request:
         data_root=matrix.path(execute.data_root) if execute.data_root else None,
         weights=expansion.weights,
         plugins=matrix.plugins,
+        keep_model=execute.keep_model,
     )
 
 
@@ -36,10 +39,19 @@ def _metrics(wanted: EvaluateSpec) -> tuple[Metric, ...]:
     return expand_metrics(names, wanted.cutoffs)
 
 
-def _latency(wanted: list[LatencySpec]) -> tuple[LatencySetting, ...]:
+def _latency(wanted: list[LatencySpec], registry: Registry) -> tuple[LatencySetting, ...]:
     settings = [
-        LatencySetting(spec.engine, spec.k, batch, spec.threads)
+        LatencySetting(
+            spec.engine,
+            k,
+            batch,
+            spec.threads,
+            engine_params(spec, registry),
+            spec.samples,
+            spec.seconds,
+        )
         for spec in wanted
+        for k in spec.k
         for batch in spec.batches
     ]
     return tuple(dict.fromkeys(settings))

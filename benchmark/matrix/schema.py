@@ -285,14 +285,27 @@ class EvaluateSpec(Strict):
 
 
 class LatencySpec(Strict):
-    """An engine and the batches it is measured with."""
+    """An engine, its parameters, and how it is asked: every k with every batch.
+
+    Attributes:
+        engine: Its name.
+        params: The parameters that depart from its defaults.
+        k: Neighbours a query.
+        batches: Queries a call.
+        threads: Threads, for building and searching.
+        samples: Timed calls wanted; a percentile p needs 10 / (1 - p) of them.
+        seconds: Time limit for those of one setting.
+    """
 
     engine: str
-    k: Count = 100
+    params: dict[str, Any] = Field(default_factory=dict)
+    k: Annotated[list[Count], Field(min_length=1), OR_SINGLE] = Field(default_factory=lambda: [100])
     batches: Annotated[list[Count], Field(min_length=1), OR_SINGLE] = Field(
         default_factory=lambda: [1, 100]
     )
     threads: Count = 1
+    samples: Count = 1000
+    seconds: Annotated[float, Field(gt=0, allow_inf_nan=False), OR_WITH_UNIT] = 3.0
 
     @field_validator("engine")
     @classmethod
@@ -301,6 +314,12 @@ class LatencySpec(Strict):
         if missing:
             raise ValueError(missing)
         return name
+
+    @model_validator(mode="after")
+    def _parameters_fit(self, info: ValidationInfo) -> Self:
+        lookup = Lookup.of(info)
+        refuse(lookup.parameters(Kind.ENGINE, self.engine, preset=None, params=self.params))
+        return self
 
 
 def _auto_or_count(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
@@ -319,6 +338,7 @@ class ExecuteSpec(Strict):
         threads: Threads of a cell's process; ``auto`` takes all cores.
         timeout: Seconds, or ``90s``, ``10m``, ``4h``; a cell that takes longer is killed.
         data_root: Where datasets are looked for.
+        keep_model: Whether a fit keeps what `hashbench encode` and `hashbench query` need.
     """
 
     backend: Literal["local"] = "local"
@@ -326,6 +346,7 @@ class ExecuteSpec(Strict):
     threads: Annotated[Count | Literal["auto"], WrapValidator(_auto_or_count)] = "auto"
     timeout: Annotated[float, Field(gt=0, allow_inf_nan=False), OR_WITH_UNIT] | None = None
     data_root: str | None = None
+    keep_model: bool = False
 
     @field_validator("data_root")
     @classmethod

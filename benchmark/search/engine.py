@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,9 @@ from hashbench.core.registry import Kind
 class Neighbours:
     """What a search found, nearest first, equal distances by id.
 
+    An approximate engine may find fewer than asked for; its last places then hold the id -1 at a
+    distance of bits + 1, which no code has.
+
     Attributes:
         distances: Hamming distances, int32 (Q, min(k, N)).
         ids: Positions in the database, int64 (Q, min(k, N)).
@@ -35,8 +38,10 @@ class IndexEngine(ABC):
     """An index over binary codes.
 
     A subclass sets ``info``, implements `build`, `search` and `bytes`, says in `available` how to
-    install what it needs, and overrides `pinned_threads` if it can use more than one. Heavy
-    libraries are imported inside these, so that a missing one hurts nobody who does not use it.
+    install what it needs, and overrides `pinned_threads` if it can use more than one. What it can
+    be told is in its ``Params``; what does not fit some codes it says in `refusals`, before any
+    work, and what it chose by itself in `facts`. Heavy libraries are imported inside these, so that
+    a missing one hurts nobody who does not use it.
 
     Example:
         >>> from hashbench.search.engines.exact import ExactScan
@@ -67,13 +72,30 @@ class IndexEngine(ABC):
         """None if it can run here, else one line that says how to install what is missing."""
         return None
 
+    @classmethod
+    def refusals(cls, params: BaseParams, *, bits: int, items: int) -> list[str]:
+        """Say, one line each with its remedy, why such codes cannot be searched so.
+
+        Args:
+            params: The parameters; an instance of ``Params``.
+            bits: Code length.
+            items: Codes in the database.
+        """
+        del params, bits, items
+        return []
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What parameters left to the engine became in the index that was built."""
+        return {}
+
     @abstractmethod
     def build(self, database: Codes) -> None:
         """Index a database, forgetting any other.
 
         Raises:
             DataError: If the database is empty.
-            ConfigError: If a library is missing.
+            ConfigError: If a library is missing, or `refusals` has something to say.
         """
 
     @abstractmethod
@@ -109,6 +131,22 @@ def check_database(database: Codes) -> None:
     """Raise DataError if there is nothing to index."""
     if len(database) == 0:
         raise DataError("search: the database is empty")
+
+
+def check_build(engine: IndexEngine, database: Codes) -> None:
+    """Check that an engine can index a database.
+
+    Raises:
+        DataError: If the database is empty.
+        ConfigError: If the engine's library is missing, or it refuses such codes.
+    """
+    check_database(database)
+    missing = engine.available()
+    if missing:
+        raise ConfigError(missing)
+    refused = engine.refusals(engine.params, bits=database.bits, items=len(database))
+    if refused:
+        raise ConfigError(*refused)
 
 
 def check_query(query: Codes, k: int, *, bits: int) -> None:

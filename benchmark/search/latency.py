@@ -4,20 +4,41 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import cycle
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hashbench.core.codes import Codes
-from hashbench.core.errors import ConfigError, DataError
-from hashbench.search.engine import IndexEngine
+from hashbench.core.errors import ConfigError
+from hashbench.search.engine import IndexEngine, check_build, check_query
+from hashbench.search.recall import ExactAnswers
+
+WARMUP_SECONDS = 0.05
 
 _MS = 1e3
 _SAMPLES_BEYOND = 10  # a percentile is stated only if about so many samples lie above it
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """How an engine is asked.
+
+    Attributes:
+        k: Neighbours a query.
+        batch: Queries a call.
+        samples: Timed calls wanted.
+        seconds: Time limit for them.
+    """
+
+    k: int
+    batch: int = 1
+    samples: int = 1000
+    seconds: float = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +65,10 @@ class LatencyResult:
         mean_ms: Mean milliseconds a query over all samples.
         queries_per_second: Queries answered in a second of the timed calls.
         load_average: The machine's one-minute load average before the build.
+        p999_ms: 99.9th percentile; None with fewer than 10,000 samples.
+        recall: Share of the exact answer that is found; see `ExactAnswers`. None if not measured.
+        recall_queries: Queries that recall is a mean over.
+        facts: What parameters left to the engine became.
     """
 
     k: int
@@ -62,6 +87,10 @@ class LatencyResult:
     mean_ms: float
     queries_per_second: float
     load_average: float
+    p999_ms: float | None = None
+    recall: float | None = None
+    recall_queries: int | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 def measure_latency(
@@ -72,14 +101,12 @@ def measure_latency(
     k: int,
     batch: int = 1,
     threads: int = 1,
-    warmup_seconds: float = 0.05,
+    warmup_seconds: float = WARMUP_SECONDS,
     min_samples: int = 1000,
     max_seconds: float = 3.0,
+    exact: ExactAnswers | None = None,
 ) -> LatencyResult:
-    """Build an index and time searches in it.
-
-    Sampling ends at ``min_samples`` calls or after ``max_seconds``, whichever is first, and takes
-    one sample at least. The queries are gone through in order, over and over.
+    """Build an index and time searches in it; see `measure_engine` for several settings.
 
     Args:
         engine: The engine; what it had built is replaced.
@@ -91,44 +118,112 @@ def measure_latency(
         warmup_seconds: Time of untimed searches first; one call at least.
         min_samples: Samples wanted; 1,000 are what a 99th percentile needs.
         max_seconds: Time limit for them.
+        exact: What recall is measured against; None for no recall.
 
     Returns:
         The measurement, with the setting it belongs to.
 
     Raises:
-        ConfigError: If a setting is out of range or the engine's library is missing.
+        ConfigError: If a setting is out of range, the engine's library is missing, or it refuses
+            such codes.
         DataError: If there are no queries or no database, or their code lengths differ.
     """
-    _check_settings({"k": k, "batch": batch, "threads": threads, "min_samples": min_samples})
-    missing = engine.available()
-    if missing:
-        raise ConfigError(missing)
+    ask = Ask(k, batch, min_samples, max_seconds)
+    (result,) = measure_engine(
+        engine,
+        query,
+        database,
+        [ask],
+        threads=threads,
+        warmup_seconds=warmup_seconds,
+        exact=exact,
+    )
+    return result
+
+
+def measure_engine(
+    engine: IndexEngine,
+    query: Codes,
+    database: Codes,
+    asked: Sequence[Ask],
+    *,
+    threads: int = 1,
+    warmup_seconds: float = WARMUP_SECONDS,
+    exact: ExactAnswers | None = None,
+    on_built: Callable[[], None] = lambda: None,
+) -> Iterator[LatencyResult]:
+    """Build an index once and time several kinds of search in it, one after another.
+
+    Sampling of each ends at its ``samples`` calls or after its ``seconds``, whichever is first, and
+    takes one sample at least. The queries are gone through in order, over and over.
+
+    Args:
+        engine: The engine; what it had built is replaced.
+        query: Codes of the queries.
+        database: Codes to index.
+        asked: How it is asked.
+        threads: Threads to pin, for building too.
+        warmup_seconds: Time of untimed searches before each setting; one call at least.
+        exact: What recall is measured against, over these queries and this database; None for none.
+        on_built: Called when the index is there.
+
+    Yields:
+        A measurement for each of ``asked``, in order, as soon as it is there.
+
+    Raises:
+        ConfigError: If a setting is out of range, the engine's library is missing, or it refuses
+            such codes.
+        DataError: If there are no queries or no database, or their code lengths differ.
+    """
+    for ask in asked:
+        _check_settings(
+            {"k": ask.k, "batch": ask.batch, "threads": threads, "min_samples": ask.samples}
+        )
+    check_build(engine, database)
+    check_query(query, 1, bits=database.bits)
     load = os.getloadavg()[0]
-    batches = _batches(query, batch, at_most=min_samples)
     with engine.pinned_threads(threads) as threads_used:
         build_seconds = _seconds(partial(engine.build, database))
-        calls = cycle(batches)
-        warmed = _warm_up(engine, calls, k=k, seconds=warmup_seconds)
-        taken = _sample(engine, calls, k=k, count=min_samples, seconds=max_seconds)
-    per_query = taken * _MS / batch
-    return LatencyResult(
-        k=k,
-        batch=batch,
-        threads=threads_used,
-        threads_asked=threads,
-        bits=database.bits,
-        database=len(database),
-        build_seconds=build_seconds,
-        index_bytes=engine.bytes,
-        warmup_seconds=warmed,
-        samples=len(taken),
-        p50_ms=percentile(per_query, 0.5),
-        p95_ms=percentile(per_query, 0.95),
-        p99_ms=percentile(per_query, 0.99),
-        mean_ms=float(per_query.mean()),
-        queries_per_second=batch * len(taken) / float(taken.sum()),
-        load_average=load,
-    )
+        on_built()
+        shared: dict[str, Any] = {
+            "threads": threads_used,
+            "threads_asked": threads,
+            "bits": database.bits,
+            "database": len(database),
+            "build_seconds": build_seconds,
+            "index_bytes": engine.bytes,
+            "load_average": load,
+            "facts": dict(engine.facts),
+        }
+        for ask in asked:
+            timed = _time(engine, query, ask, warmup_seconds=warmup_seconds)
+            yield LatencyResult(**shared, **timed, **_recall(engine, exact, ask.k))
+
+
+def _time(engine: IndexEngine, query: Codes, ask: Ask, *, warmup_seconds: float) -> dict[str, Any]:
+    calls = cycle(_batches(query, ask.batch, at_most=ask.samples))
+    warmed = _warm_up(engine, calls, k=ask.k, seconds=warmup_seconds)
+    taken = _sample(engine, calls, k=ask.k, count=ask.samples, seconds=ask.seconds)
+    per_query = taken * _MS / ask.batch
+    return {
+        "k": ask.k,
+        "batch": ask.batch,
+        "warmup_seconds": warmed,
+        "samples": len(taken),
+        "p50_ms": percentile(per_query, 0.5),
+        "p95_ms": percentile(per_query, 0.95),
+        "p99_ms": percentile(per_query, 0.99),
+        "p999_ms": percentile(per_query, 0.999),
+        "mean_ms": float(per_query.mean()),
+        "queries_per_second": ask.batch * len(taken) / float(taken.sum()),
+    }
+
+
+def _recall(engine: IndexEngine, exact: ExactAnswers | None, k: int) -> dict[str, Any]:
+    if exact is None:
+        return {}
+    found = engine.search(exact.query, k)
+    return {"recall": exact.recall(found, k), "recall_queries": len(exact.query)}
 
 
 def percentile(samples: NDArray[np.float64], share: float) -> float | None:
@@ -154,8 +249,6 @@ def _check_settings(settings: Mapping[str, int]) -> None:
 
 def _batches(query: Codes, batch: int, *, at_most: int) -> list[Codes]:
     """Cut the queries into full batches, starting over where they run out."""
-    if len(query) == 0:
-        raise DataError("latency: zero queries; there is nothing to search for")
     count = min(at_most, -(-len(query) // batch))
     positions = (np.arange(count * batch) % len(query)).reshape(count, batch)
     return [Codes(query.packed[rows], query.bits) for rows in positions]

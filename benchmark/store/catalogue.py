@@ -25,14 +25,15 @@ class CellResults:
         fit: The newest successful fit, or else the newest fit of any status; None without any.
         evaluations: Evaluations of that fit.
         latencies: Latency measurements of that fit.
-        failures: The newest evaluation and the newest measurement, where they did not end well.
+        failures: The newest evaluation and the newest measurement, where they did not end well;
+            and the newest fit, where it was made once more and did not.
     """
 
     fit_id: str
     fit: FitRecord | None = None
     evaluations: tuple[EvaluationRecord, ...] = ()
     latencies: tuple[LatencyRecord, ...] = ()
-    failures: tuple[EvaluationRecord | LatencyRecord, ...] = ()
+    failures: tuple[FitRecord | EvaluationRecord | LatencyRecord, ...] = ()
 
     @property
     def fitted(self) -> bool:
@@ -71,7 +72,7 @@ def read_cell(store: Store, fit_id: str) -> CellResults:
         fit,
         tuple(r for r in later if isinstance(r, EvaluationRecord) and r.status is Status.OK),
         tuple(r for r in later if isinstance(r, LatencyRecord) and r.status is Status.OK),
-        tuple(r for r in _newest_of_each_kind(later) if r.status is not Status.OK),
+        tuple(r for r in [*fits[-1:], *_newest_of_each_kind(later)] if r.status is not Status.OK),
     )
 
 

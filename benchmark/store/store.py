@@ -26,6 +26,7 @@ from hashbench.core.record import (
 MARKER = "store.json"
 FORMAT = {"format": "hashbench-store", "version": 1}
 _NAME_DIGITS = 16
+_HEADER_LENGTH_BYTES = 8  # of a safetensors file: the length of its header, then the header
 # Not the temporary files that a killed process may leave: their names start with a dot.
 _RECORD_FILES = "[!.]*-*.json"
 
@@ -154,6 +155,20 @@ class Store:
         """
         from safetensors.numpy import load
 
+        return dict(load(self._checked_bytes(fit_id, artifact)))
+
+    def read_metadata(self, fit_id: str, artifact: Artifact) -> dict[str, str]:
+        """Read back what was written beside the arrays, as checked as they are.
+
+        Raises:
+            DamagedStoreError: If the file is missing or its checksum differs.
+        """
+        data = self._checked_bytes(fit_id, artifact)
+        length = int.from_bytes(data[:_HEADER_LENGTH_BYTES], "little")
+        header = json.loads(data[_HEADER_LENGTH_BYTES : _HEADER_LENGTH_BYTES + length])
+        return dict(json.loads(header["__metadata__"]["hashbench"]))
+
+    def _checked_bytes(self, fit_id: str, artifact: Artifact) -> bytes:
         path = self.root / fit_id / artifact.file
         try:
             data = path.read_bytes()
@@ -167,7 +182,7 @@ class Store:
                 f"store: {path} has SHA-256 {found[:12]}…, its record says "
                 f"{artifact.sha256[:12]}…; {_remedy(path.parent)}"
             )
-        return dict(load(data))
+        return data
 
 
 def read_record(path: Path) -> FitRecord | EvaluationRecord | LatencyRecord:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar
 
@@ -22,10 +23,10 @@ from hashbench.methods.interface import (
     HashLoss,
     ImageStream,
     LossContext,
-    Method,
     TrainContext,
     TrainView,
 )
+from hashbench.methods.keepable import KeepableMethod
 from hashbench.methods.refusals import caches_features, training_refusals
 from hashbench.training.backbone import build_backbone, count_tokens
 from hashbench.training.determinism import generator, seed_everything
@@ -37,7 +38,7 @@ from hashbench.training.optimisation import build_optimiser
 from hashbench.training.phases import PhaseClock
 
 
-class DeepHashMethod(Method):
+class DeepHashMethod(KeepableMethod):
     """Backbone x head x loss; see the cell for all its settings.
 
     A frozen backbone passes every image once, those of training in the phase ``features``; the head
@@ -131,10 +132,48 @@ class DeepHashMethod(Method):
         """The loss's learned codes of the training set, if it has them."""
         return self._loss.database_codes() if self._loss else None
 
-    def _build_parts(self, ctx: TrainContext) -> tuple[Backbone, HashHead, str | None]:
+    def encoder_state(self) -> Mapping[str, torch.Tensor]:
+        """The backbone's and the head's parameters and buffers; the loss takes no part."""
+        if self._network is None:
+            raise RuntimeError("encoder_state before fit")
+        network = self._network
+        backbone = network.backbone if isinstance(network, HashNetwork) else self._features_network
+        parts = {"backbone": backbone, "head": network.head}
+        return {
+            f"{part}.{name}": tensor
+            for part, module in parts.items()
+            for name, tensor in module.state_dict().items()
+        }
+
+    def restore_encoder(self, state: Mapping[str, torch.Tensor], ctx: TrainContext) -> None:
+        """Build backbone and head anew, without first weights, and load them.
+
+        Raises:
+            RuntimeError: If the state is another network's.
+        """
+        backbone, head, _ = self._build_parts(ctx, weights=False)
+        for name, module in (("backbone.", backbone), ("head.", head)):
+            own = {k.removeprefix(name): v for k, v in state.items() if k.startswith(name)}
+            module.load_state_dict(own)
+        if self._caches:
+            self._extract = self._extractor(backbone.eval(), ctx)
+        self._network = self._join(backbone, head)
+
+    @property
+    def _features_network(self) -> Backbone:
+        assert self._extract  # noqa: S101 - what caches features has what they come from
+        return self._extract.backbone
+
+    def _extractor(self, backbone: Backbone, ctx: TrainContext) -> BackboneFeatures:
+        return BackboneFeatures(backbone, ctx.device, precision=self._cell.precision)
+
+    def _build_parts(
+        self, ctx: TrainContext, *, weights: bool = True
+    ) -> tuple[Backbone, HashHead, str | None]:
         seed_everything(derive_seed(self._cell.seed, Purpose.INITIALISATION))
+        cell = self._cell if weights else replace(self._cell, weights=Weights())
         backbone, weights_sha256 = build_backbone(
-            self._backbone_class, self._cell, ctx, frozen=self._cell.frozen
+            self._backbone_class, cell, ctx, frozen=weights and self._cell.frozen
         )
         wanted = self._head.neck in TOKEN_NECKS
         head = build_head(
@@ -154,7 +193,7 @@ class DeepHashMethod(Method):
             backbone.requires_grad_(False).eval()
         if not self._caches:
             return data, ctx
-        self._extract = BackboneFeatures(backbone, ctx.device, precision=self._cell.precision)
+        self._extract = self._extractor(backbone, ctx)
         with clock("features"):
             images = CachedFeatures(data.images, self._extract)
             held = ctx.validation if ctx.validate_every else None
@@ -178,8 +217,7 @@ class DeepHashMethod(Method):
             seed_everything(derive_seed(self._cell.seed, Purpose.INITIALISATION))
             untrained = replace(self._cell, weights=Weights())
             backbone, _ = build_backbone(self._backbone_class, untrained, ctx)
-        extract = BackboneFeatures(backbone, ctx.device, precision=self._cell.precision)
-        return extract(data.images).to(ctx.device)
+        return self._extractor(backbone, ctx)(data.images).to(ctx.device)
 
     def _build_loss(
         self,

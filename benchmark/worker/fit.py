@@ -12,20 +12,29 @@ from numpy.typing import NDArray
 
 from hashbench.core.codes import Codes, Embeddings, Role
 from hashbench.core.job import Job
-from hashbench.core.record import Budget, DataFacts
+from hashbench.core.record import Artifact, Budget, DataFacts
 from hashbench.core.registry import Registry
 from hashbench.datasets.loading import LoadedData, load_data
 from hashbench.datasets.subset import hold_out
 from hashbench.evaluation.evaluate import evaluate
 from hashbench.evaluation.names import parse_metric
 from hashbench.methods.interface import Method, TrainContext, TrainView
+from hashbench.methods.keepable import KeepableMethod
 from hashbench.store.codes import EncodedSplit, save_codes
+from hashbench.store.model import KeptModel, save_model
 from hashbench.store.store import Store
 from hashbench.training.images import DeviceImages, stream
 from hashbench.training.memory import peak_memory
 from hashbench.training.phases import PhaseClock
 from hashbench.worker.building import build_method
 from hashbench.worker.events import Events
+from hashbench.worker.kept import (
+    CHECKED,
+    count_differing,
+    keepable,
+    kept_state,
+    restore_method,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,29 +61,29 @@ def fit_cell(
     cell, clock = job.cell, PhaseClock(device)
     events.phase("load")
     with clock("load"):
-        loaded = load_data(
-            cell.data.name, cell.data.protocol, subset=cell.data.subset, root=job.data_root
-        )
-        parts = _held_out(job, loaded)
-        view = TrainView(
-            _images(job, loaded, parts.train, device=device, training=True),
-            torch.from_numpy(loaded.data.labels[parts.train]).float().to(device),
-            bool((loaded.data.labels.sum(axis=1) > 1).any()),
-        )
+        loaded, parts, view = _load(job, device)
     context = _context(job, store, loaded, parts, device=device, events=events)
     events.phase("fit")
     with clock("build"):
         method, weights_sha256 = build_method(cell, registry, context)
+        to_keep = keepable(method, cell) if job.keep_model else None
     report = method.fit(view, context)
     clock.add(report.phases)
     events.phase("encode")
     encoded = _encode(job, method, loaded, parts, device=device, clock=clock)
+    artifacts, warnings = {"codes": save_codes(store, cell.fit_id, encoded)}, list(loaded.warnings)
+    if to_keep:
+        with clock("keep model"):
+            artifacts["model"], told = _keep(
+                job, to_keep, registry, store, loaded=loaded, encoded=encoded, device=device
+            )
+        warnings += told
     return {
-        "artifacts": {"codes": save_codes(store, cell.fit_id, encoded)},
+        "artifacts": artifacts,
         "data": DataFacts(
             checksums=dict(loaded.checksums),
             sizes={**loaded.sizes, "trained on": len(parts.train)},
-            warnings=list(loaded.warnings),
+            warnings=warnings,
         ),
         "phases": clock.seconds,
         "budget": Budget(
@@ -87,6 +96,18 @@ def fit_cell(
         "resumed_from": report.resumed_from,
         "weights_sha256": report.weights_sha256 or weights_sha256,
     }
+
+
+def _load(job: Job, device: torch.device) -> tuple[LoadedData, _Parts, TrainView]:
+    data = job.cell.data
+    loaded = load_data(data.name, data.protocol, subset=data.subset, root=job.data_root)
+    parts = _held_out(job, loaded)
+    view = TrainView(
+        _images(job, loaded, parts.train, device=device, training=True),
+        torch.from_numpy(loaded.data.labels[parts.train]).float().to(device),
+        bool((loaded.data.labels.sum(axis=1) > 1).any()),
+    )
+    return loaded, parts, view
 
 
 def _held_out(job: Job, loaded: LoadedData) -> _Parts:
@@ -132,7 +153,14 @@ def _context(
     def validate(queries: Codes, database: Codes) -> Mapping[str, float]:
         metrics = [parse_metric(name) for name in job.validation_metrics]
         values = evaluate(
-            queries, database, labels[held], labels[parts.train], metrics, order_seed=0
+            queries,
+            database,
+            labels[held],
+            labels[parts.train],
+            metrics,
+            order_seed=0,
+            threads=job.threads,
+            device=device.type,
         )
         return {f"validation/{name}": value.value for name, value in values.items()}
 
@@ -171,6 +199,27 @@ def _encode(
     return EncodedSplit(
         encoded[Role.QUERY], encoded[Role.DATABASE], labels[split.query], labels[split.database]
     )
+
+
+def _keep(
+    job: Job,
+    method: KeepableMethod,
+    registry: Registry,
+    store: Store,
+    *,
+    loaded: LoadedData,
+    encoded: EncodedSplit,
+    device: torch.device,
+) -> tuple[Artifact, list[str]]:
+    """Store what encoding needs, and see whether, taken up again, it encodes as before."""
+    kept = KeptModel(kept_state(method), loaded.data.classes, loaded.split.database)
+    artifact = save_model(store, job.cell.fit_id, kept)
+    restored = restore_method(job.cell, kept.state, registry, device=device)
+    images = _images(job, loaded, loaded.split.query[:CHECKED], device=device)
+    differing, checked = count_differing(restored, images, encoded.query)
+    if not differing:
+        return artifact, []
+    return artifact, [f"the kept model gives {differing} of {checked} queries another code"]
 
 
 def with_learned_codes(

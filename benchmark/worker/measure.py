@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -15,9 +16,12 @@ from hashbench.core.registry import Kind, Registry
 from hashbench.evaluation.code_statistics import code_statistics
 from hashbench.evaluation.evaluate import evaluate
 from hashbench.evaluation.names import parse_metric
-from hashbench.search.latency import measure_latency
+from hashbench.search.engine import IndexEngine
+from hashbench.search.latency import Ask, LatencyResult, measure_engine
+from hashbench.search.recall import ExactAnswers
 from hashbench.store.codes import EncodedSplit
 from hashbench.store.store import Store
+from hashbench.worker.building import resolve_device
 
 _ORDER_DIGITS = 8
 
@@ -44,6 +48,8 @@ def evaluate_fit(job: Job, fit: FitRecord, encoded: EncodedSplit, store: Store) 
         encoded.database_labels,
         [parse_metric(name) for name in job.metrics],
         order_seed=order_seed(fit),
+        threads=job.threads,
+        device=resolve_device(job.device).type,
     )
     seconds = time.perf_counter() - began
     size = len(encoded.database)
@@ -78,34 +84,73 @@ def _code_facts(encoded: EncodedSplit) -> dict[str, CodeFacts] | None:
 
 
 def measure_engines(job: Job, encoded: EncodedSplit, registry: Registry) -> dict[str, Any]:
-    """Measure the job's engines on stored codes.
+    """Measure the job's engines on stored codes, building each index once for all its settings.
 
     Returns:
         The fields of a `LatencyRecord`.
     """
-    return {"entries": [_measure(setting, encoded, registry) for setting in job.latency]}
-
-
-def _measure(setting: LatencySetting, encoded: EncodedSplit, registry: Registry) -> LatencyEntry:
     query, database = encoded.query, encoded.database
     if not isinstance(query, Codes) or not isinstance(database, Codes):
         raise TypeError("search engines take codes, not embeddings")
-    engine = registry.load(Kind.ENGINE, setting.engine)()
-    result = measure_latency(
-        engine, query, database, k=setting.k, batch=setting.batch, threads=setting.threads
-    )
+    exact = ExactAnswers(query, database)
+    exact.prepare(max(setting.k for setting in job.latency))
+    measured: dict[LatencySetting, LatencyEntry] = {}
+    for group in settings_by_index(job.latency):
+        engine = build_engine(group[0], registry)
+        for setting, result in zip(
+            group, measure_group(engine, query, database, group, exact=exact), strict=True
+        ):
+            measured[setting] = latency_entry(setting, result)
+    return {"entries": [measured[setting] for setting in job.latency]}
+
+
+def settings_by_index(settings: Sequence[LatencySetting]) -> list[list[LatencySetting]]:
+    """Settings that one index serves, together, in the order of the first of each."""
+    groups: list[list[LatencySetting]] = []
+    for setting in settings:
+        same = (group for group in groups if _index_of(group[0]) == _index_of(setting))
+        found = next(same, None)
+        if found is None:
+            groups.append([setting])
+        else:
+            found.append(setting)
+    return groups
+
+
+def _index_of(setting: LatencySetting) -> tuple[Any, ...]:
+    return setting.engine, setting.params, setting.threads
+
+
+def build_engine(setting: LatencySetting, registry: Registry) -> IndexEngine:
+    """The setting's engine with its parameters, nothing built yet."""
+    cls = registry.load(Kind.ENGINE, setting.engine)
+    engine: IndexEngine = cls(cls.Params(**setting.params))
+    return engine
+
+
+def measure_group(
+    engine: IndexEngine,
+    query: Codes,
+    database: Codes,
+    group: Sequence[LatencySetting],
+    *,
+    exact: ExactAnswers | None,
+) -> Iterator[LatencyResult]:
+    """Measure an engine in settings that one index serves; see `measure_engine`."""
+    asked = [Ask(each.k, each.batch, each.samples, each.seconds) for each in group]
+    return measure_engine(engine, query, database, asked, threads=group[0].threads, exact=exact)
+
+
+def latency_entry(
+    setting: LatencySetting, result: LatencyResult, *, resampled_from: int | None = None
+) -> LatencyEntry:
+    """A measurement as a record keeps it."""
+    taken = asdict(result)
+    kept = {key: taken[key] for key in taken.keys() & LatencyEntry.model_fields.keys()}
     return LatencyEntry(
         setting=setting,
         threads_used=result.threads,
-        bits=database.bits,
-        database=len(database),
-        build_seconds=result.build_seconds,
-        index_bytes=result.index_bytes,
         calls=result.samples,
-        mean_ms=result.mean_ms,
-        p50_ms=result.p50_ms,
-        p95_ms=result.p95_ms,
-        p99_ms=result.p99_ms,
-        queries_per_second=result.queries_per_second,
-        load_average=result.load_average,
+        resampled_from=resampled_from,
+        **kept,
     )

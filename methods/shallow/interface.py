@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from time import perf_counter
 from typing import ClassVar, Final
 
@@ -13,13 +14,16 @@ from hashbench.core.codes import MAX_BITS, Codes, Embeddings, Role
 from hashbench.core.errors import ConfigError
 from hashbench.core.params import BaseParams
 from hashbench.core.seeds import Purpose, derive_seed
-from hashbench.methods.features import FeatureExtractor
-from hashbench.methods.interface import FitReport, ImageStream, Method, TrainContext, TrainView
+from hashbench.methods.features import BackboneFeatures, FeatureExtractor
+from hashbench.methods.interface import FitReport, ImageStream, TrainContext, TrainView
+from hashbench.methods.keepable import KeepableMethod
 
 _ROWS: Final = 8192
+_LEARNED: Final = "method."
+_NETWORK: Final = "backbone."
 
 
-class ShallowMethod(Method):
+class ShallowMethod(KeepableMethod):
     """A method on fixed features; a subclass says what it learns and how it projects.
 
     The training features' mean is subtracted from all features, unless the method's parameters
@@ -110,6 +114,27 @@ class ShallowMethod(Method):
             parameters=self.parameters(),
         )
 
+    def encoder_state(self) -> Mapping[str, Tensor]:
+        """The tensors it has as attributes, and its features' network where there is one."""
+        learned = {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}
+        state = {f"{_LEARNED}{name}": value for name, value in learned.items()}
+        if isinstance(self.features, BackboneFeatures):
+            network = self.features.backbone.state_dict()
+            state |= {f"{_NETWORK}{name}": value for name, value in network.items()}
+        return state
+
+    def restore_encoder(self, state: Mapping[str, Tensor], ctx: TrainContext) -> None:
+        """Set the attributes again and load the network.
+
+        Raises:
+            RuntimeError: If the network is another.
+        """
+        del ctx
+        for name, value in _part(state, _LEARNED).items():
+            setattr(self, name, value)
+        if isinstance(self.features, BackboneFeatures):
+            self.features.backbone.load_state_dict(_part(state, _NETWORK))
+
     def encode(self, images: ImageStream, role: Role) -> Codes | Embeddings:
         """Encode images to codes (or embeddings), the same way for both roles."""
         del role
@@ -120,3 +145,8 @@ class ShallowMethod(Method):
         if self.binary:
             return Codes.from_outputs(outputs.numpy())
         return Embeddings(outputs.float().numpy())
+
+
+def _part(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The entries under a prefix, named without it."""
+    return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}

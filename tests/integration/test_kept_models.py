@@ -16,6 +16,7 @@ from hashbench.core.canonical import digest_file
 from hashbench.core.cell import BackboneMode, Cell, Component, Weights
 from hashbench.core.codes import Codes
 from hashbench.core.errors import DataError
+from hashbench.core.plugins import load_plugin
 from hashbench.core.record import Status
 from hashbench.core.registry import Registry
 from hashbench.datasets.loading import load_data
@@ -160,12 +161,10 @@ class Constant(Method):
 def test_a_method_that_does_not_say_what_encoding_needs_is_refused_before_training(
     bench: Callable[[str], Any], cell: Cell, components: Registry, tmp_path: Path
 ) -> None:
-    from hashbench.core.plugins import load_plugin
-
     (tmp_path / "constant.py").write_text(UNKEEPABLE)
     load_plugin(tmp_path / "constant.py", components)
     fit = bench("store").run(shallow(cell, "constant"), keep_model=True, metrics=())
     assert fit.status is Status.FAILED
     assert fit.error is not None
-    assert "Constant does not say what encoding needs (encoder_state)" in fit.error.message
+    assert "Constant is no KeepableMethod, it does not say what encoding needs" in fit.error.message
     assert "drop execute: {keep_model: true}" in fit.error.message

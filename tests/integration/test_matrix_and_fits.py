@@ -78,7 +78,10 @@ def test_a_prepass_on_a_backbone_without_weights_must_be_asked_for(ids: Ids) -> 
 
 
 def test_the_forms_of_a_prepass_are_different_fits(ids: Ids) -> None:
-    found = [ids(loss="every_hook", train=f", prepass: {word}") for word in ("pixels", "random")]
+    found = [
+        ids(loss="every_hook", train=f", prepass: {word}, augmentation: flip")
+        for word in ("pixels", "random")
+    ]
 
     assert found[0] != found[1]
 

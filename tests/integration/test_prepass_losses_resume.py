@@ -15,8 +15,8 @@ from hashbench.worker.events import Events
 
 UD2H = {"neighbours": 5, "clusters": 8, "sample": 48, "inner_epochs": 1, "warm_up": 1, "refresh": 1}
 LOSSES = {
-    "ud2h": UD2H,
-    "ud2h tuned, learned codes": {**UD2H, "mode": "tuned", "database_codes": "learned"},
+    "ud2h": {**UD2H, "mode": "tuned"},
+    "ud2h, learned codes": {**UD2H, "mode": "tuned", "database_codes": "learned"},
     "dfadh": {},
 }
 
@@ -33,7 +33,7 @@ class InterruptAfter(Events):
 def test_an_interrupted_run_of_a_loss_with_a_prepass_equals_an_unbroken_one(
     described: str, bench: Callable[[str], Any], cell: Cell
 ) -> None:
-    loss = Component(described.split(maxsplit=1)[0], 1, LOSSES[described])
+    loss = Component(described.partition(",")[0], 1, LOSSES[described])
     cell = replace(cell, loss=loss)
     unbroken_bench, broken_bench = bench("unbroken"), bench("broken")
     unbroken = unbroken_bench.run(cell)

@@ -2,81 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hashbench.core.codes import Codes
-from hashbench.core.errors import ConfigError
 from hashbench.core.info import ComponentInfo
-from hashbench.search.engine import IndexEngine, Neighbours, check_database, check_query
+from hashbench.search.engine import Neighbours, check_query
+from hashbench.search.faiss_binary import CITATION, PAPER, FaissBinary
 
 
-class FaissFlat(IndexEngine):
+class FaissFlat(FaissBinary):
     """Exact search by faiss; codes are padded with zeros to the whole bytes that it wants.
 
     ``use_heap`` is off: faiss then counts distances, of which there are few, and keeps no heap.
     """
 
-    info = ComponentInfo(
-        title="faiss IndexBinaryFlat",
-        version=1,
-        paper="Douze et al., The Faiss library, 2024",
-        citation="douze2024faiss",
-    )
+    name = "faiss_flat"
+    info = ComponentInfo(title="faiss IndexBinaryFlat", version=1, paper=PAPER, citation=CITATION)
 
-    _index: Any = None
-    _bits = 0
-
-    @classmethod
-    def available(cls) -> str | None:
-        """None if faiss is installed."""
-        if find_spec("faiss") is None:
-            return "engine 'faiss_flat' needs faiss: pip install 'hashbench[faiss]'"
-        return None
-
-    def build(self, database: Codes) -> None:
-        """Copy the packed codes into an index."""
-        check_database(database)
-        missing = self.available()
-        if missing:
-            raise ConfigError(missing)
-        faiss = _faiss()
-        index = faiss.IndexBinaryFlat(database.packed.shape[1] * 8)
+    def make(self, faiss: Any, packed: NDArray[np.uint8], *, bits: int) -> Any:
+        """Copy the codes into an index."""
+        del bits
+        index = faiss.IndexBinaryFlat(packed.shape[1] * 8)
         index.use_heap = False
-        index.add(np.ascontiguousarray(database.packed))
-        self._index, self._bits = index, database.bits
+        index.add(packed)
+        return index
 
     def search(self, query: Codes, k: int) -> Neighbours:
-        """Scan the whole database, several queries at once."""
+        """Scan the whole database, several queries at once; the finds come in order."""
         if self._index is None:
             raise RuntimeError("build an index before searching it")
         check_query(query, k, bits=self._bits)
-        wanted = min(k, self._index.ntotal)
-        distances, ids = self._index.search(np.ascontiguousarray(query.packed), wanted)
+        distances, ids = self._index.search(self.layout(query), min(k, self._index.ntotal))
         return Neighbours(distances.astype(np.int32, copy=False), ids.astype(np.int64, copy=False))
 
     @property
     def bytes(self) -> int:
         """Bytes of the codes as faiss keeps them, one for each begun 8 bits of a code."""
         return 0 if self._index is None else int(self._index.ntotal * self._index.code_size)
-
-    @contextmanager
-    def pinned_threads(self, threads: int) -> Iterator[int]:
-        """Set faiss's OpenMP threads, for this process, until the block ends."""
-        faiss = _faiss()
-        before = faiss.omp_get_max_threads()
-        faiss.omp_set_num_threads(threads)
-        try:
-            yield faiss.omp_get_max_threads()
-        finally:
-            faiss.omp_set_num_threads(before)
-
-
-def _faiss() -> Any:
-    """Import faiss untyped: its stubs differ from version to version, where it has any."""
-    return import_module("faiss")

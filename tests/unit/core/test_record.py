@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -12,6 +13,8 @@ from hashbench.core.record import (
     CodeFacts,
     EvaluationRecord,
     FitRecord,
+    LatencyRecord,
+    SkippedEngine,
     compute_record_id,
     seal,
 )
@@ -81,3 +84,39 @@ def test_code_statistics_are_under_the_seal_and_come_back(
 
     assert sealed.record_id != seal(evaluation_record).record_id
     assert RECORD.validate_python(json.loads(sealed.model_dump_json())) == sealed
+
+
+def test_a_latency_measured_before_engines_had_parameters_is_written_as_it_was(
+    latency_record: LatencyRecord,
+) -> None:
+    entry = json.loads(latency_record.model_dump_json())["entries"][0]
+
+    assert "skipped" not in latency_record.model_dump()
+    assert entry["setting"] == {"engine": "exact", "k": 10, "batch": 1, "threads": 1}
+    assert entry.keys() == {
+        *("setting", "threads_used", "bits", "database", "build_seconds", "index_bytes", "calls"),
+        *("mean_ms", "p50_ms", "p95_ms", "p99_ms", "queries_per_second", "load_average"),
+        "includes_encoding",
+    }
+    back = RECORD.validate_python({**seal(latency_record).model_dump(mode="json")})
+    assert seal(back).record_id == back.record_id  # type: ignore[type-var]
+
+
+def test_parameters_recall_and_tails_are_under_the_seal_and_come_back(
+    latency_record: LatencyRecord,
+) -> None:
+    (entry,) = latency_record.entries
+    setting = replace(entry.setting, params={"nlist": None, "nprobe": 8}, samples=20, seconds=1.5)
+    later = {"p999_ms": 0.9, "recall": 0.5, "recall_queries": 7, "warmup_seconds": 0.25}
+    more = entry.model_copy(
+        update={**later, "setting": setting, "facts": {"nlist": 3}, "resampled_from": 50}
+    )
+    skipped = SkippedEngine(engine="usearch", params={"a": 1}, database=9, why="too long")
+    sealed = seal(latency_record.model_copy(update={"entries": [more], "skipped": [skipped]}))
+
+    assert sealed.record_id != seal(latency_record).record_id
+    back = RECORD.validate_python(json.loads(sealed.model_dump_json()))
+    assert back == sealed
+    assert isinstance(back, LatencyRecord)
+    assert hash(back.entries[0].setting) == hash(setting)
+    assert {setting} == {back.entries[0].setting}

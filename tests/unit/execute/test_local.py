@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -199,6 +200,21 @@ def test_a_worker_that_dies_after_the_fit_leaves_the_fit_and_a_failed_measuremen
     (failure,) = found.failures
     assert isinstance(failure, kind)
     assert failure.fit_record == fitted.record_id
+
+
+def test_a_worker_that_dies_while_it_fits_once_more_leaves_the_old_fit_and_a_failed_new_one(
+    planned: Plan, store: Store, heard: Any, worker: Put, fitted: FitRecord
+) -> None:
+    worker("say(event='phase', phase='fit'); os.kill(os.getpid(), 9)")
+    item = planned()
+    again = replace(item, job=replace(item.job, fit=True, keep_model=True))
+
+    (found,) = run_cells([again], store, timeout=20, observer=heard())
+
+    assert found.fit == fitted
+    (failure,) = found.failures
+    assert isinstance(failure, FitRecord)
+    assert failure.status is Status.KILLED
 
 
 @pytest.mark.parametrize(("code", "error"), [(2, StoreError), (7, DamagedStoreError)])

@@ -154,10 +154,26 @@ CASES = {
         ("[{engine: exakt}]", "latency.0.engine: unknown name 'exakt' in engines. Did you mean"),
         ("[{k: 3}]", "latency.0.engine: is missing"),
         ("[{engine: exact, k: 0}]", "latency.0.k: should be greater than or equal to 1, got 0"),
+        ("[{engine: exact, k: []}]", "latency.0.k: list should have at least 1 item"),
+        ("[{engine: exact, samples: 0}]", "latency.0.samples: should be greater than or equal"),
+        ("[{engine: exact, seconds: 0s}]", "latency.0.seconds: should be greater than 0"),
+        (
+            "[{engine: exact, params: {nprobe: 2}}]",
+            "latency.0.params.nprobe: exact: unknown parameter. None are known.",
+        ),
+        (
+            "[{engine: faiss_ivf, params: {nprob: 2}}]",
+            "latency.0.params.nprob: faiss_ivf: unknown parameter. Did you mean 'nprobe'?",
+        ),
+        (
+            "[{engine: faiss_hnsw, params: {M: 1}}]",
+            "latency.0.params.M: faiss_hnsw: should be greater than or equal to 2, got 1",
+        ),
         ("[{engine: exact, batches: [0]}]", "latency.0.batches.0: should be greater than or equ"),
     ],
     "execute": [
         ("{backend: slurm}", "execute.backend: should be 'local', got 'slurm'"),
+        ("{keep_model: 3}", "execute.keep_model: should be a valid boolean"),
         ("{device: gpu}", "execute.device: should be 'auto', 'cpu' or 'cuda', got 'gpu'"),
         ("{threads: 0}", "execute.threads: should be 'auto' or a whole number above 0, got 0"),
         ("{threads: all}", "execute.threads: should be 'auto' or a whole number above 0, got 'a"),

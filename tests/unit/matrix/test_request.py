@@ -73,6 +73,33 @@ def test_every_batch_of_every_engine_is_a_setting_each_once(
     )
 
 
+def test_every_k_is_crossed_with_every_batch(request_of: Callable[[str], Request]) -> None:
+    found = request_of("latency: [{engine: exact, k: [1, 10], batches: [1, 100], threads: 2}]\n")
+    assert [(each.k, each.batch, each.threads) for each in found.latency] == [
+        (1, 1, 2),
+        (1, 100, 2),
+        (10, 1, 2),
+        (10, 100, 2),
+    ]
+
+
+def test_an_engines_parameters_are_filled_in(request_of: Callable[[str], Request]) -> None:
+    found = request_of(
+        "latency:\n"
+        "  - {engine: faiss_ivf, batches: 1, params: {nprobe: 3}, samples: 10000, seconds: 1m}\n"
+        "  - {engine: faiss_ivf, batches: 1, params: {nprobe: 4}}\n"
+    )
+    assert found.latency == (
+        LatencySetting("faiss_ivf", 100, 1, 1, {"nlist": None, "nprobe": 3}, 10_000, 60.0),
+        LatencySetting("faiss_ivf", 100, 1, 1, {"nlist": None, "nprobe": 4}),
+    )
+
+
+def test_models_are_kept_only_where_the_matrix_asks(request_of: Callable[[str], Request]) -> None:
+    assert request_of("").keep_model is False
+    assert request_of("execute: {keep_model: true}\n").keep_model is True
+
+
 @pytest.mark.parametrize(
     ("text", "seconds"), [("90s", 90), ("1.5m", 90), ("4h", 14400), ("30", 30), ("0.5", 0.5)]
 )

@@ -312,6 +312,33 @@ def test_devices_are_never_averaged_together() -> None:
     assert "0.5000" in text and "0.9000" in text and "0.7000" not in text
 
 
+def test_an_engines_parameters_its_tail_and_its_recall_are_told() -> None:
+    found = with_latency(results(deep_cell(), "a", 0.5), p99=0.03)
+    (record,) = found.latencies
+    (plain,) = record.entries
+    ivf = LatencySetting("faiss_ivf", 100, 1, 1, {"nlist": None, "nprobe": 8})
+    wider = LatencySetting("faiss_ivf", 100, 1, 1, {"nlist": None, "nprobe": 16})
+    more = {"p999_ms": 0.5, "recall": 0.98765, "recall_queries": 200}
+    entries = [
+        plain,
+        plain.model_copy(update={"setting": ivf, "facts": {"nlist": 30}, **more}),
+        plain.model_copy(update={"setting": wider, "database": 10**6, "resampled_from": 900}),
+    ]
+    told = replace(found, latencies=(record.model_copy(update={"entries": entries}),))
+
+    section = render([told]).partition("## Query latency")[2]
+
+    rows = [line for line in section.splitlines() if line.startswith("| ")]
+    cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+    head, first, second, third = [row for row in cells if not set(row[0]) <= set("-:")]
+    assert head[6:12] == ["p50 ms", "p95 ms", "p99 ms", "p99.9 ms", "queries/s", "recall"]
+    assert (first[0], first[9], first[11]) == ("exact", "-", "-")
+    assert (second[0], second[9], second[11]) == ("faiss_ivf(nprobe=16)", "-", "-")
+    assert (third[0], third[9], third[11]) == ("faiss_ivf(nprobe=8)", "0.5000", "0.988")
+    assert "databases of 1,000,000 codes were resampled from the method's own codes" in section
+    assert "equal distances count" in section
+
+
 def test_latency_is_told_by_the_device_that_searched_not_by_the_one_that_trained() -> None:
     found = with_latency(results(deep_cell(), "a", 0.5, device="H200"), p99=0.03, device="Zen")
 

@@ -12,8 +12,20 @@ from hashbench.core.errors import ConfigError, DataError
 from hashbench.core.registry import Kind, registry
 from hashbench.search.engines.exact import ExactScan
 from hashbench.search.engines.faiss_flat import FaissFlat
+from hashbench.search.engines.faiss_hnsw import FaissHNSW
+from hashbench.search.engines.faiss_ivf import FaissIVF
+from hashbench.search.engines.faiss_multihash import FaissMultiHash
+from hashbench.search.engines.usearch import USearch
 
-ENGINES = [ExactScan, FaissFlat]
+FAISS = {
+    "faiss_flat": FaissFlat,
+    "faiss_hnsw": FaissHNSW,
+    "faiss_ivf": FaissIVF,
+    "faiss_multihash": FaissMultiHash,
+}
+NAMED = {"exact": ExactScan, **FAISS, "usearch": USearch}
+ENGINES = list(NAMED.values())
+COMPLETE = [ExactScan, FaissFlat]
 
 
 def codes(items, bits=12):
@@ -26,7 +38,7 @@ def built(engine, database):
     return index
 
 
-@pytest.mark.parametrize(("name", "engine"), [("exact", ExactScan), ("faiss_flat", FaissFlat)])
+@pytest.mark.parametrize(("name", "engine"), NAMED.items())
 def test_an_engine_is_found_by_its_name(name, engine):
     assert registry().load(Kind.ENGINE, name) is engine
     assert engine.KIND is Kind.ENGINE
@@ -34,14 +46,14 @@ def test_an_engine_is_found_by_its_name(name, engine):
     assert engine.available() is None
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", COMPLETE)
 def test_a_k_above_the_database_returns_all_of_it(engine):
     found = built(engine, codes(4)).search(codes(2), 10)
     assert found.ids.shape == found.distances.shape == (2, 4)
     assert sorted(found.ids[0]) == [0, 1, 2, 3]
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", COMPLETE)
 def test_equal_codes_come_back_by_id(engine):
     same = Codes(np.repeat(codes(1).packed, 50, axis=0), 12)
     found = built(engine, same).search(codes(1), 7)
@@ -96,14 +108,24 @@ def test_searching_before_building_is_a_mistake_of_the_program(engine):
         engine().search(codes(1), 1)
 
 
-def test_a_missing_faiss_says_how_to_install_it(monkeypatch):
+@pytest.mark.parametrize(("name", "engine"), FAISS.items())
+def test_a_missing_faiss_says_how_to_install_it(name, engine, monkeypatch):
     find_spec = importlib.util.find_spec
     monkeypatch.setattr(
-        "hashbench.search.engines.faiss_flat.find_spec",
+        "hashbench.search.faiss_binary.find_spec",
         lambda name: None if name == "faiss" else find_spec(name),
     )
-    remedy = "engine 'faiss_flat' needs faiss: pip install 'hashbench[faiss]'"
-    assert FaissFlat.available() == remedy
+    remedy = f"engine '{name}' needs faiss: pip install 'hashbench[faiss]'"
+    assert engine.available() == remedy
     with pytest.raises(ConfigError) as caught:
-        FaissFlat().build(codes(3))
+        engine().build(codes(3))
+    assert str(caught.value) == remedy
+
+
+def test_a_missing_usearch_says_how_to_install_it(monkeypatch):
+    monkeypatch.setattr("hashbench.search.engines.usearch.find_spec", lambda name: None)
+    remedy = "engine 'usearch' needs usearch: pip install 'hashbench[usearch]'"
+    assert USearch.available() == remedy
+    with pytest.raises(ConfigError) as caught:
+        USearch().build(codes(3))
     assert str(caught.value) == remedy

@@ -15,7 +15,9 @@ from hashbench.core.info import ComponentInfo
 from hashbench.search.engine import IndexEngine, Neighbours
 from hashbench.search.engines.exact import ExactScan
 from hashbench.search.engines.faiss_flat import FaissFlat
-from hashbench.search.latency import measure_latency, percentile
+from hashbench.search.engines.faiss_ivf import FaissIVF
+from hashbench.search.latency import Ask, measure_engine, measure_latency, percentile
+from hashbench.search.recall import ExactAnswers
 
 QUICK = {"warmup_seconds": 0.0, "max_seconds": 0.02}
 
@@ -82,8 +84,58 @@ def test_time_runs_out_before_the_samples_do():
         Recorder(), codes(3), codes(9), k=1, min_samples=10**9, warmup_seconds=0, max_seconds=0
     )
     assert result.samples == 1
-    assert result.p50_ms is None
+    assert (result.p50_ms, result.p95_ms, result.p99_ms, result.p999_ms) == (None,) * 4
     assert result.mean_ms > 0
+
+
+def test_several_settings_share_one_index_and_each_is_warmed_up():
+    engine = Recorder()
+    asked = [Ask(k=1, batch=2, samples=2, seconds=9), Ask(k=7, batch=1, samples=1, seconds=9)]
+
+    results = list(measure_engine(engine, codes(4), codes(40), asked, threads=2, warmup_seconds=0))
+
+    searches = ["search 2 for 1"] * (1 + 2) + ["search 1 for 7"] * (1 + 1)
+    assert engine.events == ["pin 2", "build 40", *searches, "unpin"]
+    assert [(result.k, result.batch, result.samples) for result in results] == [
+        (1, 2, 2),
+        (7, 1, 1),
+    ]
+
+
+def test_ten_thousand_samples_give_the_999th_of_a_thousand():
+    result = measure_latency(
+        Recorder(), codes(3), codes(9), k=1, min_samples=10_000, max_seconds=600
+    )
+    assert result.samples == 10_000
+    assert result.p99_ms is not None
+    assert result.p999_ms is not None
+    assert result.p99_ms <= result.p999_ms
+
+
+def test_recall_and_what_was_chosen_come_with_the_times():
+    query, database = codes(20), codes(400)
+    exact = ExactAnswers(query, database)
+    whole = measure_latency(FaissIVF(), query, database, k=9, exact=exact, **QUICK)
+    params = FaissIVF.Params(nlist=100, nprobe=1)
+    part = measure_latency(FaissIVF(params), query, database, k=9, exact=exact, **QUICK)
+    assert (whole.recall_queries, whole.facts) == (20, {"nlist": 20, "nprobe": 8})
+    assert part.facts == {"nlist": 100, "nprobe": 1}
+    assert 0 < part.recall < whole.recall <= 1
+    assert measure_latency(ExactScan(), query, database, k=9, **QUICK).recall is None
+    assert measure_latency(ExactScan(), query, database, k=9, exact=exact, **QUICK).recall == 1
+
+
+def test_the_machines_load_before_the_build_is_kept(monkeypatch):
+    monkeypatch.setattr("os.getloadavg", lambda: (1.25, 9.0, 9.0))
+    result = measure_latency(ExactScan(), codes(2), codes(9), k=1, **QUICK)
+    assert result.load_average == 1.25
+
+
+def test_an_engine_that_refuses_the_codes_builds_nothing():
+    engine = FaissIVF(FaissIVF.Params(nlist=10))
+    with pytest.raises(ConfigError, match="nlist 10 is more than the 9 codes"):
+        measure_latency(engine, codes(2), codes(9), k=1, **QUICK)
+    assert engine.bytes == 0
 
 
 @pytest.mark.parametrize("engine", [ExactScan, FaissFlat])

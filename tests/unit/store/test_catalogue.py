@@ -42,10 +42,11 @@ def test_the_newest_good_fit_counts_even_if_a_later_one_failed(
 ) -> None:
     store.write_record(fit_record.model_copy(update={"finished": at(1)}))
     good = store.write_record(fit_record.model_copy(update={"finished": at(2)}))
-    store.write_record(failed(fit_record, minute=3))
+    later = store.write_record(failed(fit_record, minute=3))
     found = read_cell(store, fit_record.fit_id)
     assert found.fit == good
     assert found.fitted
+    assert found.failures == (later,)
 
 
 def test_without_a_good_fit_the_newest_failure_is_shown(

@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 
 from hashbench.core.codes import Codes, Embeddings
-from hashbench.core.job import Job
-from hashbench.core.record import EvaluationRecord, FitRecord, seal
+from hashbench.core.job import Job, LatencySetting
+from hashbench.core.record import EvaluationRecord, FitRecord, LatencyRecord, seal
+from hashbench.core.registry import Registry
 from hashbench.evaluation.names import parse_metric
+from hashbench.search.engines.faiss_ivf import FaissIVF
 from hashbench.store.codes import EncodedSplit
 from hashbench.store.store import Store
-from hashbench.worker.measure import evaluate_fit
+from hashbench.worker.measure import evaluate_fit, measure_engines, settings_by_index
 
 NAMES = tuple(parse_metric(name).name for name in ("map", "ndcg@9", "acg@2", "wap", "pr11"))
 
@@ -62,3 +64,44 @@ def test_embeddings_have_no_code_statistics(
 
     assert fields["codes"] is None
     assert "codes" not in seal(evaluation_record.model_copy(update=fields)).model_dump()
+
+
+def ivf(nprobe: int, k: int, threads: int = 1) -> LatencySetting:
+    params = {"nlist": 9, "nprobe": nprobe}
+    return LatencySetting("faiss_ivf", k, 1, threads, params, samples=2, seconds=0.01)
+
+
+def test_settings_that_one_index_serves_come_together() -> None:
+    settings = [ivf(1, 5), ivf(2, 5), ivf(1, 9), ivf(1, 5, threads=2)]
+    assert settings_by_index(settings) == [[ivf(1, 5), ivf(1, 9)], [ivf(2, 5)], [ivf(1, 5, 2)]]
+
+
+def test_engines_are_built_once_with_their_parameters_and_told_in_the_jobs_order(
+    store: Store,
+    fit_record: FitRecord,
+    latency_record: LatencyRecord,
+    components: Registry,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rng = np.random.default_rng(0)
+    sides = [Codes.from_outputs(rng.standard_normal((items, 16))) for items in (5, 300)]
+    labels = [np.ones((len(side), 1), np.uint8) for side in sides]
+    settings = (ivf(1, 5), LatencySetting("exact", 5, 3, 1, {}, 2, 0.01), ivf(9, 5), ivf(1, 50))
+    job = Job(fit_record.cell, store.root, fit=False, latency=settings)
+    builds = []
+    build = FaissIVF.build
+    monkeypatch.setattr(
+        FaissIVF, "build", lambda self, database: (builds.append(self), build(self, database))
+    )
+
+    fields = measure_engines(job, EncodedSplit(*sides, *labels), components)
+
+    record = seal(latency_record.model_copy(update=fields))
+    assert tuple(entry.setting for entry in record.entries) == settings
+    one, exact, every, many = record.entries
+    assert (one.facts, every.facts) == ({"nlist": 9, "nprobe": 1}, {"nlist": 9, "nprobe": 9})
+    assert (exact.recall, every.recall, exact.recall_queries) == (1, 1, 5)
+    assert one.recall is not None and 0 < one.recall < 1
+    assert many.build_seconds == one.build_seconds != every.build_seconds
+    assert len(builds) == 2
+    assert all(entry.warmup_seconds and entry.calls <= 2 for entry in record.entries)

@@ -1,0 +1,93 @@
+"""``hashbench query``: the images of a database that are nearest to an image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from hashbench.cli.options import device_option, plugin_option, store_option
+from hashbench.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from hashbench.core.codes import Codes, Embeddings
+    from hashbench.worker.opening import Opened
+
+
+@click.command("query")
+@click.argument("record")
+@click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("-k", "k", type=click.IntRange(min=1), default=10, show_default=True)
+@click.option(
+    "--among",
+    type=click.Path(path_type=Path),
+    help="Search in a file that hashbench encode wrote with RECORD, not in RECORD's database.",
+)
+@store_option
+@device_option
+@plugin_option
+def command(
+    record: str,
+    images: tuple[Path, ...],
+    *,
+    k: int,
+    among: Path | None,
+    store: Path,
+    device: str,
+    plugins: tuple[Path, ...],
+) -> None:
+    """Show the K images nearest to each of IMAGES, by the method and the codes of RECORD.
+
+    RECORD is a fit id, a record id, or the start of one. Its model must have been kept: execute:
+    {keep_model: true}. Equal distances come in the order of the database.
+    """
+    from hashbench.worker.image_files import find_images
+    from hashbench.worker.opening import open_encoder
+    from hashbench.worker.retrieval import nearest_of
+
+    opened = open_encoder(store, record, device=device, plugins=plugins)
+    database, names, labels = _files(opened, among) if among else _database(opened)
+    paths = find_images(images)
+    found = nearest_of(opened.encoder.encode_files(paths), database, k)
+    for path, distances, positions in zip(paths, *found, strict=True):
+        click.echo(f"{path}: the {len(positions)} nearest by {opened.fit.cell}")
+        rows = [("rank", "distance", "image", "labels" if labels else "")]
+        for rank, (distance, at) in enumerate(zip(distances, positions, strict=True), start=1):
+            shown = f"{distance:.0f}" if opened.fit.cell.bits else f"{distance:.4f}"
+            rows.append((str(rank), shown, names[at], labels[at] if labels else ""))
+        _print_columns(rows)
+
+
+def _database(opened: Opened) -> tuple[Codes | Embeddings, Sequence[str], Sequence[str]]:
+    """The record's own database: where each image is in the dataset, and its class names."""
+    from hashbench.store.codes import load_codes
+
+    encoded = load_codes(opened.store, opened.fit)
+    dataset, classes = opened.fit.cell.data.name, opened.encoder.classes
+    names = [f"{dataset}[{place}]" for place in opened.encoder.database]
+    labels = [
+        ", ".join(name for name, there in zip(classes, row, strict=True) if there)
+        for row in encoded.database_labels
+    ]
+    return encoded.database, names, labels
+
+
+def _files(opened: Opened, among: Path) -> tuple[Codes | Embeddings, Sequence[str], Sequence[str]]:
+    from hashbench.worker.encoded_files import EncodedFiles
+
+    encoded = EncodedFiles.read(among)
+    if encoded.fit_record != opened.fit.record_id:
+        raise ConfigError(
+            f"--among {among}: encoded by record {encoded.fit_record} of {encoded.fit_id}, not by "
+            f"{opened.fit.record_id}; encode the images with the same record"
+        )
+    return encoded.encoded, encoded.paths, []
+
+
+def _print_columns(rows: Sequence[tuple[str, ...]]) -> None:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for rank, distance, image, labels in rows:
+        line = f"  {rank:>{widths[0]}}  {distance:>{widths[1]}}  {image:<{widths[2]}}  {labels}"
+        click.echo(line.rstrip())

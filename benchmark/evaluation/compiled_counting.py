@@ -1,0 +1,107 @@
+"""Counting in compiled loops; needs numba."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hashbench.core.codes import Codes
+from hashbench.evaluation.counting import Counting
+from hashbench.evaluation.label_index import index_labels, padded
+from hashbench.evaluation.relevance import Relevance
+
+
+class CompiledCounting(Counting):
+    """About ten times as fast as numpy; codes and labels are laid out anew, nothing else is held.
+
+    Args:
+        query: Codes of the queries.
+        database: Codes of the database, of the same length.
+        relevance: Who is relevant to whom.
+
+    Raises:
+        ImportError: If numba cannot be imported.
+    """
+
+    def __init__(self, query: Codes, database: Codes, relevance: Relevance) -> None:
+        from hashbench.evaluation import kernels
+
+        self._kernels = kernels
+        self._items, self._radii = len(database), database.bits + 1
+        self._queries = query.words()
+        words = database.words()
+        self._words = np.zeros((words.shape[1], padded(self._items)), dtype=np.uint64)
+        self._words[:, : self._items] = words.T
+        self._index = index_labels(relevance.database_labels)
+        row, self._labels = np.nonzero(relevance.query_labels)
+        self._starts = np.searchsorted(row, np.arange(len(query) + 1))
+
+    def histograms(self, start: int, stop: int, levels: int) -> NDArray[np.int64]:
+        """One histogram a query over distance and gain."""
+        # The labels shared are added up in binary digits.
+        wide = 1 << max(1, (levels - 1).bit_length())
+        found = np.zeros((stop - start, wide, self._radii), dtype=np.int64)
+        self._kernels.count_pairs(
+            self._words,
+            self._queries[start:stop],
+            self._starts[start : stop + 1],
+            self._labels,
+            self._index,
+            self._words.shape[1] - self._items,
+            found,
+        )
+        return found[:, :levels]
+
+    def hit_ranks(
+        self,
+        query: int,
+        items_before: NDArray[np.int64],
+        hits_before: NDArray[np.int64],
+        *,
+        limit: int,
+    ) -> NDArray[np.int64]:
+        """Count every distance's ranks and hits on from those of the closer ones."""
+        last = _last_distance(items_before, limit)
+        wanted = int(hits_before[last + 1])
+        ranks = np.empty(wanted, dtype=np.int64)
+        self._kernels.rank_hits(
+            self._words,
+            self._queries[query],
+            self._labels_of(query),
+            self._index,
+            self._items,
+            last,
+            items_before[:-1].copy(),
+            hits_before[:-1].copy(),
+            ranks,
+        )
+        return ranks
+
+    def ranked_gains(
+        self, query: int, items_before: NDArray[np.int64], *, levels: int, limit: int
+    ) -> NDArray[np.int64]:
+        """Count every distance's ranks on from those of the closer ones."""
+        last = _last_distance(items_before, limit)
+        gains = np.empty(int(items_before[last + 1]), dtype=np.int64)
+        self._kernels.rank_gains(
+            self._words,
+            self._queries[query],
+            self._labels_of(query),
+            self._index,
+            self._items,
+            levels,
+            last,
+            items_before[:-1].copy(),
+            gains,
+        )
+        return gains[:limit]
+
+    def _labels_of(self, query: int) -> NDArray[np.int64]:
+        return self._labels[self._starts[query] : self._starts[query + 1]]
+
+
+def _last_distance(items_before: NDArray[np.int64], limit: int) -> int:
+    """The distance that rank ``limit`` is at; the largest there is where that takes all items."""
+    items = int(items_before[-1])
+    last = int(items_before.searchsorted(min(limit, items))) - 1
+    return last if items_before[last + 1] < items else len(items_before) - 2

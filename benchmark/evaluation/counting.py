@@ -1,0 +1,67 @@
+"""Counting pairs of a query and an item: the part of an evaluation that grows with both sides."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Counting(ABC):
+    """Counts of a database of codes, one query after another; safe to call from several threads.
+
+    Every implementation gives the same whole numbers, so what is computed from them is the same
+    too. The *gain* of an item is the number of labels it shares with the query; it is relevant
+    where the gain is not 0.
+    """
+
+    @abstractmethod
+    def histograms(self, start: int, stop: int, levels: int) -> NDArray[np.int64]:
+        """How many items of every gain are at every distance.
+
+        Args:
+            start: The first query.
+            stop: The query after the last.
+            levels: Gains are below it; with 2, what is counted is whether an item is relevant.
+
+        Returns:
+            int64 (Q, levels, bits + 1).
+        """
+
+    @abstractmethod
+    def hit_ranks(
+        self,
+        query: int,
+        items_before: NDArray[np.int64],
+        hits_before: NDArray[np.int64],
+        *,
+        limit: int,
+    ) -> NDArray[np.int64]:
+        """Ranks of relevant items, equal distances in database order.
+
+        Args:
+            query: Position of the query.
+            items_before: Its items at smaller distances, (bits + 2,) with all of them at the end.
+            hits_before: Its relevant items at smaller distances, (bits + 2,).
+            limit: Ranks above this one may be left out.
+
+        Returns:
+            int64, ascending, from 1.
+        """
+
+    @abstractmethod
+    def ranked_gains(
+        self, query: int, items_before: NDArray[np.int64], *, levels: int, limit: int
+    ) -> NDArray[np.int64]:
+        """Gains by rank, equal distances in database order.
+
+        Args:
+            query: Position of the query.
+            items_before: Its items at smaller distances, (bits + 2,) with all of them at the end.
+            levels: Gains are below it.
+            limit: How many ranks, at least 1.
+
+        Returns:
+            int64 (min(limit, N),).
+        """

@@ -1,0 +1,71 @@
+"""Counting with numpy alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hashbench.core.codes import Codes
+from hashbench.evaluation.counting import Counting
+from hashbench.evaluation.ranking import ranks_of
+from hashbench.evaluation.relevance import Relevance
+from hashbench.search.scan import PackedScan
+from hashbench.search.select import nearest
+
+_COUNTED_AT_ONCE = 1 << 16  # bincount widens its keys to 64 bits: 512 kB of them at most
+
+
+class NumpyCounting(Counting):
+    """Works wherever numpy does; memory of a few bytes an item, for one query a thread.
+
+    Args:
+        query: Codes of the queries.
+        database: Codes of the database, of the same length.
+        relevance: Who is relevant to whom.
+    """
+
+    def __init__(self, query: Codes, database: Codes, relevance: Relevance) -> None:
+        self._queries = query.words()
+        self._scan = PackedScan(database)
+        self._relevance = relevance
+        self._radii = database.bits + 1
+
+    def histograms(self, start: int, stop: int, levels: int) -> NDArray[np.int64]:
+        """One histogram a query over distance and gain."""
+        return np.stack([self._histogram(query, levels) for query in range(start, stop)])
+
+    def _histogram(self, query: int, levels: int) -> NDArray[np.int64]:
+        gains: NDArray[Any] = (
+            self._relevance.row(query) if levels == 2 else self._relevance.gains(query)  # noqa: PLR2004 - relevant or not
+        )
+        cells = levels * self._radii
+        key_type = np.min_scalar_type(cells - 1)
+        keys = np.multiply(gains, self._radii, dtype=key_type)
+        keys += self._scan.distances(self._queries[query])
+        counts = np.zeros(cells, dtype=np.int64)
+        for first in range(0, len(keys), _COUNTED_AT_ONCE):
+            counts += np.bincount(keys[first : first + _COUNTED_AT_ONCE], minlength=cells)
+        return counts.reshape(levels, self._radii)
+
+    def hit_ranks(
+        self,
+        query: int,
+        items_before: NDArray[np.int64],
+        hits_before: NDArray[np.int64],
+        *,
+        limit: int,
+    ) -> NDArray[np.int64]:
+        """Select the nearest, and look which of them are relevant."""
+        del items_before, hits_before
+        order = nearest(self._scan.distances(self._queries[query]), limit)
+        return ranks_of(self._relevance.row(query)[order])
+
+    def ranked_gains(
+        self, query: int, items_before: NDArray[np.int64], *, levels: int, limit: int
+    ) -> NDArray[np.int64]:
+        """Select the nearest, and look up their gains."""
+        del items_before, levels
+        order = nearest(self._scan.distances(self._queries[query]), limit)
+        return self._relevance.gains(query)[order].astype(np.int64)

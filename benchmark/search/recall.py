@@ -1,0 +1,76 @@
+"""How much of the exact answer an engine finds, with ties accepted by distance."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hashbench.core.codes import Codes
+from hashbench.search.engine import Neighbours
+from hashbench.search.engines.exact import ExactScan
+
+RECALL_QUERIES = 200
+
+
+class ExactAnswers:
+    """What the exact scan answers to the first queries; searched once for the largest k asked.
+
+    Args:
+        query: Codes of the queries.
+        database: Codes searched.
+        at_most: Queries looked at.
+    """
+
+    def __init__(self, query: Codes, database: Codes, *, at_most: int = RECALL_QUERIES) -> None:
+        self.query = Codes(query.packed[:at_most], query.bits)
+        self._database = database
+        self._distances = np.empty((len(self.query), 0), dtype=np.int32)
+
+    @classmethod
+    def known(cls, query: Codes, database: Codes, distances: NDArray[np.int32]) -> ExactAnswers:
+        """Answers that were found before.
+
+        Args:
+            query: Codes of the queries; the first ones are looked at.
+            database: Codes searched.
+            distances: int32 (queries looked at, k), as `distances` gave them.
+        """
+        answers = cls(query, database, at_most=len(distances))
+        answers._distances = distances
+        return answers
+
+    @property
+    def distances(self) -> NDArray[np.int32]:
+        """Distances of the nearest, for the largest k so far, int32 (queries looked at, k)."""
+        return self._distances
+
+    def prepare(self, k: int) -> None:
+        """Search for k neighbours now, so that smaller k cost nothing later."""
+        if min(k, len(self._database)) > self._distances.shape[1]:
+            scan = ExactScan()
+            scan.build(self._database)
+            self._distances = scan.search(self.query, k).distances
+
+    def recall(self, found: Neighbours, k: int) -> float:
+        """Mean share of k places filled with codes as near as the exact k-th neighbour.
+
+        The distances of what was found are computed here, whatever the engine says they are; a
+        position that comes twice counts once.
+
+        Args:
+            found: An engine's answers to ``query``.
+            k: Neighbours asked for; all N of the database where k is above N.
+        """
+        self.prepare(k)
+        places = min(k, len(self._database))
+        hits = [
+            np.count_nonzero(self._true_distances(row, ids) <= self._distances[row, places - 1])
+            for row, ids in enumerate(found.ids)
+        ]
+        return float(np.mean(hits)) / places
+
+    def _true_distances(self, row: int, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        known = np.unique(ids[ids >= 0])
+        differing = self._database.packed[known] ^ self.query.packed[row]
+        distances: NDArray[np.int64] = np.bitwise_count(differing).sum(axis=1, dtype=np.int64)
+        return distances

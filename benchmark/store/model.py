@@ -1,0 +1,69 @@
+"""A fitted method on disk: what encoding other images and naming what is found needs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hashbench.core.errors import DataError
+from hashbench.core.record import Artifact, FitRecord
+from hashbench.store.store import Store
+
+NAME = "model"
+_STATE = "state/"
+_DATABASE = "database"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KeptModel:
+    """What a fit keeps beside its codes where the matrix says ``keep_model``.
+
+    Attributes:
+        state: The method's learned and loaded arrays, by name.
+        classes: Class names, in the order of the label columns.
+        database: int64 (database,), the place in the dataset of each database image.
+    """
+
+    state: Mapping[str, NDArray[Any]]
+    classes: tuple[str, ...]
+    database: NDArray[np.int64]
+
+
+def save_model(store: Store, fit_id: str, kept: KeptModel) -> Artifact:
+    """Write a model as one artifact.
+
+    Raises:
+        StoreError: If it cannot be written.
+    """
+    arrays = {f"{_STATE}{name}": array for name, array in kept.state.items()}
+    arrays[_DATABASE] = kept.database
+    metadata = {"classes": json.dumps(kept.classes)}
+    return store.write_arrays(fit_id, NAME, arrays, metadata=metadata)
+
+
+def has_model(fit: FitRecord) -> bool:
+    """Whether a fit kept its model."""
+    return NAME in fit.artifacts
+
+
+def load_model(store: Store, fit: FitRecord) -> KeptModel:
+    """Read a fit's model back.
+
+    Raises:
+        DataError: If none was kept.
+        DamagedStoreError: If the artifact is missing or not what was written.
+    """
+    if not has_model(fit):
+        raise DataError(
+            f"record {fit.record_id}: no model kept; re-run with execute: {{keep_model: true}}"
+        )
+    artifact = fit.artifacts[NAME]
+    arrays = store.read_arrays(fit.fit_id, artifact)
+    classes = json.loads(store.read_metadata(fit.fit_id, artifact)["classes"])
+    state = {k.removeprefix(_STATE): v for k, v in arrays.items() if k.startswith(_STATE)}
+    return KeptModel(state, tuple(classes), arrays[_DATABASE])

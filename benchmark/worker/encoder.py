@@ -1,0 +1,93 @@
+"""A fit's method, taken out of the store to encode other images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from hashbench.core.codes import Codes, Embeddings, Role
+from hashbench.core.errors import DataError
+from hashbench.core.record import FitRecord
+from hashbench.core.registry import Registry
+from hashbench.datasets.protocol import load_protocol
+from hashbench.store.model import load_model
+from hashbench.store.store import Store
+from hashbench.training.determinism import configure
+from hashbench.training.images import DeviceImages
+from hashbench.worker.image_files import decode_image
+from hashbench.worker.kept import restore_method
+
+_BLOCK = 1024  # images decoded at once
+
+
+class Encoder:
+    """Encodes images as the queries of a fit were: same input, same arithmetic, same threads.
+
+    Args:
+        store: Where the fit's model is.
+        fit: The fit.
+        registry: Where its components are looked up.
+        device: Where to encode.
+
+    Attributes:
+        protocol: The protocol whose size and normalisation images get.
+        classes: Class names, in the order of the label columns.
+        database: int64 (database,), the place in the dataset of each database image.
+
+    Raises:
+        DataError: If no model was kept, it does not fit the present code, or the protocol is not
+            the one that the fit was made with.
+        DamagedStoreError: If the model is not what was written.
+    """
+
+    def __init__(
+        self, store: Store, fit: FitRecord, registry: Registry, *, device: torch.device
+    ) -> None:
+        kept = load_model(store, fit)
+        self.classes, self.database = kept.classes, kept.database
+        self.protocol = load_protocol(fit.cell.data.protocol)
+        if self.protocol.sha256 != fit.cell.data.protocol_sha256:
+            raise DataError(
+                f"record {fit.record_id}: protocol {self.protocol.name} has another definition "
+                f"here than the one it was made with; use the version that the record names"
+            )
+        self._cell, self._device = fit.cell, device
+        configure(fit.cell.determinism, threads=fit.environment.threads)
+        self._method = restore_method(fit.cell, kept.state, registry, device=device)
+
+    def encode(self, images: NDArray[np.uint8]) -> Codes | Embeddings:
+        """Encode images of the protocol's shape.
+
+        Args:
+            images: uint8 (N, H, W) or (N, H, W, 3), N at least 1.
+        """
+        prepared = DeviceImages(
+            images, choice=self._cell.data, protocol=self.protocol, device=self._device
+        )
+        return self._method.encode(prepared, Role.QUERY)
+
+    def encode_files(self, paths: Sequence[Path]) -> Codes | Embeddings:
+        """Decode and encode image files, some at a time; see `decode_image`.
+
+        Raises:
+            DataError: If there is none, or one cannot be decoded.
+        """
+        if not paths:
+            raise DataError("images: none to encode")
+        parts = [
+            self.encode(np.stack([decode_image(path, self.protocol) for path in block]))
+            for block in (paths[i : i + _BLOCK] for i in range(0, len(paths), _BLOCK))
+        ]
+        return _joined(parts)
+
+
+def _joined(parts: Sequence[Codes | Embeddings]) -> Codes | Embeddings:
+    codes = [part for part in parts if isinstance(part, Codes)]
+    if codes:
+        return Codes(np.concatenate([part.packed for part in codes]), codes[0].bits)
+    floats = [part.values for part in parts if isinstance(part, Embeddings)]
+    return Embeddings(np.concatenate(floats))

@@ -1,0 +1,165 @@
+"""All ways of counting pairs give what counting one pair after another gives."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+
+from hashbench.core.codes import Codes
+from hashbench.evaluation.compiled_counting import CompiledCounting
+from hashbench.evaluation.device_counting import DeviceCounting
+from hashbench.evaluation.evaluate import evaluate
+from hashbench.evaluation.label_index import index_labels
+from hashbench.evaluation.names import parse_metric
+from hashbench.evaluation.numpy_counting import NumpyCounting
+from hashbench.evaluation.relevance import Relevance
+from hashbench.evaluation.tool import Tool
+
+COUNTINGS = [
+    NumpyCounting,
+    CompiledCounting,
+    partial(DeviceCounting, device=torch.device("cpu")),
+]
+
+
+class Data:
+    """Random codes and labels, and what a plain count makes of them."""
+
+    def __init__(self, *, bits, items, classes, labels_each, queries=4):
+        rng = np.random.default_rng(bits + items)
+        # Few bits differ from the first code, so that many distances are equal.
+        flips = np.where(rng.random((queries + items, bits)) < 0.2, -1.0, 1.0)
+        outputs = rng.choice([-1.0, 1.0], size=bits) * flips
+        chosen = rng.random((queries + items, classes)).argsort(axis=1)
+        labels = (chosen < labels_each).astype(np.uint8)
+        labels[rng.random(queries + items) < 0.1] = 0
+        self.query, self.database = (Codes.from_outputs(x) for x in np.split(outputs, [queries]))
+        self.query_labels, self.labels = np.split(labels, [queries])
+        self.relevance = Relevance(self.query_labels, self.labels)
+        signs = np.split(outputs, [queries])
+        self.distances = (signs[0][:, None] != signs[1][None]).sum(axis=2)
+        self.gains = self.query_labels.astype(int) @ self.labels.T.astype(int)
+
+    def counts(self, query, levels):
+        """Items by gain and distance; with two levels, by relevance and distance."""
+        found = np.zeros((levels, self.database.bits + 1), dtype=np.int64)
+        gains = np.minimum(self.gains[query], 1) if levels == 2 else self.gains[query]
+        np.add.at(found, (gains, self.distances[query]), 1)
+        return found
+
+    def before(self, query):
+        """Items, and relevant items, at smaller distances; all of them at the end."""
+        by_level = self.counts(query, 2)
+        rows = np.stack([by_level.sum(axis=0), by_level[1]])
+        return np.concatenate([np.zeros((2, 1), np.int64), rows.cumsum(axis=1)], axis=1)
+
+
+# One word and several; so few cells that two items are counted at once, and more; classes that
+# most items have, and classes that few have; one label each, and several.
+SHAPES = [
+    {"bits": 1, "items": 1, "classes": 1, "labels_each": 1},
+    {"bits": 8, "items": 127, "classes": 3, "labels_each": 1},
+    {"bits": 8, "items": 5_000, "classes": 3, "labels_each": 1},
+    {"bits": 8, "items": 6_000, "classes": 9, "labels_each": 4},
+    {"bits": 64, "items": 20_001, "classes": 5, "labels_each": 2},
+    {"bits": 65, "items": 20_001, "classes": 5, "labels_each": 1},
+    {"bits": 24, "items": 3_000, "classes": 100, "labels_each": 1},
+    {"bits": 48, "items": 2_049, "classes": 300, "labels_each": 9},
+    {"bits": 255, "items": 300, "classes": 4, "labels_each": 1},
+    {"bits": 256, "items": 300, "classes": 4, "labels_each": 3},
+    {"bits": 1024, "items": 2_100, "classes": 70, "labels_each": 6},
+]
+
+
+@pytest.fixture(
+    scope="module",
+    params=SHAPES,
+    ids=lambda s: "{bits}-bits-{items}-items-{labels_each}-of-{classes}".format(**s),
+)
+def data(request):
+    return Data(**request.param)
+
+
+@pytest.fixture(params=COUNTINGS)
+def counting(request, data):
+    return request.param(data.query, data.database, data.relevance)
+
+
+def test_histograms_count_every_pair_by_distance_and_relevance(data, counting):
+    found = counting.histograms(1, 4, 2)
+    assert found.dtype == np.int64
+    np.testing.assert_array_equal(found, [data.counts(query, 2) for query in (1, 2, 3)])
+
+
+def test_histograms_count_every_pair_by_distance_and_gain(data, counting):
+    levels = data.relevance.levels
+    found = counting.histograms(0, 4, levels)
+    np.testing.assert_array_equal(found, [data.counts(query, levels) for query in range(4)])
+
+
+@pytest.mark.parametrize("share", [0.01, 0.3, 1.0])
+def test_hits_are_ranked_by_distance_then_position(data, counting, share):
+    limit = max(1, int(share * len(data.database)))
+    for query in range(4):
+        order = np.argsort(data.distances[query], kind="stable")
+        wanted = np.flatnonzero(data.gains[query][order]) + 1
+        found = counting.hit_ranks(query, *data.before(query), limit=limit)
+        np.testing.assert_array_equal(found[found <= limit], wanted[wanted <= limit])
+        assert np.all(np.diff(found) > 0)
+
+
+@pytest.mark.parametrize("share", [0.01, 0.3, 1.0])
+def test_gains_are_ranked_by_distance_then_position(data, counting, share):
+    limit = max(1, int(share * len(data.database)))
+    levels = data.relevance.levels
+    for query in range(4):
+        order = np.argsort(data.distances[query], kind="stable")
+        found = counting.ranked_gains(query, data.before(query)[0], levels=levels, limit=limit)
+        np.testing.assert_array_equal(found, data.gains[query][order][:limit])
+
+
+def test_rare_classes_are_listed_and_frequent_ones_take_a_bit_an_item():
+    labels = np.zeros((1_000, 3), dtype=np.uint8)
+    labels[::2, 0] = 1
+    labels[[5, 700], 2] = 1
+    found = index_labels(labels)
+    assert found.row_of.tolist() == [0, -1, -1]
+    assert np.unpackbits(found.rows.view(np.uint8), bitorder="little").sum() == 500
+    assert [found.items[found.starts[c] : found.starts[c + 1]].tolist() for c in range(3)] == [
+        [],
+        [],
+        [5, 700],
+    ]
+
+
+EVERYTHING = [
+    *(f"map@{k}/ties={t}" for k in ("all", 300) for t in ("expected", "stable", "best", "worst")),
+    *("map@300/div=min", "precision@50", "recall@50", "precision@r2", "pr@radii", "pr11@radii"),
+    *(
+        f"{f}@300/ties={t}"
+        for f in ("ndcg", "acg")
+        for t in ("expected", "stable", "best", "worst")
+    ),
+    *("wap@300", "wap@all/ties=stable"),
+]
+
+
+def test_no_bit_of_a_value_depends_on_the_tool_or_on_the_number_of_threads():
+    data = Data(bits=32, items=9_000, classes=8, labels_each=3, queries=2_000)
+    sides = data.query, data.database, data.query_labels, data.labels
+    metrics = [parse_metric(name) for name in EVERYTHING]
+
+    first, *others = [
+        evaluate(*sides, metrics, order_seed=3, threads=threads, tool=tool)
+        for tool, threads in ((Tool.NUMPY, 1), (Tool.NUMPY, 3), (Tool.NUMBA, 1), (Tool.NUMBA, 5))
+    ]
+
+    for other in others:
+        for name, wanted in first.items():
+            assert other[name].value == wanted.value, name
+            np.testing.assert_array_equal(other[name].per_query, wanted.per_query)
+            for part, curve in (wanted.curve or {}).items():
+                np.testing.assert_array_equal(other[name].curve[part], curve)
