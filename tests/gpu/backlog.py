@@ -1,8 +1,9 @@
 """Everything that only a CUDA device can show, in one go of at most nine minutes.
 
-Runs the CUDA tests, then a matrix, then prints its report. Needs no network: the package is
-installed from this checkout without dependencies if it is not there already. Where there is no
-CUDA device it says so and ends well. ``--device cpu`` runs every step on the CPU, to test them.
+Runs the CUDA tests, measures the evaluation, runs a matrix and prints its report. Needs no network:
+the package is installed from this checkout without dependencies if it is not there already. Where
+there is no CUDA device it says so and ends well. ``--device cpu`` runs every step on the
+CPU, to test them.
 
     python tests/gpu/backlog.py [--matrix FILE] [--store FOLDER] [--device cuda|cpu]
 """
@@ -54,10 +55,12 @@ def steps(options: argparse.Namespace) -> list[list[str]]:
     python = sys.executable
     harness = [python, "-c", "from hashbench.cli import main; main()"]
     store = ["--store", str(options.store)]
+    scale = ["0.0001"] if options.device == "cpu" else []
     install = [python, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation"]
     return [
         *([] if importlib.util.find_spec("hashbench") else [[*install, str(ROOT)]]),
         [python, "-m", "pytest", "-q", "-m", "gpu", str(ROOT / "tests" / "gpu")],
+        [python, "-m", "hashbench.evaluation.device_speed", *scale],
         [*harness, "run", str(options.matrix), *store],
         [*harness, "report", "--format", "markdown", "--trace", *store],
     ]
