@@ -7,12 +7,14 @@ import pytest
 import torch
 
 from hashbench.core.codes import Codes
-from hashbench.evaluation import device_counting
 from hashbench.evaluation.device_counting import DeviceCounting
 from hashbench.evaluation.evaluate import evaluate
 from hashbench.evaluation.names import parse_metric
 from hashbench.evaluation.numpy_counting import NumpyCounting
 from hashbench.evaluation.relevance import Relevance
+from hashbench.search import device_scan
+from hashbench.search.engines.exact import ExactScan
+from hashbench.search.engines.exact_cuda import ExactCUDA
 
 pytestmark = pytest.mark.gpu
 
@@ -56,8 +58,23 @@ def test_counts_do_not_depend_on_the_part_of_the_database_held_at_once(
     query, database, query_labels, labels = sides(64, 21, items=3_001)
     relevance = Relevance(query_labels, labels)
     wanted = NumpyCounting(query, database, relevance).histograms(0, 40, relevance.levels)
-    monkeypatch.setattr(device_counting, "PAIRS_AT_ONCE", 40 * 128)
+    monkeypatch.setattr(device_scan, "PAIRS_AT_ONCE", 40 * 128)
 
     found = DeviceCounting(query, database, relevance, device=device)
 
     assert np.array_equal(found.histograms(0, 40, relevance.levels), wanted)
+
+
+def test_the_neighbours_are_those_of_the_exact_scan(
+    device: torch.device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query, database, _, _ = sides(48, 3, items=3_001)
+    monkeypatch.setattr(device_scan, "PAIRS_AT_ONCE", 40 * 128)
+    monkeypatch.setattr(ExactCUDA, "device", device.type)
+    found = []
+    for engine in (ExactScan(), ExactCUDA()):
+        engine.build(database)
+        found.append(engine.search(query, 200))
+
+    assert np.array_equal(found[0].ids, found[1].ids)
+    assert np.array_equal(found[0].distances, found[1].distances)

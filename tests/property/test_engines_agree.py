@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from hashbench.core.codes import Codes
 from hashbench.search.engines.exact import ExactScan
+from hashbench.search.engines.exact_cuda import ExactCUDA
 from hashbench.search.engines.faiss_flat import FaissFlat
 
 
@@ -24,7 +25,14 @@ def searches(draw):
     return outputs[:queries], outputs[queries:], draw(st.integers(1, 2 * items))
 
 
-@pytest.mark.parametrize("engine", [ExactScan, FaissFlat])
+class OnCPU(ExactCUDA):
+    """The scan of a CUDA device, on the CPU."""
+
+    info = ExactCUDA.info
+    device = "cpu"
+
+
+@pytest.mark.parametrize("engine", [ExactScan, FaissFlat, OnCPU])
 @settings(max_examples=120, deadline=None)
 @given(case=searches())
 def test_neighbours_are_a_sort_by_distance_then_id(engine, case):
