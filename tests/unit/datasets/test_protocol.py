@@ -28,6 +28,9 @@ from hashbench.datasets.sampling import PerClass
 OFFICIAL_LABELS = Path(__file__).with_name("official_labels")
 # Published definitions: results exist under these digests, so they may never change.
 PUBLISHED = {
+    "cifar10-1@1": "d57e2ec9a202e8fc0ce628742ff08a29653531813fedba69a3748b69be1a0b5a",
+    "cifar10-2@1": "a35239782322b9733b5b413ccf2f93e54a7fc172b114e736db241bf5fc25d719",
+    "cifar10@1": "225294ccfd216dcb82b7ee557028237f48eb4c967f7d5d8ae0bb59eb02b2ad96",
     "digit-mixtures@1": "2139390f59abbc8866c0fb76b7f4c7b6091b161c0f082cc39f7a8d712bf3262c",
     "digits-2@1": "5529b0099fe3f63ebca0f4fadb8425ec9c3df375a3fe2874a9d77f980fdf3052",
     "digits@1": "ed5024f9d3ac3bb271fdbd4a442f5de1719677350ed85e70def16441f3909905",
@@ -42,6 +45,12 @@ def official_numbers() -> np.ndarray:
     names = ("train-labels-idx1-ubyte.gz", "t10k-labels-idx1-ubyte.gz")
     contents = [gzip.decompress((OFFICIAL_LABELS / name).read_bytes()) for name in names]
     return np.concatenate([np.frombuffer(c, dtype=np.uint8, offset=8) for c in contents])
+
+
+def cifar10_numbers() -> np.ndarray:
+    """The 60,000 class numbers of CIFAR-10, train part first."""
+    content = gzip.decompress((OFFICIAL_LABELS / "cifar10-labels.gz").read_bytes())
+    return np.frombuffer(content, dtype=np.uint8)
 
 
 def test_the_published_protocols_are_listed_in_order() -> None:
@@ -70,6 +79,9 @@ def test_the_digest_is_that_of_the_file_without_its_notes(name: str) -> None:
         ("digits@1", (500, 200, 1597), True, None, 8),
         ("digits-2@1", (1597, 200, 1597), True, None, 8),
         ("digit-mixtures@1", (2000, 500, 3500), False, None, 16),
+        ("cifar10@1", (5000, 1000, 54000), False, None, 32),
+        ("cifar10-1@1", (5000, 1000, 59000), True, None, 32),
+        ("cifar10-2@1", (50000, 10000, 50000), True, None, 32),
     ],
 )
 def test_sizes_and_flags_are_those_of_the_definition(
@@ -84,10 +96,13 @@ def test_sizes_and_flags_are_those_of_the_definition(
     assert len(spec.mean) == len(spec.std) == 3
 
 
-@pytest.mark.parametrize("name", ["fashion-mnist@1", "fashion-mnist-2@1"])
+@pytest.mark.parametrize(
+    "name", ["fashion-mnist@1", "fashion-mnist-2@1", "cifar10@1", "cifar10-1@1", "cifar10-2@1"]
+)
 def test_rule_and_seed_give_the_published_lists_on_the_official_labels(name: str) -> None:
     spec = load_protocol(name)
-    labels = np.eye(10, dtype=np.uint8)[official_numbers()]
+    numbers = cifar10_numbers() if spec.dataset == "cifar10" else official_numbers()
+    labels = np.eye(10, dtype=np.uint8)[numbers]
     assert hashlib.sha256(labels.tobytes()).hexdigest() == spec.checksums["labels"]
     split = spec.sampling.split(labels)
     for role in ("train", "query", "database"):
@@ -111,6 +126,37 @@ def test_fashion_mnist_2_is_the_official_cut() -> None:
     split = load_protocol("fashion-mnist-2@1").sampling.split(labels)
     assert split.train.tolist() == split.database.tolist() == list(range(60_000))
     assert split.query.tolist() == list(range(60_000, 70_000))
+
+
+@pytest.mark.parametrize(
+    ("name", "queries", "training"),
+    [("cifar10@1", 100, 500), ("cifar10-1@1", 100, 500), ("cifar10-2@1", 1000, 5000)],
+)
+def test_cifar10_takes_queries_then_training_images_of_each_class_from_both_parts(
+    name: str, queries: int, training: int
+) -> None:
+    numbers = cifar10_numbers()
+    split = load_protocol(name).sampling.split(np.eye(10, dtype=np.uint8)[numbers])
+    assert np.bincount(numbers[split.query]).tolist() == [queries] * 10
+    assert np.bincount(numbers[split.train]).tolist() == [training] * 10
+    assert not set(split.query) & set(split.train)
+    for drawn in (split.query, split.train):
+        assert drawn.min() < 50_000 <= drawn.max()
+
+
+def test_the_cifar10_protocols_differ_in_what_is_searched() -> None:
+    labels = np.eye(10, dtype=np.uint8)[cifar10_numbers()]
+    outside, inside, everything = (
+        load_protocol(name).sampling.split(labels)
+        for name in ("cifar10@1", "cifar10-1@1", "cifar10-2@1")
+    )
+    assert outside.query.tolist() == inside.query.tolist()
+    assert outside.train.tolist() == inside.train.tolist()
+    rest = set(range(60_000)) - set(inside.query)
+    assert set(inside.database) == rest
+    assert set(outside.database) == rest - set(outside.train)
+    assert everything.train.tolist() == everything.database.tolist()
+    assert set(everything.database) == set(range(60_000)) - set(everything.query)
 
 
 def test_digits_2_has_the_queries_of_digits_and_trains_on_all_other_images() -> None:
@@ -137,7 +183,7 @@ def test_the_mini_is_drawn_from_the_official_labels_as_its_origin_states() -> No
 
 
 def test_each_dataset_of_ours_has_its_default_among_its_protocols() -> None:
-    for name in ("digit_mixtures", "digits", "fashion_mnist", "fashion_mnist_mini"):
+    for name in ("cifar10", "digit_mixtures", "digits", "fashion_mnist", "fashion_mnist_mini"):
         assert registry().load(Kind.DATASET, name).default_protocol in protocols_of(name)
     assert protocols_of("digits") == ["digits-2@1", "digits@1"]
     assert protocols_of("fashion_mnist") == ["fashion-mnist-2@1", "fashion-mnist@1"]
@@ -151,8 +197,8 @@ def test_each_dataset_of_ours_has_its_default_among_its_protocols() -> None:
         ("../digits@1", "Did you mean 'digits@1'?"),
         (
             "zzz",
-            "Known: digit-mixtures@1, digits-2@1, digits@1, fashion-mnist-2@1, "
-            "fashion-mnist-mini@1, fashion-mnist@1.",
+            "Known: cifar10-1@1, cifar10-2@1, cifar10@1, digit-mixtures@1, digits-2@1, digits@1, "
+            "fashion-mnist-2@1, fashion-mnist-mini@1, fashion-mnist@1.",
         ),
     ],
 )
