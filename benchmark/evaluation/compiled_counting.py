@@ -54,28 +54,31 @@ class CompiledCounting(Counting):
 
     def hit_ranks(
         self,
-        query: int,
+        start: int,
+        stop: int,
+        *,
         items_before: NDArray[np.int64],
         hits_before: NDArray[np.int64],
-        *,
         limit: int,
-    ) -> NDArray[np.int64]:
+    ) -> list[NDArray[np.int64]]:
         """Count every distance's ranks and hits on from those of the closer ones."""
-        last = _last_distance(items_before, limit)
-        wanted = int(hits_before[last + 1])
-        ranks = np.empty(wanted, dtype=np.int64)
+        last = np.array([_last_distance(before, limit) for before in items_before])
+        wanted = hits_before[np.arange(len(last)), last + 1]
+        ends = wanted.cumsum()
+        ranks = np.empty(ends[-1], dtype=np.int64)
         self._kernels.rank_hits(
             self._words,
-            self._queries[query],
-            self._labels_of(query),
+            self._queries[start:stop],
+            self._starts[start : stop + 1],
+            self._labels,
             self._index,
             self._items,
             last,
-            items_before[:-1].copy(),
-            hits_before[:-1].copy(),
+            items_before[:, :-1].copy(),
+            hits_before[:, :-1] + (ends - wanted)[:, None],
             ranks,
         )
-        return ranks
+        return np.split(ranks, ends[:-1])
 
     def ranked_gains(
         self, query: int, items_before: NDArray[np.int64], *, levels: int, limit: int

@@ -32,22 +32,25 @@ class Counting(ABC):
     @abstractmethod
     def hit_ranks(
         self,
-        query: int,
+        start: int,
+        stop: int,
+        *,
         items_before: NDArray[np.int64],
         hits_before: NDArray[np.int64],
-        *,
         limit: int,
-    ) -> NDArray[np.int64]:
+    ) -> list[NDArray[np.int64]]:
         """Ranks of relevant items, equal distances in database order.
 
         Args:
-            query: Position of the query.
-            items_before: Its items at smaller distances, (bits + 2,) with all of them at the end.
-            hits_before: Its relevant items at smaller distances, (bits + 2,).
+            start: The first query.
+            stop: The query after the last.
+            items_before: Their items at smaller distances, (Q, bits + 2) with all of them at the
+                end.
+            hits_before: Their relevant items at smaller distances, (Q, bits + 2).
             limit: Ranks above this one may be left out.
 
         Returns:
-            int64, ascending, from 1.
+            For each query int64, ascending, from 1.
         """
 
     @abstractmethod

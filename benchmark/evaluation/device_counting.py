@@ -54,16 +54,19 @@ class DeviceCounting(Counting):
 
     def hit_ranks(
         self,
-        query: int,
+        start: int,
+        stop: int,
+        *,
         items_before: NDArray[np.int64],
         hits_before: NDArray[np.int64],
-        *,
         limit: int,
-    ) -> NDArray[np.int64]:
+    ) -> list[NDArray[np.int64]]:
         """Sort the database, and look which of the nearest are relevant."""
         del hits_before
-        gains = self.ranked_gains(query, items_before, levels=2, limit=limit)
-        return np.flatnonzero(gains) + 1
+        return [
+            np.flatnonzero(self.ranked_gains(query, before, levels=2, limit=limit)) + 1
+            for query, before in zip(range(start, stop), items_before, strict=True)
+        ]
 
     @torch.no_grad()
     def ranked_gains(

@@ -20,8 +20,10 @@ from hashbench.evaluation.tie_groups import TieGroups
 from hashbench.evaluation.tool import Tool
 
 _CELLS_AT_ONCE = 1 << 17  # histogram cells of a block of queries: 1 MB of float64
+_RANKS_AT_ONCE = 1 << 19  # 4 MB of int64
 _PAIRS_AT_ONCE = 1 << 24  # some milliseconds: enough for what a block costs beside its pairs
 _BLOCKS_AT_LEAST = 4  # work for that many threads, where there are pairs for so many
+_BLOCKS_ENOUGH = 16  # more would only cost
 
 
 class HammingRanking(Ranking):
@@ -60,7 +62,7 @@ class HammingRanking(Ranking):
         """Queries at once, of blocks of even size; neither threads nor tool have a say in it."""
         most = max(1, _CELLS_AT_ONCE // max(self._radii, self.levels))
         pairs = queries * self.items
-        blocks = max(-(-queries // most), -(-pairs // _PAIRS_AT_ONCE))
+        blocks = max(-(-queries // most), min(-(-pairs // _PAIRS_AT_ONCE), _BLOCKS_ENOUGH))
         if blocks > 1:
             blocks = -(-blocks // _BLOCKS_AT_LEAST) * _BLOCKS_AT_LEAST
         return -(-queries // blocks)
@@ -88,8 +90,14 @@ class HammingRanking(Ranking):
     ) -> Iterator[NDArray[np.int64]]:
         """Ranks of relevant items up to ``limit`` at least, equal distances in database order."""
         items, hits = groups.items_up_to(), groups.hits_up_to()
-        for row, query in enumerate(range(start, stop)):
-            yield self._counting.hit_ranks(query, items[row], hits[row], limit=limit)
+        most = max(1, int(hits[:, -1].max()))
+        step = max(1, _RANKS_AT_ONCE // most)
+        for first in range(start, stop, step):
+            last = min(first + step, stop)
+            rows = slice(first - start, last - start)
+            yield from self._counting.hit_ranks(
+                first, last, items_before=items[rows], hits_before=hits[rows], limit=limit
+            )
 
     def ranked_gains(
         self, start: int, stop: int, *, groups: TieGroups, limit: int, ties: Ties

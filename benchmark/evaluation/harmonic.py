@@ -34,13 +34,15 @@ def harmonic_step(start: NDArray[Any], count: NDArray[Any]) -> NDArray[np.float6
         float64 of that shape; relative error of a few units in the last place.
     """
     end = start + count
-    low = np.minimum(start, _SERIES_FROM).astype(np.intp)
-    middle = np.minimum(end, _SERIES_FROM).astype(np.intp)
-    tail_start = np.maximum(start, _SERIES_FROM)
-    tail_end = np.maximum(end, _SERIES_FROM)
-    tail = np.log1p((tail_end - tail_start) / (tail_start + 0.5))
-    tail += _correction(tail_end) - _correction(tail_start)
-    return np.asarray(_DIRECT[low, middle] + tail)
+    far = np.maximum(start, _SERIES_FROM)
+    far_end = np.maximum(end, _SERIES_FROM)
+    step = np.log1p((far_end - far) / (far + 0.5))
+    step += _correction(far_end) - _correction(far)
+    near = start < _SERIES_FROM
+    if near.any():
+        last = np.minimum(end, _SERIES_FROM)[near].astype(np.intp)
+        step[near] += _DIRECT[start[near].astype(np.intp), last]
+    return step
 
 
 def _correction(number: NDArray[Any]) -> NDArray[np.float64]:

@@ -101,45 +101,48 @@ def count_pairs(
 @_compiled
 def rank_hits(
     words: Words,
-    query: Words,
+    queries: Words,
+    label_starts: NDArray[np.int64],
     labels: NDArray[np.int64],
     index: LabelIndex,
     items: int,
-    last: int,
+    last: NDArray[np.int64],
     rank: NDArray[np.int64],
     hit: NDArray[np.int64],
     out: NDArray[np.int64],
 ) -> None:
-    """Write the ranks of relevant items, in ascending order without sorting.
+    """Write the ranks of relevant items, those of a query in ascending order without sorting.
 
     How many items and hits are closer tells where each distance's ranks and hits begin, and items
     are met in the order in which equal distances stand.
 
     Args:
         words: Codes of the database, as in `count_pairs`.
-        query: Code of the query, (words,).
-        labels: Its classes.
+        queries: Codes of the queries, (Q, words).
+        label_starts: As in `count_pairs`.
+        labels: Classes.
         index: Labels of the database.
         items: Database size without padding.
-        last: Items at larger distances are left out.
-        rank: Items at smaller distances, (radii,); is counted on.
-        hit: Relevant items at smaller distances, (radii,); is counted on.
+        last: Items at larger distances are left out, (Q,).
+        rank: Items at smaller distances, (Q, radii); is counted on.
+        hit: Where in ``out`` the hits of every distance begin, (Q, radii); is counted on.
         out: For the ranks.
     """
     planes = np.empty((1, words.shape[1] // _WORD), np.uint64)
-    _add_labels(labels, index, planes)
     keys, ranks = np.empty(_BLOCK, np.uint32), np.empty(_BLOCK, np.int64)
-    everything = last + 1 == rank.shape[0]
-    for start in range(0, items, _BLOCK):
-        block = keys[: min(_BLOCK, words.shape[1] - start)]
-        block[:] = 0
-        _add_keys(words, query, planes[:0], start, 1, 0, block)
-        flags = planes[0, start // _WORD : (start + block.shape[0]) // _WORD]
-        within = block[: items - start]
-        if everything:
-            _rank_all(within, flags, rank, hit, ranks, out)
-        else:
-            _rank_near(within, flags, last, rank, hit, ranks, out)
+    for i in range(queries.shape[0]):
+        _add_labels(labels[label_starts[i] : label_starts[i + 1]], index, planes)
+        everything = last[i] + 1 == rank.shape[1]
+        for start in range(0, items, _BLOCK):
+            block = keys[: min(_BLOCK, words.shape[1] - start)]
+            block[:] = 0
+            _add_keys(words, queries[i], planes[:0], start, 1, 0, block)
+            flags = planes[0, start // _WORD : (start + block.shape[0]) // _WORD]
+            within = block[: items - start]
+            if everything:
+                _rank_all(within, flags, rank[i], hit[i], ranks, out)
+            else:
+                _rank_near(within, flags, last[i], rank[i], hit[i], ranks, out)
 
 
 @_compiled

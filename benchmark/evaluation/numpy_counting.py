@@ -51,14 +51,18 @@ class NumpyCounting(Counting):
 
     def hit_ranks(
         self,
-        query: int,
+        start: int,
+        stop: int,
+        *,
         items_before: NDArray[np.int64],
         hits_before: NDArray[np.int64],
-        *,
         limit: int,
-    ) -> NDArray[np.int64]:
+    ) -> list[NDArray[np.int64]]:
         """Select the nearest, and look which of them are relevant."""
         del items_before, hits_before
+        return [self._hit_ranks(query, limit) for query in range(start, stop)]
+
+    def _hit_ranks(self, query: int, limit: int) -> NDArray[np.int64]:
         order = nearest(self._scan.distances(self._queries[query]), limit)
         return ranks_of(self._relevance.row(query)[order])
 

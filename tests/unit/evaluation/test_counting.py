@@ -103,10 +103,13 @@ def test_histograms_count_every_pair_by_distance_and_gain(data, counting):
 @pytest.mark.parametrize("share", [0.01, 0.3, 1.0])
 def test_hits_are_ranked_by_distance_then_position(data, counting, share):
     limit = max(1, int(share * len(data.database)))
-    for query in range(4):
+    items_before, hits_before = map(np.stack, zip(*map(data.before, (1, 2, 3)), strict=True))
+    ranks = counting.hit_ranks(
+        1, 4, items_before=items_before, hits_before=hits_before, limit=limit
+    )
+    for query, found in zip((1, 2, 3), ranks, strict=True):
         order = np.argsort(data.distances[query], kind="stable")
         wanted = np.flatnonzero(data.gains[query][order]) + 1
-        found = counting.hit_ranks(query, *data.before(query), limit=limit)
         np.testing.assert_array_equal(found[found <= limit], wanted[wanted <= limit])
         assert np.all(np.diff(found) > 0)
 
