@@ -1,7 +1,10 @@
 # Every target is a few plain commands; README.md gives the ones worth typing by hand.
 #   make quickstart   install, run the quickstart matrix, print its report
 #   make test         install with the test extra, run the whole test suite
+#   make browser      install Chromium by apt where there is none; the tests open the HTML report
 #   make check-code   linter, formatter, types
+#   make docs         install with the docs extra, build the documentation into build/site
+#   make torture      kill runs and workers 50 times, write results/torture.json
 #   make gpu          CUDA tests and matrices/gpu.yaml; says so where there is no CUDA device
 #   make constraints  pin the newest versions that fit pyproject.toml
 # VENV=folder uses another virtual environment, PYTHON=python3.12 another interpreter to make it.
@@ -14,17 +17,18 @@ GPU_PYTHON ?= $(firstword $(wildcard $(BIN)/python) $(PYTHON))
 SETUP := pyproject.toml setup.py constraints.txt
 
 .DELETE_ON_ERROR:
-.PHONY: quickstart test install install-test check-code lint types links constraints gpu clean
+.PHONY: quickstart test browser install install-test install-docs docs check-code lint types links constraints gpu torture clean
 
 quickstart: install
 	$(BIN)/hashbench run matrices/quickstart.yaml
 	$(BIN)/hashbench report --format markdown
 
-test: install-test
+test: install-test browser
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 install: $(VENV)/.installed
 install-test: $(VENV)/.installed-test
+install-docs: $(VENV)/.installed-docs
 
 # The target is pip and not python: where Debian's python3-venv is missing, a folder with an
 # interpreter and no pip is left behind, and the next call then tries again.
@@ -41,6 +45,26 @@ $(VENV)/.installed: $(SETUP) | $(BIN)/pip
 $(VENV)/.installed-test: $(SETUP) | $(BIN)/pip
 	$(INSTALL) --editable '.[test]'
 	@touch $(VENV)/.installed $@
+
+$(VENV)/.installed-docs: $(SETUP) | $(BIN)/pip
+	$(INSTALL) --editable '.[docs]'
+	@touch $(VENV)/.installed $@
+
+# With warnings as errors: dead links and anchors, pages that the navigation lacks.
+docs: install-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "wrote build/site/index.html"
+
+# Only Debian's and Ubuntu's own packages: a browser and the driver that fits it.
+browser:
+	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || { \
+	  command -v apt-get >/dev/null || { \
+	    echo "the tests of the HTML report need 'chromium' and 'chromedriver': install both, or" \
+	      "leave those tests out: $(BIN)/python -m pytest -m 'not browser'" >&2; exit 1; }; \
+	  sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+	  $$sudo apt-get update -qq && \
+	  $$sudo env DEBIAN_FRONTEND=noninteractive \
+	    apt-get install -y -qq --no-install-recommends chromium chromium-driver >/dev/null; }
 
 check-code: lint types
 
@@ -70,6 +94,10 @@ constraints:
 
 gpu:
 	$(GPU_PYTHON) tests/gpu/backlog.py
+
+# Half an hour; a shorter one is part of the test suite.
+torture: install-test
+	$(BIN)/python tests/torture/torture.py --kills 50 --output results/torture.json
 
 clean:
 	rm -rf $(VENV) .links build dist *.egg-info

@@ -67,6 +67,14 @@ class CIFAR10(Dataset):
         """
         return read_cifar10(find_source(root), batch=BATCH_IMAGES)
 
+    def is_here(self, root: Path | None) -> bool:
+        """Whether one of the places looked in has it."""
+        try:
+            find_source(root)
+        except DataError:
+            return False
+        return True
+
     def describe(self) -> dict[str, Any]:
         """Plain facts for ``hashbench describe``."""
         return {

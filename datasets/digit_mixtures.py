@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
@@ -11,16 +12,21 @@ from numpy.typing import NDArray
 from hashbench.core.info import ComponentInfo, LabelKind
 from hashbench.datasets.digits import LEVELS
 from hashbench.datasets.interface import Dataset, ImageData
-from hashbench.datasets.shuffle import shuffled, uniform
+from hashbench.datasets.label_mixtures import LabelMixture
+from hashbench.datasets.shuffle import shuffled
 
-IMAGES: Final = 6000
-QUERIES: Final = 500  # the first of the images
-MOST_DIGITS: Final = 3
-SUCCESSION: Final = 0.7  # how often a further digit is the successor of the one before
+MIXTURE: Final = LabelMixture(
+    images=6000,
+    queries=500,
+    most=3,
+    companions=tuple((number + 1) % 10 for number in range(10)),
+    share=0.7,
+    seed=0,
+    member="digit",
+)
 QUERY_SHARE: Final = 0.2  # of the digit images of a class, of which the queries are made
 _SIDE: Final = 8
 _WHITE: Final = 255
-_SEED: Final = 0
 
 
 class DigitMixtures(Dataset):
@@ -65,9 +71,14 @@ class DigitMixtures(Dataset):
         digits = bunch.images.astype(np.int64)
         classes = bunch.target.astype(np.int64)
         names = tuple(str(name) for name in bunch.target_names)
-        slots = mixed_classes(classes=len(names))
-        images = _pictures(digits, _members(slots, classes))
-        return ImageData(images, _labels(slots, len(names)), names)
+        slots = MIXTURE.classes()
+        images = _pictures(digits, MIXTURE.members(slots, _pools(classes)))
+        return ImageData(images, MIXTURE.labels(slots), names)
+
+    def is_here(self, root: Path | None) -> bool:
+        """Always: it needs no file of the user's."""
+        del root
+        return True
 
     def describe(self) -> dict[str, Any]:
         """Plain facts for ``hashbench describe``."""
@@ -79,66 +90,17 @@ class DigitMixtures(Dataset):
         }
 
 
-def mixed_classes(*, classes: int) -> NDArray[np.int64]:
-    """Draw which classes each image is made of.
+def _pools(classes: NDArray[np.int64]) -> Callable[[int], tuple[NDArray[np.int64], ...]]:
+    """A class's digit images for queries, and those for all others."""
+    positions = np.arange(len(classes), dtype=np.int64)
+    order = shuffled(positions, MIXTURE.seed, purpose="digit mixtures")
 
-    Args:
-        classes: Number of classes.
-
-    Returns:
-        int64 (6000, 3): the classes in the order drawn, all different; -1 where there is no more.
-    """
-    positions = np.arange(IMAGES, dtype=np.int64)
-    slots = np.full((IMAGES, MOST_DIGITS), -1, dtype=np.int64)
-    counts = 1 + _integers("number of digits", MOST_DIGITS)
-    slots[:, 0] = _integers("first class", classes)
-    for slot in range(1, MOST_DIGITS):
-        follows = uniform(positions, _SEED, purpose=f"succession {slot}") < SUCCESSION
-        successor = (slots[:, slot - 1] + 1) % classes
-        absent = _labels(slots, classes) == 0
-        other = _nth_absent(absent, _integers(f"class {slot}", classes - slot))
-        taken = np.where(follows & absent[positions, successor], successor, other)
-        slots[:, slot] = np.where(counts > slot, taken, -1)
-        # An image that is complete keeps -1; what is drawn on top of it is not used.
-    return slots
-
-
-def _integers(purpose: str, end: int) -> NDArray[np.int64]:
-    """A whole number in [0, end) for each image."""
-    positions = np.arange(IMAGES, dtype=np.int64)
-    return (uniform(positions, _SEED, purpose=purpose) * end).astype(np.int64)
-
-
-def _nth_absent(absent: NDArray[np.bool_], rank: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The class with ``rank`` absent ones before it, row by row."""
-    wanted = absent & (np.cumsum(absent, axis=1) - 1 == rank[:, None])
-    columns: NDArray[np.int64] = wanted.argmax(axis=1).astype(np.int64)
-    return columns
-
-
-def _labels(slots: NDArray[np.int64], classes: int) -> NDArray[np.uint8]:
-    rows = np.zeros((len(slots), classes), dtype=np.uint8)
-    image, slot = np.nonzero(slots >= 0)
-    rows[image, slots[image, slot]] = 1
-    return rows
-
-
-def _members(slots: NDArray[np.int64], classes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The digit image for each slot, int64 (6000, 3); -1 where there is none."""
-    order = shuffled(np.arange(len(classes), dtype=np.int64), _SEED, purpose="digit mixtures")
-    members = np.full_like(slots, -1)
-    for number in range(int(classes.max()) + 1):
+    def pools(number: int) -> tuple[NDArray[np.int64], ...]:
         pool = order[classes[order] == number]
         reserved = int(QUERY_SHARE * len(pool))
-        for part, mine in (
-            (slice(QUERIES), pool[:reserved]),
-            (slice(QUERIES, None), pool[reserved:]),
-        ):
-            for slot in range(MOST_DIGITS):
-                chosen = mine[_integers(f"digit {slot}", len(mine))[part]]
-                wanted = slots[part, slot] == number
-                members[part, slot] = np.where(wanted, chosen, members[part, slot])
-    return members
+        return pool[:reserved], pool[reserved:]
+
+    return pools
 
 
 def _pictures(digits: NDArray[np.int64], members: NDArray[np.int64]) -> NDArray[np.uint8]:

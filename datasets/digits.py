@@ -53,6 +53,11 @@ class Digits(Dataset):
         images = to_bytes(bunch.images.astype(np.int64))
         return ImageData(images, one_hot(bunch.target, len(names)), names)
 
+    def is_here(self, root: Path | None) -> bool:
+        """Always: it needs no file of the user's."""
+        del root
+        return True
+
     def describe(self) -> dict[str, Any]:
         """Plain facts for ``hashbench describe``."""
         return {

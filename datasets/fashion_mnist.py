@@ -71,6 +71,11 @@ class FashionMNISTMini(Dataset):
         embedded = read_embedded(EMBEDDED, "fashion_mnist_mini", size=(SIDE, SIDE))
         return ImageData(embedded.images, one_hot(embedded.numbers, len(CLASSES)), CLASSES)
 
+    def is_here(self, root: Path | None) -> bool:
+        """Always: it needs no file of the user's."""
+        del root
+        return True
+
     def describe(self) -> dict[str, Any]:
         """Plain facts for ``hashbench describe``."""
         return {
@@ -106,6 +111,14 @@ class FashionMNIST(Dataset):
             DataError: If a file is missing, damaged or not what was published.
         """
         return read_fashion_mnist(find_folder(root), train=TRAIN_IMAGES, test=TEST_IMAGES)
+
+    def is_here(self, root: Path | None) -> bool:
+        """Whether one of the places looked in has it."""
+        try:
+            find_folder(root)
+        except DataError:
+            return False
+        return True
 
     def describe(self) -> dict[str, Any]:
         """Plain facts for ``hashbench describe``."""

@@ -22,11 +22,16 @@ class ImageData:
         images: uint8 (N, H, W) grey or (N, H, W, 3) RGB; may be memory-mapped.
         labels: uint8 (N, classes), multi-hot; single-label sets have one 1 a row.
         classes: Class names, in column order.
+        warnings: What a reader of numbers on these images should know, one line each.
+        pixels_sha256: SHA-256 of the images as `digest_array` computes it, where the cache they
+            come from knows it; empty has it computed, which reads all of them.
     """
 
     images: NDArray[np.uint8]
     labels: NDArray[np.uint8]
     classes: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+    pixels_sha256: str = ""
 
     def __len__(self) -> int:
         return len(self.images)
@@ -66,6 +71,18 @@ class Dataset(ABC):
         Raises:
             DataError: If files are missing, corrupt, or not what was published.
         """
+
+    def is_here(self, root: Path | None) -> bool | None:
+        """Whether its files are there, by a look at their names; no image is read.
+
+        Args:
+            root: The user's data root, if one was named.
+
+        Returns:
+            None where only loading can tell.
+        """
+        del root
+        return None
 
     def describe(self) -> dict[str, Any]:
         """Plain facts for ``hashbench describe``: where the data are looked for, sizes, licence."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,14 +9,20 @@ from pathlib import Path
 from hashbench.core.cell import Subset
 from hashbench.core.errors import ConfigError
 from hashbench.core.registry import Kind, registry
-from hashbench.datasets.checks import check_images, check_split, identical_queries
+from hashbench.datasets.checks import (
+    check_images,
+    check_split,
+    identical_queries,
+    searched_queries,
+    unchecked,
+)
+from hashbench.datasets.columns import keep_columns
 from hashbench.datasets.index_list import digest_positions
 from hashbench.datasets.interface import Dataset, ImageData, Split
 from hashbench.datasets.protocol import ProtocolSpec, load_protocol, protocols_of
+from hashbench.datasets.roots import data_root, look_in
 from hashbench.datasets.sampling import ROLES
 from hashbench.datasets.subset import draw_subset
-
-DATA_ROOT_VARIABLE = "HASHBENCH_DATA"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,12 +44,6 @@ class LoadedData:
     checksums: Mapping[str, str]
     sizes: Mapping[str, int]
     warnings: tuple[str, ...] = ()
-
-
-def data_root(root: Path | None) -> Path | None:
-    """The user's data root: the one named, else that of ``HASHBENCH_DATA``, else None."""
-    variable = os.environ.get(DATA_ROOT_VARIABLE)
-    return root or (Path(variable) if variable else None)
 
 
 def load_data(
@@ -71,6 +70,7 @@ def load_data(
         >>> loaded.sizes["database"]
         5000
     """
+    look_in(root)
     source = registry().get(Kind.DATASET, dataset)
     spec = load_protocol(protocol)
     if spec.dataset != dataset:
@@ -97,10 +97,12 @@ def prepare(data: ImageData, spec: ProtocolSpec, *, subset: Subset | None = None
         ConfigError: If the subset is larger than a list.
         DataError: If anything is not what the protocol says.
     """
+    data = keep_columns(data, spec.columns)
     checksums = check_images(data, spec)
     whole = spec.sampling.split(data.labels)
     check_split(whole, spec)
-    warnings = identical_queries(data, whole)
+    quirks = (*searched_queries(whole), *identical_queries(data, whole))
+    warnings = (*data.warnings, *unchecked(spec), *quirks)
     used = draw_subset(whole, data.labels, subset=subset) if subset else whole
     lists = {role: getattr(used, role) for role in ROLES}
     return LoadedData(

@@ -20,8 +20,8 @@ from hashbench.datasets.embedded_images import EmbeddedImages, read_embedded, wr
 from hashbench.datasets.fashion_mnist import SIDE, find_folder, read_fashion_mnist
 from hashbench.datasets.index_list import read_index_list, write_index_list
 from hashbench.datasets.interface import ImageData
-from hashbench.datasets.loading import data_root
 from hashbench.datasets.protocol import load_protocol
+from hashbench.datasets.roots import data_root
 from hashbench.datasets.sampling import ROLES, PerClass
 
 SET = "fashion_mnist_mini"

@@ -1,9 +1,9 @@
 """Protocols: versioned definitions of what is trained on, searched in and asked for.
 
 A definition is ``protocols/NAME@VERSION.toml`` beside the file that a dataset is written in, be it
-ours, another package's or a plugin's. Its digest is part of every fit id, so a published file is
-never changed in what it defines: a change is a new version. The digest is taken over the parsed
-TOML without ``notes``, which only explains.
+ours, another package's or a plugin's, or in the folder of an imported dataset. Its digest is part
+of every fit id, so a published file is never changed in what it defines: a change is a new version.
+The digest is taken over the parsed TOML without ``notes``, which only explains.
 """
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ from pathlib import Path
 from hashbench.core.canonical import digest
 from hashbench.core.errors import ConfigError, DataError, did_you_mean
 from hashbench.core.registry import Kind, registry
-from hashbench.datasets.sampling import IndexLists, PerClass
+from hashbench.datasets.random_sampling import RandomDraw
+from hashbench.datasets.roots import imported_folders
+from hashbench.datasets.sampling import IndexLists, PerClass, UnseenClasses
+from hashbench.datasets.walk_sampling import Walk
 
 _BESIDE = "protocols"
 FOLDER = Path(__file__).with_name(_BESIDE)
@@ -55,11 +58,14 @@ class ProtocolSpec:
         mean: Per channel, of pixels in [0, 1].
         std: Per channel, of pixels in [0, 1].
         sampling: The rule that makes the lists.
-        sizes: Images by role: ``train``, ``query``, ``database``.
-        checksums: SHA-256 of ``pixels``, ``labels`` and the three lists.
+        sizes: Images by role: ``train``, ``query``, and ``database`` where it is known.
+        checksums: SHA-256 of ``pixels``, ``labels`` and the three lists, as far as known.
         notes: Sources and remarks; not part of the definition.
         sha256: Digest of the definition.
+        columns: Classes of the dataset that count, in the order of the labels; none means all.
         origin: Where the dataset itself was drawn from, if it was made for this protocol.
+        queries_in_database: Whether queries may be in the database too, as in some lists that
+            others published; it is told with every number.
     """
 
     name: str
@@ -74,12 +80,14 @@ class ProtocolSpec:
     augmentation: str
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
-    sampling: PerClass | IndexLists
+    sampling: PerClass | UnseenClasses | RandomDraw | Walk | IndexLists
     sizes: Mapping[str, int]
     checksums: Mapping[str, str]
     notes: str
     sha256: str
+    columns: tuple[str, ...] = ()
     origin: Origin | None = None
+    queries_in_database: bool = False
 
 
 def protocol_names() -> list[str]:
@@ -131,7 +139,10 @@ def _files() -> dict[str, list[Path]]:
 
 
 def _folders() -> list[Path]:
-    """Where protocols lie: beside each dataset's source, which is found without importing it."""
+    """Where protocols lie: beside each dataset's source, and in each imported dataset's folder.
+
+    The source is found without importing it.
+    """
     folders = [FOLDER]
     for name in registry().names(Kind.DATASET):
         try:
@@ -139,6 +150,7 @@ def _folders() -> list[Path]:
         except ConfigError:
             continue  # a broken dataset is told when it is used, and stops no other
         folders.append(source.with_name(_BESIDE))
+    folders += [folder / _BESIDE for folder in imported_folders().values()]
     return list(dict.fromkeys(folders))
 
 

@@ -8,8 +8,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
 
 from hashbench.core.errors import DataError
+from hashbench.datasets.multilabel_tables import RandomTable, WalkTable
 from hashbench.datasets.protocol import Origin, ProtocolSpec
-from hashbench.datasets.sampling import ROLES, Draw, IndexLists, PerClass
+from hashbench.datasets.sampling import ROLES, Draw, IndexLists, PerClass, UnseenClasses
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.@-]*$")]
@@ -28,10 +29,9 @@ class DrawTable(_Table):
     without: tuple[Literal["query", "train"], ...] = ()
 
 
-class PerClassTable(_Table):
-    """``[sampling]`` with ``rule = "per-class"``; see `PerClass`."""
+class _DrawsTable(_Table):
+    """What the rules that draw from classes have in common: a seed, parts, and three draws."""
 
-    rule: Literal["per-class"]
     seed: int
     parts: dict[str, tuple[int, int]] = {}
     query: DrawTable
@@ -51,10 +51,10 @@ class PerClassTable(_Table):
                 raise ValueError(f"{role}: 'without' names a role that is drawn later")
         return self
 
-    def rule_of(self, _folder: Path) -> PerClass:
-        """The rule this table states."""
+    def draws(self) -> dict[str, Draw]:
+        """A `Draw` for each role."""
         tables: dict[str, DrawTable] = {role: getattr(self, role) for role in ROLES}
-        draws = {
+        return {
             role: Draw(
                 self.parts[table.part] if table.part else None,
                 table.per_class,
@@ -62,7 +62,27 @@ class PerClassTable(_Table):
             )
             for role, table in tables.items()
         }
-        return PerClass(self.seed, draws)
+
+
+class PerClassTable(_DrawsTable):
+    """``[sampling]`` with ``rule = "per-class"``; see `PerClass`."""
+
+    rule: Literal["per-class"]
+
+    def rule_of(self, _folder: Path) -> PerClass:
+        """The rule this table states."""
+        return PerClass(self.seed, self.draws())
+
+
+class UnseenClassesTable(_DrawsTable):
+    """``[sampling]`` with ``rule = "unseen-classes"``; see `UnseenClasses`."""
+
+    rule: Literal["unseen-classes"]
+    unseen: PositiveInt
+
+    def rule_of(self, _folder: Path) -> UnseenClasses:
+        """The rule this table states."""
+        return UnseenClasses(self.seed, self.unseen, self.draws())
 
 
 class ListFiles(_Table):
@@ -92,6 +112,12 @@ class ImagesTable(_Table):
     classes: PositiveInt
 
 
+class LabelsTable(_Table):
+    """``[labels]``: the classes of the dataset that count, if not all; see `keep_columns`."""
+
+    columns: Annotated[tuple[str, ...], Field(min_length=1)]
+
+
 class InputTable(_Table):
     """``[input]``: what the network is fed."""
 
@@ -104,21 +130,25 @@ class InputTable(_Table):
 
 
 class SizesTable(_Table):
-    """``[sizes]``: images by role."""
+    """``[sizes]``: images by role; no ``database`` where nobody has published its size."""
 
     train: PositiveInt
     query: PositiveInt
-    database: PositiveInt
+    database: PositiveInt | None = None
 
 
 class ChecksumTable(_Table):
-    """``[sha256]``: of the pixels, the labels and the three lists."""
+    """``[sha256]``: of the pixels, the labels and the three lists.
 
-    pixels: Sha256
-    labels: Sha256
-    train: Sha256
-    query: Sha256
-    database: Sha256
+    What is left out is not checked, only recorded. That of the pixels is left out where they come
+    from JPEG files, whose decoders differ in the last bit.
+    """
+
+    pixels: Sha256 | None = None
+    labels: Sha256 | None = None
+    train: Sha256 | None = None
+    query: Sha256 | None = None
+    database: Sha256 | None = None
 
 
 class OriginTable(_Table):
@@ -140,10 +170,15 @@ class ProtocolFile(_Table):
     notes: str = ""
     images: ImagesTable
     input: InputTable
-    sampling: Annotated[PerClassTable | ListsTable, Field(discriminator="rule")]
+    sampling: Annotated[
+        PerClassTable | UnseenClassesTable | RandomTable | WalkTable | ListsTable,
+        Field(discriminator="rule"),
+    ]
     sizes: SizesTable
-    sha256: ChecksumTable
+    sha256: ChecksumTable = ChecksumTable()
+    labels: LabelsTable | None = None
     origin: OriginTable | None = None
+    queries_in_database: bool = False
 
     @classmethod
     def parse(cls, raw: dict[str, Any], path: Path) -> Self:
@@ -192,9 +227,11 @@ class ProtocolFile(_Table):
             mean=self.input.mean,
             std=self.input.std,
             sampling=self.sampling.rule_of(folder),
-            sizes=self.sizes.model_dump(),
-            checksums=self.sha256.model_dump(),
+            sizes=self.sizes.model_dump(exclude_none=True),
+            checksums=self.sha256.model_dump(exclude_none=True),
             notes=self.notes,
             sha256=sha256,
+            columns=self.labels.columns if self.labels else (),
             origin=Origin(origin.dataset, origin.sampling.rule_of(folder)) if origin else None,
+            queries_in_database=self.queries_in_database,
         )

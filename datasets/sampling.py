@@ -16,6 +16,7 @@ from hashbench.datasets.labels import first_labels
 from hashbench.datasets.shuffle import shuffled
 
 ROLES = ("query", "train", "database")
+_UNSEEN = "unseen-classes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,41 +62,64 @@ class PerClass:
             DataError: If an image has no or several labels, a part reaches beyond the dataset, or
                 a class has too few images.
         """
-        several = int(np.count_nonzero(labels.sum(axis=1) != 1))
-        if several:
-            raise DataError(
-                f"sampling rule per-class: expected one label an image, found {several} images "
-                f"with none or several"
-            )
-        order = shuffled(np.arange(len(labels), dtype=np.int64), self.seed, purpose="protocol")
-        lists: dict[str, NDArray[np.int64]] = {}
-        for role in ROLES:
-            lists[role] = self._draw(role, order, labels=labels, taken=lists)
-        return Split(**lists)
+        everything = np.arange(labels.shape[1], dtype=np.int64)
+        classes = dict.fromkeys(ROLES, everything)
+        return _by_class(labels, self.seed, self.draws, classes=classes, rule="per-class")
 
-    def _draw(
-        self,
-        role: str,
-        order: NDArray[np.int64],
-        *,
-        labels: NDArray[np.uint8],
-        taken: Mapping[str, NDArray[np.int64]],
-    ) -> NDArray[np.int64]:
-        draw = self.draws[role]
-        eligible = np.zeros(len(labels), dtype=np.bool_)
-        first, end = draw.part or (0, len(labels))
-        if end > len(labels):
+
+@dataclass(frozen=True, slots=True)
+class UnseenClasses:
+    """The rule ``unseen-classes``: what is searched is of classes that nothing was learned from.
+
+    The classes are put into a seeded order; the first ``unseen`` are for queries and database, the
+    others for training. Each role then takes the front of each of its classes, as in `PerClass`.
+
+    Attributes:
+        seed: Seed of both orders.
+        unseen: Number of classes held back from training.
+        draws: A `Draw` for each role.
+    """
+
+    seed: int
+    unseen: int
+    draws: Mapping[str, Draw]
+
+    def unseen_classes(self, classes: int) -> NDArray[np.int64]:
+        """Which classes are held back from training.
+
+        Args:
+            classes: Number of classes of the dataset.
+
+        Returns:
+            int64 (unseen,), rising columns.
+
+        Raises:
+            DataError: If none would be left for training.
+        """
+        if self.unseen >= classes:
             raise DataError(
-                f"sampling rule per-class: {role} is drawn from positions {first} to {end - 1}, "
-                f"but there are {len(labels)} images"
+                f"sampling rule {_UNSEEN}: expected fewer unseen classes than the {classes} there "
+                f"are, found {self.unseen}"
             )
-        eligible[first:end] = True
-        for other in draw.without:
-            eligible[taken[other]] = False
-        candidates = order[eligible[order]]
-        if draw.per_class is None:
-            return np.sort(candidates)
-        return _fronts(candidates, labels, role=role, per_class=draw.per_class)
+        order = shuffled(np.arange(classes, dtype=np.int64), self.seed, purpose=_UNSEEN)
+        return np.sort(order[: self.unseen])
+
+    def split(self, labels: NDArray[np.uint8]) -> Split:
+        """Cut a dataset.
+
+        Args:
+            labels: uint8 (N, classes), exactly one 1 a row.
+
+        Returns:
+            Rising positions of each role.
+
+        Raises:
+            DataError: As `PerClass.split`, or if no class would be left for training.
+        """
+        unseen = self.unseen_classes(labels.shape[1])
+        seen = np.setdiff1d(np.arange(labels.shape[1], dtype=np.int64), unseen)
+        classes = {"query": unseen, "train": seen, "database": unseen}
+        return _by_class(labels, self.seed, self.draws, classes=classes, rule=_UNSEEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,15 +156,70 @@ class IndexLists:
         return Split(**lists)
 
 
-def _fronts(
-    candidates: NDArray[np.int64], labels: NDArray[np.uint8], *, role: str, per_class: int
-) -> NDArray[np.int64]:
-    numbers = first_labels(labels[candidates])
-    counts = np.bincount(numbers, minlength=labels.shape[1])
-    if counts.min() < per_class:
+def _by_class(
+    labels: NDArray[np.uint8],
+    seed: int,
+    draws: Mapping[str, Draw],
+    *,
+    classes: Mapping[str, NDArray[np.int64]],
+    rule: str,
+) -> Split:
+    """Draw the roles in turn, each from its classes, all from one seeded order of the images."""
+    several = int(np.count_nonzero(labels.sum(axis=1) != 1))
+    if several:
         raise DataError(
-            f"sampling rule per-class: {role} takes {per_class} images of each class, but class "
-            f"{counts.argmin()} has {counts.min()}"
+            f"sampling rule {rule}: expected one label an image, found {several} images with none "
+            f"or several"
         )
-    fronts = [candidates[numbers == number][:per_class] for number in range(labels.shape[1])]
-    return np.sort(np.concatenate(fronts))
+    order = shuffled(np.arange(len(labels), dtype=np.int64), seed, purpose="protocol")
+    numbers = first_labels(labels)
+    lists: dict[str, NDArray[np.int64]] = {}
+    for role in ROLES:
+        where = f"sampling rule {rule}: {role}"
+        eligible = _eligible(draws[role], len(labels), taken=lists, where=where)
+        eligible &= np.isin(numbers, classes[role])
+        candidates = order[eligible[order]]
+        per_class = draws[role].per_class
+        if per_class is not None:
+            candidates = _fronts(
+                candidates, numbers, classes[role], per_class=per_class, where=where
+            )
+        lists[role] = np.sort(candidates)
+    return Split(**lists)
+
+
+def _eligible(
+    draw: Draw, images: int, *, taken: Mapping[str, NDArray[np.int64]], where: str
+) -> NDArray[np.bool_]:
+    """Which images a role may take: those of its part that no other role has taken before."""
+    first, end = draw.part or (0, images)
+    if end > images:
+        raise DataError(
+            f"{where} is drawn from positions {first} to {end - 1}, but there are {images} images"
+        )
+    eligible = np.zeros(images, dtype=np.bool_)
+    eligible[first:end] = True
+    for other in draw.without:
+        eligible[taken[other]] = False
+    return eligible
+
+
+def _fronts(
+    candidates: NDArray[np.int64],
+    numbers: NDArray[np.int64],
+    classes: NDArray[np.int64],
+    *,
+    per_class: int,
+    where: str,
+) -> NDArray[np.int64]:
+    """The first ``per_class`` candidates of each class."""
+    fronts = []
+    for number in classes:
+        members = candidates[numbers[candidates] == number]
+        if len(members) < per_class:
+            raise DataError(
+                f"{where} takes {per_class} images of each class, but class {number} has "
+                f"{len(members)}"
+            )
+        fronts.append(members[:per_class])
+    return np.concatenate(fronts)

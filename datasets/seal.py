@@ -13,9 +13,10 @@ from hashbench.core.canonical import digest_array
 from hashbench.core.errors import HashbenchError
 from hashbench.core.plugins import load_plugins
 from hashbench.core.registry import Kind, registry
+from hashbench.datasets.columns import keep_columns
 from hashbench.datasets.index_list import digest_positions
-from hashbench.datasets.loading import data_root
 from hashbench.datasets.protocol import ProtocolSpec, load_protocol
+from hashbench.datasets.roots import data_root
 from hashbench.datasets.sampling import ROLES
 
 _MOST_WORDS = 2
@@ -33,7 +34,8 @@ def tables(spec: ProtocolSpec) -> str:
     Raises:
         DataError: If the data cannot be read or cut.
     """
-    data = registry().load(Kind.DATASET, spec.dataset)().load(data_root(None))
+    whole = registry().load(Kind.DATASET, spec.dataset)().load(data_root(None))
+    data = keep_columns(whole, spec.columns)
     split = spec.sampling.split(data.labels)
     sums = {"pixels": digest_array(data.images), "labels": digest_array(data.labels)}
     sums |= {role: digest_positions(getattr(split, role)) for role in ROLES}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,14 @@ FeatureExtractor: TypeAlias = Callable[[ImageStream], Tensor]
 """All images of a stream, in order, to float32 (N, D) on the CPU."""
 
 _BATCH: Final = 256
+
+
+class FeatureMemory(Protocol):
+    """Who may know features already."""
+
+    def features(self, extractor: BackboneFeatures, images: ImageStream) -> Tensor:
+        """What ``extractor.extract(images)`` gives, computed or remembered."""
+        ...
 
 
 class PixelFeatures:
@@ -35,16 +43,29 @@ class BackboneFeatures:
         backbone: Moved to the device; left in the mode (train or eval) that it came in.
         device: Where to compute.
         precision: ``bf16`` runs the network under autocast; features are float32 all the same.
+        memory: Who is asked first; None computes every time.
     """
 
-    def __init__(self, backbone: Backbone, device: torch.device, *, precision: Precision) -> None:
+    def __init__(
+        self,
+        backbone: Backbone,
+        device: torch.device,
+        *,
+        precision: Precision,
+        memory: FeatureMemory | None = None,
+    ) -> None:
         self.backbone = backbone.to(device)
         self.device = device
         self.precision = precision
+        self._memory = memory
 
-    @torch.no_grad()
     def __call__(self, images: ImageStream) -> Tensor:
         """Features of every image of the stream, float32 (N, feature_dim)."""
+        return self._memory.features(self, images) if self._memory else self.extract(images)
+
+    @torch.no_grad()
+    def extract(self, images: ImageStream) -> Tensor:
+        """Compute them."""
         bf16 = self.precision is Precision.BF16
         blocks = []
         with (

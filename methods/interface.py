@@ -70,8 +70,7 @@ class EpochEvent:
     Attributes:
         epoch, epochs: Epochs done, and in all.
         terms: Mean of every named loss term over the epoch, and ``total``.
-        seconds: Wall seconds of the epoch.
-        images: Images seen in it.
+        seconds, images: Wall seconds of the epoch, and images seen in it.
     """
 
     epoch: int
@@ -91,9 +90,9 @@ class TrainContext:
         weights: The file of the backbone's first weights, if they come from a file.
         checkpoints: Where to keep checkpoints; None keeps none.
         on_epoch: Called after each epoch.
+        stopping: Asked before each step: whether to keep what was done and end the process.
         validation: Images held out of the training set, if any.
-        validate: Given the codes of the validation part (queries) and of the training set
-            (database), returns named metrics.
+        validate: Named metrics, given codes of the validation part and of the training set.
         validate_every: Epochs between two validations; 0 for never.
     """
 
@@ -102,6 +101,7 @@ class TrainContext:
     weights: Path | None = None
     checkpoints: Path | None = None
     on_epoch: Callable[[EpochEvent], None] = lambda _: None
+    stopping: Callable[[], bool] = lambda: False
     validation: ImageStream | None = None
     validate: Callable[[Codes, Codes], Mapping[str, float]] | None = None
     validate_every: int = 0
@@ -119,6 +119,7 @@ class FitReport:
         history: One entry an epoch: its loss terms and, where measured, validation metrics.
         resumed_from: The epoch of the checkpoint taken up, or None.
         weights_sha256: Checksum of the backbone's first weights as loaded, or None.
+        step_seconds: Seconds of all training steps by part, where steps are timed.
     """
 
     phases: Mapping[str, float]
@@ -128,6 +129,7 @@ class FitReport:
     history: tuple[Mapping[str, Any], ...] = ()
     resumed_from: int | None = None
     weights_sha256: str | None = None
+    step_seconds: Mapping[str, float] = field(default_factory=dict)
 
 
 class Method(ABC):
@@ -188,9 +190,7 @@ class Backbone(nn.Module, ABC):
     set, and builds the network with fresh weights.
 
     Attributes:
-        KIND: For plugin files.
-        Params: The typed parameters.
-        info: The component's card.
+        KIND, Params, info: For plugin files; the typed parameters; the component's card.
         image_size: The input side, in pixels, that the architecture expects; None takes any, and
             then the protocol's own size is used.
         pretrained_normalisation: What its usual weights were trained on: ``imagenet``, ``half``,

@@ -8,6 +8,8 @@ from hashbench.core.cell import BackboneMode, Head, TrainSettings
 from hashbench.core.params import BaseParams
 from hashbench.methods.head_names import TOKEN_NECKS
 
+_LEAST_PART = 2
+
 if TYPE_CHECKING:  # a matrix is read without torch
     from hashbench.methods.interface import HashLoss
 
@@ -28,6 +30,7 @@ def training_refusals(
         Nothing if it can.
     """
     refusals = loss.refusals(params, bits=bits, settings=settings)
+    refusals += _of_speed(settings)
     views = loss.needs.views
     if views > 1 and settings.augmentation == "none":
         usual = loss.needs.augmentation or "crop_flip"
@@ -37,6 +40,21 @@ def training_refusals(
         )
     if settings.backbone is BackboneMode.FROZEN and caches_features(loss):
         refusals += _needing_images(settings.augmentation, head)
+    return refusals
+
+
+def _of_speed(settings: TrainSettings) -> list[str]:
+    """Why the options that make training fast or small cannot be had."""
+    refusals = []
+    if settings.fused and settings.optimiser == "rmsprop":
+        refusals.append("rmsprop has no fused form. Write train: {fused: false}, or use adam")
+    part, rest = divmod(settings.batch_size, settings.accumulate)
+    if rest or part < _LEAST_PART:
+        refusals.append(
+            f"accumulate {settings.accumulate} does not divide batch_size {settings.batch_size} "
+            f"into equal parts of at least {_LEAST_PART} images, of which pairs can be made. "
+            f"Change one of the two"
+        )
     return refusals
 
 

@@ -33,7 +33,7 @@ def method_labels(fits: Sequence[FitRecord]) -> dict[str, str]:
         groups[fit.cell.data.label, fit.cell.method_label].append(fit)
     labels = {}
     for (_, name), group in groups.items():
-        settings = [_settings(fit.cell) for fit in group]
+        settings = [settings_of(fit.cell) for fit in group]
         keys = _telling_apart(settings)
         for fit, own in zip(group, settings, strict=True):
             shown = ", ".join(f"{key}={_text(own.get(key, _LEFT_OUT))}" for key in keys)
@@ -41,7 +41,8 @@ def method_labels(fits: Sequence[FitRecord]) -> dict[str, str]:
     return labels
 
 
-def _settings(cell: Cell) -> dict[str, Any]:
+def settings_of(cell: Cell) -> dict[str, Any]:
+    """Every setting of a method by its dotted key, e.g. ``train.epochs``."""
     own = {key: value for key, value in asdict(cell).items() if key not in _NOT_METHOD}
     data = {
         "image_size": cell.data.image_size,

@@ -90,16 +90,15 @@ def _findings(entry: Entry, *, preset: str | None, words: tuple[str, ...]) -> Se
 
 
 def _params(cls: Any, *, preset: str | None, words: tuple[str, ...]) -> Any:
-    import yaml
-
     from hashbench.core.params import resolve_params
+    from hashbench.matrix.positions import read_value
 
     given = {}
     for word in words:
         key, equals, value = word.partition("=")
         if not equals:
             raise ConfigError(f"--param {word}: write KEY=VALUE, e.g. --param variant=tiny")
-        given[key] = yaml.safe_load(value)
+        given[key] = read_value(value, option=f"--param {key}")
     return cls.Params(**resolve_params(cls.Params, preset=preset, params=given))
 
 

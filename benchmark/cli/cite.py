@@ -11,7 +11,7 @@ from hashbench.cli.options import plugin_option
 from hashbench.core.errors import ConfigError, DataError, did_you_mean
 
 if TYPE_CHECKING:
-    from hashbench.core.record import EvaluationRecord, FitRecord, LatencyRecord
+    from hashbench.core.record import Record
     from hashbench.core.registry import Entry
 
 
@@ -71,24 +71,18 @@ def _named(name: str) -> list[Entry]:
 
 def _made(file: Path) -> list[Entry]:
     """The components that a record is of: those of its fit, and the engines it measured."""
-    from hashbench.core.record import FitRecord, LatencyRecord
-    from hashbench.core.registry import Kind, registry
+    from hashbench.audit.citations import entries_of
+    from hashbench.core.record import FitRecord
+    from hashbench.core.registry import registry
 
     record = _read(file)
-    engines = record.entries if isinstance(record, LatencyRecord) else []
-    used = [(Kind.ENGINE, entry.setting.engine) for entry in engines]
-    fit = record
+    found = entries_of(record, registry())
     if not isinstance(record, FitRecord):
-        fit = _read(file.with_name(f"fit-{record.fit_record}.json"))
-    if isinstance(fit, FitRecord):
-        cell = fit.cell
-        parts = ((Kind.BACKBONE, cell.backbone), (Kind.LOSS, cell.loss), (Kind.METHOD, cell.method))
-        used += [(kind, part.name) for kind, part in parts if part]
-        used.append((Kind.DATASET, cell.data.name))
-    return [registry().get(kind, name) for kind, name in used]
+        found += entries_of(_read(file.with_name(f"fit-{record.fit_record}.json")), registry())
+    return found
 
 
-def _read(file: Path) -> FitRecord | EvaluationRecord | LatencyRecord:
+def _read(file: Path) -> Record:
     from pydantic import ValidationError
 
     from hashbench.core.record import RECORD

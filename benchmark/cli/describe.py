@@ -117,6 +117,9 @@ def _protocol(name: str) -> list[str]:
     spec = load_protocol(name)
     facts = {
         **{role: f"{size:,} images" for role, size in spec.sizes.items()},
+        "labels": f"{len(spec.columns)} of the dataset's: {', '.join(spec.columns)}"
+        if spec.columns
+        else "",
         "training images in the database": "yes" if spec.train_in_database else "no",
         "relevance": spec.relevance,
         "customary cut-off": spec.map_at or "all",

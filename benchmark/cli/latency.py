@@ -111,7 +111,14 @@ def _sizes(
     type=click.FloatRange(0, 1),
     default=1.0,
     show_default=True,
-    help="Probability that a bit of a resampled code may flip.",
+    help="Probability that a bit of a resampled code may change.",
+)
+@click.option(
+    "--resampling",
+    type=click.Choice(["flip", "cross"]),
+    default="flip",
+    show_default=True,
+    help="How it changes: each bit by itself, or towards one other code of the class.",
 )
 @click.option("--data-root", type=click.Path(path_type=Path), help="Where datasets are.")
 @store_option
@@ -130,6 +137,7 @@ def command(
     max_memory: int,
     seed: int,
     redraw: float,
+    resampling: str,
     data_root: Path | None,
     store: Path,
     plugins: tuple[Path, ...],
@@ -139,11 +147,14 @@ def command(
     RECORD is a fit id, a record id, or the start of one. Each index is built in a process of its
     own. A resampled code is one of the database's with each bit flipped by the share of its class
     (the codes of equal labels) that differs from it in that bit, so that classes keep their share
-    of set bits; the distances of both are shown side by side. Where RECORD kept its model, queries
+    of set bits; with --resampling cross it takes half of its bits from another code of the class,
+    so that bits that go together stay together in part. The distances of both databases are shown
+    side by side. Where RECORD kept its model, queries
     are measured from the image file on too.
     """
     from hashbench.core.plugins import load_plugins
     from hashbench.core.registry import registry
+    from hashbench.search.resample import Resampling
     from hashbench.store.lookup import find_fit
     from hashbench.store.store import Store
     from hashbench.worker.latency_run import LatencyPlan, measure_record
@@ -165,6 +176,7 @@ def command(
         max_memory=max_memory,
         seed=seed,
         redraw=redraw,
+        resampling=Resampling(resampling),
         data_root=data_root,
         plugins=tuple(path.resolve() for path in plugins),
     )
@@ -196,7 +208,7 @@ def _setting(
 
 
 def _engine(word: str) -> tuple[str, dict[str, Any]]:
-    import yaml
+    from hashbench.matrix.positions import read_value
 
     name, _, rest = word.partition(":")
     given = {}
@@ -204,7 +216,7 @@ def _engine(word: str) -> tuple[str, dict[str, Any]]:
         key, equals, value = pair.partition("=")
         if not equals:
             raise ConfigError(f"--engine {word}: write NAME:KEY=VALUE, e.g. faiss_ivf:nprobe=16")
-        given[key] = yaml.safe_load(value)
+        given[key] = read_value(value, option=f"--engine {name}:{key}")
     return name, given
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -53,9 +53,8 @@ def load(file: Path, *, selections: tuple[str, ...] = (), plugins: tuple[Path, .
     expansion = expand(matrix, registry())
     request = build_request(matrix, expansion)
     files = tuple(dict.fromkeys((*(p.resolve() for p in plugins), *request.plugins)))
-    if "loss" in wanted:
-        wanted["loss"] = set(losses_of(wanted["loss"], registry()))
-    cells = tuple(cell for cell in expansion.cells if _selected(cell, wanted))
+    chosen = chooser(wanted)
+    cells = tuple(cell for cell in expansion.cells if chosen(cell))
     if not cells:
         why = f"--select {' '.join(selections)}" if selections else "exclude leaves no cell"
         raise NothingSelectedError(f"{file}: nothing selected: {why}")
@@ -87,7 +86,14 @@ def check_data(cells: Sequence[Cell], *, root: Path | None) -> None:
         raise DataError("\n".join(dict.fromkeys(problems)))
 
 
-def _selected(cell: Cell, wanted: dict[str, set[str]]) -> bool:
+def chooser(wanted: dict[str, set[str]]) -> Callable[[Cell], bool]:
+    """Whether a cell is one of those that the words of ``--select`` pick.
+
+    Args:
+        wanted: What `parse_selections` gives.
+    """
     named = {key: values for key, values in wanted.items() if key != "id"}
+    if "loss" in named:
+        named["loss"] = set(losses_of(named["loss"], registry()))
     prefixes = tuple(wanted.get("id", ("",)))
-    return matches(named, cell_names(cell)) and cell.fit_id.startswith(prefixes)
+    return lambda cell: matches(named, cell_names(cell)) and cell.fit_id.startswith(prefixes)

@@ -48,13 +48,27 @@ plugin_option: Callable[[Any], Any] = click.option(
 KEYS = ("dataset", "protocol", "backbone", "loss", "method", "bits", "seed", "id")
 
 
+without_option: Callable[[Any], Any] = click.option(
+    "--without",
+    multiple=True,
+    metavar="NAME|FIT_ID/FILE",
+    help="An artifact that is left out on purpose, e.g. model; may be given several times.",
+)
+
+
 def counted(number: int, noun: str) -> str:
     """``1 cell``, ``2 cells``."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def parse_selections(selections: tuple[str, ...]) -> dict[str, set[str]]:
+def parse_selections(
+    selections: tuple[str, ...], *, option: str = "--select"
+) -> dict[str, set[str]]:
     """Read ``KEY=VALUE[,VALUE]`` words.
+
+    Args:
+        selections: The words.
+        option: What the user wrote them behind.
 
     Raises:
         ConfigError: If a word is none, or its key is unknown.
@@ -63,9 +77,9 @@ def parse_selections(selections: tuple[str, ...]) -> dict[str, set[str]]:
     for word in selections:
         key, equals, values = word.partition("=")
         if not equals or not values:
-            raise ConfigError(f"--select {word}: write KEY=VALUE, e.g. --select loss=hsc")
+            raise ConfigError(f"{option} {word}: write KEY=VALUE, e.g. {option} loss=hsc")
         if key not in KEYS:
-            raise ConfigError(f"--select {word}: unknown key '{key}'. {did_you_mean(key, KEYS)}")
+            raise ConfigError(f"{option} {word}: unknown key '{key}'. {did_you_mean(key, KEYS)}")
         words = {value.strip() for value in values.split(",")}
         wanted[key] = wanted[key] & words if key in wanted else words
     return wanted

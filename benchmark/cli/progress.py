@@ -1,22 +1,37 @@
-"""Progress of a run: a live line on a terminal, one line a cell elsewhere."""
+"""Progress of a run: a live table on a terminal, one line a cell elsewhere, or JSON lines."""
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
+import click
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
 
+from hashbench.cli.eta import Eta, duration
 from hashbench.core.record import Status
 from hashbench.evaluation.names import parse_metric
+from hashbench.execute.means import Observer
 from hashbench.execute.plan import Planned
 from hashbench.store.catalogue import CellResults
 
-_MINUTE = 60
-_HOUR = 3600
+_REFRESHES_A_SECOND = 4
+
+
+@dataclass(slots=True)
+class _Row:
+    """A running cell."""
+
+    label: str
+    doing: str = "starting"
+    began: float = field(default_factory=time.perf_counter)
 
 
 class RunProgress:
@@ -24,69 +39,110 @@ class RunProgress:
 
     Args:
         console: Where to print.
-        bar: The live display, on a terminal.
+        eta: Judges the time still to go.
     """
 
-    def __init__(self, console: Console, bar: Progress | None) -> None:
+    def __init__(self, console: Console, eta: Eta | None = None) -> None:
         self._console = console
-        self._bar = bar
-        self._task: TaskID | None = None
-        self._began = time.perf_counter()
-        self._position = 0
+        self._eta = eta or Eta()
+        self._rows: dict[str, _Row] = {}
         self._total = 0
+        self._done = 0
+        self._failed = 0
 
     def started(self, planned: Planned, position: int, total: int) -> None:
         """A cell's process was launched."""
-        self._position, self._total = position, total
-        if self._bar is None:
-            return
-        if self._task is None:
-            self._task = self._bar.add_task("", total=total, phase="")
-        self._bar.update(
-            self._task, completed=position - 1, description=f"{planned.cell}", phase=""
-        )
+        del position
+        self._total = total
+        self._eta.started(planned.cell.fit_id, total)
+        self._rows[planned.cell.fit_id] = _Row(str(planned.cell))
 
     def heard(self, event: dict[str, Any]) -> None:
-        """The running worker said something."""
-        if self._bar is None or self._task is None:
+        """A running worker said something."""
+        row = self._rows.get(event.get("cell", ""))
+        if row is None:
             return
         if event["event"] == "epoch":
-            done = self._position - 1 + event["epoch"] / event["epochs"]
-            self._bar.update(self._task, completed=done, phase=_epoch_text(event, self._eta(done)))
+            row.doing = _epoch_text(event)
+            self._eta.advanced(event["cell"], event["epoch"] / event["epochs"])
         elif event["event"] == "phase":
-            self._bar.update(self._task, phase=event["phase"])
+            row.doing = event["phase"]
+
+    def put_off(self, planned: Planned, why: str) -> None:
+        """A cell is not done yet: its process ended and another will follow, or it waits."""
+        self._rows.pop(planned.cell.fit_id, None)
+        self._eta.put_off(planned.cell.fit_id)
+        self._say(f"{planned.cell}: {why}")
 
     def finished(self, planned: Planned, results: CellResults, seconds: float) -> None:
-        """A cell's process ended; its results are in the store."""
-        left = self._eta(self._position)
-        head = f"[{self._position}/{self._total}] {planned.cell}"
-        line = f"{head}: {_outcome(results)}  {seconds:.1f} s"
-        if self._position < self._total:
-            line += f"  (about {left} left)"
+        """A cell is done or has failed; its results are in the store."""
+        self._rows.pop(planned.cell.fit_id, None)
+        self._eta.finished(planned.cell.fit_id, seconds)
+        self._done += 1
+        self._failed += not results.fitted or bool(results.failures)
+        line = f"[{self._done}/{self._total or '?'}] {planned.cell}: {_outcome(results)}"
+        line += f"  {seconds:.1f} s"
+        if self._done < self._total:
+            line += f"  (about {duration(self._eta.left)} left)"
+        self._say(line)
+
+    def __rich__(self) -> Table:
+        """The running cells, and what is left."""
+        table = Table.grid(padding=(0, 2))
+        table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+        table.add_column(no_wrap=True)
+        table.add_column(no_wrap=True, justify="right")
+        for row in self._rows.values():
+            spent = duration(time.perf_counter() - row.began)
+            table.add_row(Text(row.label), Text(row.doing), spent)
+        failed = f", {self._failed} failed" if self._failed else ""
+        summary = f"{self._done} of {self._total or '?'} done{failed}"
+        table.add_row(Text(summary, "bold"), f"about {duration(self._eta.left)} left", "")
+        return table
+
+    def _say(self, line: str) -> None:
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
-    def _eta(self, done: float) -> str:
-        if not done:
-            return "?"
-        spent = time.perf_counter() - self._began
-        return _duration(spent / done * (self._total - done))
+
+class JsonEvents:
+    """Tells another program of a run: one JSON object a line on standard output."""
+
+    def started(self, planned: Planned, position: int, total: int) -> None:
+        """A cell's process was launched."""
+        label = str(planned.cell)
+        self.say("started", cell=planned.cell.fit_id, label=label, position=position, total=total)
+
+    def heard(self, event: dict[str, Any]) -> None:
+        """A running worker said something."""
+        self.say(**event)
+
+    def put_off(self, planned: Planned, why: str) -> None:
+        """A cell is not done yet: its process ended and another will follow, or it waits."""
+        self.say("put-off", cell=planned.cell.fit_id, why=why)
+
+    def finished(self, planned: Planned, results: CellResults, seconds: float) -> None:
+        """A cell is done or has failed; its results are in the store."""
+        fit = results.fit
+        broken = [r for r in ([fit] if fit else []) + list(results.failures) if r.error]
+        self.say(
+            "finished",
+            cell=planned.cell.fit_id,
+            status=str(broken[-1].status if broken else Status.OK),
+            error=broken[-1].error.message if broken and broken[-1].error else None,
+            seconds=round(seconds, 3),
+            metrics={name: entry.value for name, (entry, _) in results.metrics().items()},
+        )
+
+    @staticmethod
+    def say(event: str, **about: Any) -> None:
+        """Write one event."""
+        click.echo(json.dumps({"event": event, **about}))
 
 
-def _epoch_text(event: dict[str, Any], left: str) -> str:
+def _epoch_text(event: dict[str, Any]) -> str:
     loss = event["terms"].get("total", float("nan"))
     rate = event["images"] / event["seconds"] if event["seconds"] else 0
-    return (
-        f"epoch {event['epoch']}/{event['epochs']}  loss {loss:.4f}  {rate:,.0f} img/s  "
-        f"about {left} left"
-    )
-
-
-def _duration(seconds: float) -> str:
-    if seconds < _MINUTE:
-        return f"{seconds:.0f} s"
-    if seconds < _HOUR:
-        return f"{seconds / _MINUTE:.1f} min"
-    return f"{seconds / _HOUR:.1f} h"
+    return f"epoch {event['epoch']}/{event['epochs']}  loss {loss:.4f}  {rate:,.0f} img/s"
 
 
 def _outcome(results: CellResults) -> str:
@@ -109,20 +165,24 @@ def _outcome(results: CellResults) -> str:
 
 
 @contextmanager
-def observer() -> Iterator[RunProgress]:
-    """A `RunProgress` that fits where standard output goes."""
+def observer(eta: Eta, *, json_events: bool = False) -> Iterator[Observer]:
+    """An observer that fits where standard output goes.
+
+    Args:
+        eta: Judges the time still to go.
+        json_events: Whether a program reads it.
+    """
     console = Console()
-    if not console.is_terminal:
-        yield RunProgress(console, None)
-        return
-    bar = Progress(
-        SpinnerColumn(),
-        BarColumn(bar_width=20),
-        TextColumn("{task.percentage:>3.0f}%"),
-        TimeElapsedColumn(),
-        TextColumn("{task.description}  {task.fields[phase]}", markup=False),
-        console=console,
-        transient=True,
-    )
-    with bar:
-        yield RunProgress(console, bar)
+    if json_events:
+        yield JsonEvents()
+    elif not console.is_terminal:
+        yield RunProgress(console, eta)
+    else:
+        progress = RunProgress(console, eta)
+        with Live(
+            progress,
+            console=console,
+            refresh_per_second=_REFRESHES_A_SECOND,
+            transient=True,
+        ):
+            yield progress

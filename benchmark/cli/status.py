@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from hashbench.cli.cost import Costs
+from hashbench.cli.eta import duration
 from hashbench.cli.options import plugin_option, select_option, store_option
 
 if TYPE_CHECKING:
+    from hashbench.cli.loading import Wanted
     from hashbench.store.catalogue import CellResults
+    from hashbench.store.lease import Watch
+    from hashbench.store.store import Store
+
+_UNFINISHED = ("missing", "to be measured", "running")
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A cell as it is shown."""
+
+    state: str
+    label: str
+    results: CellResults
+    notes: tuple[str, ...] = ()
 
 
 @click.command("status")
@@ -19,47 +38,119 @@ if TYPE_CHECKING:
 @store_option
 @select_option
 @plugin_option
+@click.option("--watch", is_flag=True, help="Go on until every cell is done or has failed.")
+@click.option(
+    "--every",
+    type=click.FloatRange(min=0.1),
+    default=2.0,
+    show_default=True,
+    help="Seconds between two looks of --watch.",
+)
 def command(
-    matrix: Path | None, store: Path, selections: tuple[str, ...], plugins: tuple[Path, ...]
+    matrix: Path | None,
+    store: Path,
+    selections: tuple[str, ...],
+    plugins: tuple[Path, ...],
+    *,
+    watch: bool,
+    every: float,
 ) -> None:
     """Show the cells of MATRIX, or of the whole store, with their state."""
-    if matrix is None:
-        if selections or plugins:
-            raise click.UsageError("--select and --plugin go with a matrix")
-        rows = _stored(store)
-    else:
-        rows = _planned(matrix, store, selections=selections, plugins=plugins)
-    for state, label, results in rows:
-        click.echo(f"{state:<14}  {results.fit_id}  {label}")
-        for line in _causes(results):
-            click.echo(f"                {line}")
-    counts = Counter(state for state, _, _ in rows)
-    click.echo(", ".join(f"{count} {state}" for state, count in counts.items()) or "no cells")
+    from hashbench.cli.loading import load
+    from hashbench.store.lease import Watch
+
+    if matrix is None and (selections or plugins):
+        raise click.UsageError("--select and --plugin go with a matrix")
+    wanted = load(matrix, selections=selections, plugins=plugins) if matrix else None
+    leases, shown = Watch(), ""
+    while True:
+        rows, summary = _look(wanted, store, leases)
+        text = "\n".join([*_lines(rows), summary])
+        if text != shown:
+            if shown:
+                click.clear()  # does nothing where standard output is no terminal
+            click.echo(text)
+            shown = text
+        if not watch or not any(row.state in _UNFINISHED for row in rows):
+            return
+        time.sleep(every)
 
 
-def _stored(store: Path) -> list[tuple[str, str, CellResults]]:
-    from hashbench.store.catalogue import read_all
+def _look(wanted: Wanted | None, store: Path, leases: Watch) -> tuple[list[_Row], str]:
+    """The cells as they are now, and a line on all of them."""
     from hashbench.store.store import Store
 
+    left = ""
+    if wanted is None:
+        found = Store.open(store)
+        rows = _stored(found)
+    else:
+        found = Store.find(store)
+        rows, left = _planned(wanted, found)
+    rows = [_with_lease(row, found, leases) for row in rows]
+    counts = Counter(row.state for row in rows)
+    counts.update({"stale": sum(note.startswith("stale") for row in rows for note in row.notes)})
+    states = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+    return rows, (states or "no cells") + left
+
+
+def _stored(store: Store) -> list[_Row]:
+    from hashbench.store.catalogue import read_all
+
     return [
-        ("done" if results.fitted else "failed", str(results.fit.cell), results)
-        for results in read_all(Store.open(store))
+        _Row("done" if results.fitted else "failed", str(results.fit.cell), results)
+        for results in read_all(store)
         if results.fit
     ]
 
 
-def _planned(
-    matrix: Path, store: Path, *, selections: tuple[str, ...], plugins: tuple[Path, ...]
-) -> list[tuple[str, str, CellResults]]:
-    from hashbench.cli.loading import load
+def _planned(wanted: Wanted, store: Store) -> tuple[list[_Row], str]:
     from hashbench.core.registry import registry
     from hashbench.execute.plan import plan_cells
-    from hashbench.store.store import Store
 
-    wanted = load(matrix, selections=selections, plugins=plugins)
-    found = Store.find(store)
-    planned = plan_cells(wanted.cells, wanted.request, store=found, registry=registry())
-    return [(item.state.value, str(item.cell), item.results) for item in planned]
+    planned = plan_cells(wanted.cells, wanted.request, store=store, registry=registry())
+    rows = [
+        _Row(
+            item.state.value,
+            str(item.cell),
+            item.results,
+            (f"stale: made by other source code of {', '.join(item.changed)}",)
+            if item.changed
+            else (),
+        )
+        for item in planned
+    ]
+    to_do = [item for item in planned if item.state.value in _UNFINISHED]
+    device = "cuda" if wanted.request.device == "cuda" else "cpu"
+    costs = Costs.of(to_do, store, device=device, slots=1)
+    seconds = costs.seconds.values()
+    if not seconds or len(seconds) < len(to_do):
+        return rows, ""
+    return rows, f"; about {duration(sum(seconds))} of work left"
+
+
+def _with_lease(row: _Row, store: Store, leases: Watch) -> _Row:
+    """Say who works on a cell."""
+    from hashbench.store.lease import look
+
+    folder = store.lease_folder(row.results.fit_id)
+    seen = look(folder)
+    if seen.free:
+        return row
+    if seen.holder_gone or leases.silent(folder, seen):
+        note = f"{seen} had it and is gone; the next run waits {seen.period:g} s and goes on"
+        return _Row(row.state, row.label, row.results, (*row.notes, note))
+    epochs = sorted(store.work_folder(row.results.fit_id).glob("epoch-*.pt"))
+    done = f" after epoch {int(epochs[-1].stem.partition('-')[2])}" if epochs else ""
+    return _Row("running", row.label, row.results, (*row.notes, f"{seen}{done}"))
+
+
+def _lines(rows: list[_Row]) -> list[str]:
+    lines = []
+    for row in rows:
+        lines.append(f"{row.state:<14}  {row.results.fit_id}  {row.label}")
+        lines += [f"                {line}" for line in (*row.notes, *_causes(row.results))]
+    return lines
 
 
 def _causes(results: CellResults) -> list[str]:

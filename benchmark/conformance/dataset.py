@@ -13,8 +13,9 @@ from hashbench.conformance.findings import Check, Finding, examine, expect
 from hashbench.core.info import LabelKind
 from hashbench.core.registry import Kind, registry
 from hashbench.datasets.interface import Dataset, ImageData
-from hashbench.datasets.loading import data_root, load_data
+from hashbench.datasets.loading import load_data
 from hashbench.datasets.protocol import protocols_of
+from hashbench.datasets.roots import data_root
 
 _IMAGE_DIMS = (3, 4)
 _COLOURS = 3

@@ -22,7 +22,7 @@ from hashbench.training.deep import DeepHashMethod
 
 BITS = 16
 CPU = torch.device("cpu")
-_NOT_COMPARED = "seconds"
+_NOT_COMPARED = frozenset({"seconds", "step_seconds"})
 
 
 class _InterruptedError(Exception):
@@ -173,7 +173,7 @@ def runs_on_cuda(trial: Trial) -> str:
 def differences(one: Any, other: Any, place: str = "") -> list[str]:
     """The places where two nested states of plain values and tensors differ in a bit."""
     if isinstance(one, Mapping) and isinstance(other, Mapping):
-        keys = [key for key in {**one, **other} if key != _NOT_COMPARED]
+        keys = [key for key in {**one, **other} if key not in _NOT_COMPARED]
         return [
             found
             for key in keys

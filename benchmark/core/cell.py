@@ -11,9 +11,14 @@ from hashbench.core.canonical import FIT_ID_LENGTH, digest
 
 
 class Precision(StrEnum):
-    """The arithmetic of training and encoding."""
+    """The arithmetic of training and encoding.
+
+    ``tf32``: float32 whose products a CUDA device may round to TF32, in strict mode too; elsewhere
+    the same as ``fp32``. ``bf16``: the network runs under bfloat16 autocast.
+    """
 
     FP32 = "fp32"
+    TF32 = "tf32"
     BF16 = "bf16"
 
 
@@ -168,12 +173,19 @@ class TrainSettings:
         schedule: How the rates fall.
         epochs: Passes over what the loss's ``epoch_indices`` gives.
         batch_size: Images a step.
-        augmentation: ``none``, ``flip``, ``crop_flip``, ``noise``, or the views of a loss:
-            ``cibhash``, ``dhd``, ``dhd_alexnet``.
+        augmentation: ``none``, ``flip``, ``crop_flip``, ``crop_flip_jitter``, ``resized_crop``,
+            ``resized_crop_jitter``, ``noise``, or the views of a loss: ``cibhash``, ``dhd``,
+            ``dhd_alexnet``.
         validation: What is held out of the training set, if anything.
         prepass: What a loss's pre-pass reads: ``weights`` (features of the pretrained backbone),
             ``random`` (features of the untrained one), ``pixels``; None if the loss has none.
         backbone: Whether the backbone learns.
+        channels_last: Whether images and filters lie in memory with the channels innermost.
+        compile: Whether the network is compiled by ``torch.compile``.
+        fused: Whether the optimiser updates all parameters in one fused kernel.
+        accumulate: Parts that a step's images pass the network and the loss in, one after another;
+            their gradients, weighted by their share of the images, make one step. A loss over pairs
+            has those within a part only.
     """
 
     recipe: str
@@ -191,6 +203,10 @@ class TrainSettings:
     validation: Validation | None = None
     prepass: str | None = None
     backbone: BackboneMode = field(default=BackboneMode.TUNED, metadata=_ADDED_LATER)
+    channels_last: bool = field(default=False, metadata=_ADDED_LATER)
+    compile: bool = field(default=False, metadata=_ADDED_LATER)
+    fused: bool = field(default=False, metadata=_ADDED_LATER)
+    accumulate: int = field(default=1, metadata=_ADDED_LATER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +256,11 @@ class Cell:
     def frozen(self) -> bool:
         """Whether a deep method's backbone stays as it is."""
         return self.train is not None and self.train.backbone is BackboneMode.FROZEN
+
+    @property
+    def channels_last(self) -> bool:
+        """Whether images lie in memory with the channels innermost."""
+        return self.train is not None and self.train.channels_last
 
     @property
     def method_label(self) -> str:

@@ -11,7 +11,7 @@ from hashbench.core.errors import StoreError
 TEMPORARY_PREFIX = ".tmp-"
 
 
-def write_atomically(path: Path, data: bytes) -> None:
+def write_atomically(path: Path, data: bytes | memoryview) -> None:
     """Write a file under a temporary name, sync it, and rename it into place.
 
     Args:

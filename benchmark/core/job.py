@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
@@ -62,6 +62,8 @@ class Job:
         weights: File of the backbone's first weights, if they come from a file.
         plugins: Plugin files to load first.
         keep_model: Whether a fit keeps what encoding other images needs.
+        lease: Number of the lease under which the cell is done; 0 for none.
+        lease_period: Seconds of silence after which that lease may be taken over.
     """
 
     cell: Cell
@@ -77,6 +79,8 @@ class Job:
     weights: Path | None = None
     plugins: tuple[Path, ...] = ()
     keep_model: bool = False
+    lease: int = 0
+    lease_period: float = 0.0
 
     @property
     def empty(self) -> bool:
@@ -100,6 +104,8 @@ class Request:
         weights: Weight files by SHA-256.
         plugins: Plugin files.
         keep_model: Whether fits keep what encoding other images needs.
+        slots: Cells beside each other, on CUDA for each device; or ``auto``.
+        retries: How often a cell is tried again within a run, by the status it ended with.
     """
 
     metrics: tuple[str, ...]
@@ -113,6 +119,8 @@ class Request:
     weights: Mapping[str, Path]
     plugins: tuple[Path, ...]
     keep_model: bool = False
+    slots: int | Literal["auto"] = 1
+    retries: Mapping[str, int] = field(default_factory=dict)
 
 
 JOB = TypeAdapter(Job)

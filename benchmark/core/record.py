@@ -51,7 +51,7 @@ class Cause(_Document):
 class Artifact(_Document):
     """A file of arrays beside the record, named by its checksum."""
 
-    file: str
+    file: str = Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")  # a name, never a path
     sha256: str
     bytes: int
 
@@ -78,6 +78,28 @@ class Budget(_Document):
     images_seen: int
     parameters: int
     peak_memory_bytes: int
+
+
+class TrainingSpeed(_Document):
+    """How fast the epochs went, and how much of the device's arithmetic they used.
+
+    Attributes:
+        images_per_second: Training images that passed the network, by the seconds of all epochs.
+        step_seconds: Seconds of all steps by part: ``data`` (fetching, augmenting), ``forward``
+            (network and loss), ``backward``, ``step`` (optimiser), ``loss state`` (what a loss does
+            after it). On a CUDA device as the device saw them.
+        flops_per_image: Floating-point operations of a training image in the network, forward and
+            backward, as counted on one.
+        matrix_flops: Operations a second of a large matrix product in the same precision, measured
+            on the same device and threads after training.
+        utilisation: ``images_per_second * flops_per_image / matrix_flops``.
+    """
+
+    images_per_second: float
+    step_seconds: dict[str, float]
+    flops_per_image: float
+    matrix_flops: float
+    utilisation: float
 
 
 class MetricEntry(_Document):
@@ -189,7 +211,12 @@ class _Record(_Document):
 
 
 class FitRecord(_Record):
-    """One training and the codes it gave."""
+    """One training and the codes it gave.
+
+    ``speed`` and ``spared`` came after fits had been recorded; while there is nothing to say, as
+    in those, they are not written. ``spared``: seconds, by phase, that features took in another
+    cell of the run and were not spent again; they are counted in ``phases`` as if they had been.
+    """
 
     kind: Literal["fit"] = "fit"
     cell: Cell
@@ -199,6 +226,16 @@ class FitRecord(_Record):
     history: list[dict[str, Any]] = []
     resumed_from: int | None = None
     weights_sha256: str | None = None
+    speed: TrainingSpeed | None = None
+    spared: dict[str, float] = {}
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_known(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        document: dict[str, Any] = plain(self)
+        for key in ("speed", "spared"):
+            if not document.get(key):
+                document.pop(key, None)
+        return document
 
 
 class EvaluationRecord(_Record):
@@ -251,8 +288,81 @@ class LatencyRecord(_Record):
         return document
 
 
-Record = Annotated[FitRecord | EvaluationRecord | LatencyRecord, Field(discriminator="kind")]
-RECORD: TypeAdapter[FitRecord | EvaluationRecord | LatencyRecord] = TypeAdapter(Record)
+class Level(StrEnum):
+    """What a second run is held to.
+
+    ``bit-equal``: the same codes, bit for bit. ``statistical``: values that differ by no more than
+    the queries' own scatter, or a stated tolerance, explains.
+    """
+
+    BIT_EQUAL = "bit-equal"
+    STATISTICAL = "statistical"
+
+
+class Verdict(StrEnum):
+    """How near a second run came."""
+
+    BIT_EQUAL = "bit-equal"
+    WITHIN = "within"
+    OUTSIDE = "outside"
+
+
+class RepeatedMetric(_Document):
+    """A metric of two runs of one cell.
+
+    Attributes:
+        record: The evaluation with the first value.
+        first: That value.
+        again: The second run's.
+        low: Lower end of the 95 % interval of the difference, second minus first, over queries;
+            None where the queries' values are equal, or not known of both runs.
+        high: Its upper end.
+        verdict: How near the second is.
+    """
+
+    record: str
+    first: float
+    again: float
+    low: float | None = None
+    high: float | None = None
+    verdict: Verdict
+
+
+class ReproductionRecord(_Record):
+    """A fit that was run again, and how near it came.
+
+    Attributes:
+        level: What it was held to.
+        reasons: Why not to bit equality; empty where it was.
+        codes_first: SHA-256 of the first run's codes artifact.
+        codes_again: The second's.
+        codes_equal: Whether both hold the same codes; None if there is no second.
+        bits_differing: Share of the bits that differ, of queries and database together; None where
+            the first codes are not there, or are embeddings.
+        data: The data as the second run loaded them.
+        metrics: Values of both runs, by metric.
+        tolerance: Largest difference that counts as within, whatever its interval.
+        verdict: The worst over all; None if the second run did not end well.
+    """
+
+    kind: Literal["reproduction"] = "reproduction"
+    fit_record: str
+    level: Level
+    reasons: list[str] = []
+    codes_first: str | None = None
+    codes_again: str | None = None
+    codes_equal: bool | None = None
+    bits_differing: float | None = None
+    data: DataFacts | None = None
+    metrics: dict[str, RepeatedMetric] = {}
+    tolerance: float
+    verdict: Verdict | None = None
+
+
+Record = Annotated[
+    FitRecord | EvaluationRecord | LatencyRecord | ReproductionRecord, Field(discriminator="kind")
+]
+RECORD: TypeAdapter[Record] = TypeAdapter(Record)
 """Reads a record of any kind."""
 
 
@@ -266,7 +376,7 @@ def compute_record_id(document: Mapping[str, Any]) -> str:
     return digest({k: v for k, v in document.items() if k != "record_id"})[:FIT_ID_LENGTH]
 
 
-AnyRecord = TypeVar("AnyRecord", FitRecord, EvaluationRecord, LatencyRecord)
+AnyRecord = TypeVar("AnyRecord", FitRecord, EvaluationRecord, LatencyRecord, ReproductionRecord)
 
 
 def seal(record: AnyRecord) -> AnyRecord:

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from hashbench.core.codes import Codes, Embeddings
 from hashbench.core.errors import DataError
@@ -52,8 +53,8 @@ def evaluate(
         database_labels: uint8 (N, classes), multi-hot.
         metrics: What to compute; equal metrics are computed once.
         order_seed: The protocol's seed for the order behind ``ties=stable``, at least 0.
-        threads: Most threads to use; they share out the queries, and no value depends on them.
-            Embeddings are left to numpy's own threads.
+        threads: Most threads to use, for codes and for the matrix products of embeddings; no value
+            of codes depends on them.
         tool: What counts pairs of codes on the CPU; values are the same to the last bit. None for
             what `hashbench.evaluation.tool.choose` says.
         device: Where pairs of codes are counted; on ``cuda`` the values are the same, too.
@@ -84,14 +85,22 @@ def _fill(board: Scoreboard, ranking: Ranking, queries: int, *, threads: int) ->
     """Score all queries; blocks are the same for any number of threads."""
     starts = range(0, queries, ranking.block)
     stops = [min(start + ranking.block, queries) for start in starts]
-    threads = min(threads, len(starts)) if ranking.concurrent else 1
+    if not ranking.concurrent:  # its threads are those of the library that multiplies matrices
+        with threadpool_limits(threads, user_api="blas"):
+            _fill_in_turn(board, starts, stops)
+        return
+    threads = min(threads, len(starts))
     if threads == 1:
-        for start, stop in zip(starts, stops, strict=True):
-            board.add(start, stop)
+        _fill_in_turn(board, starts, stops)
         return
     with ThreadPoolExecutor(threads) as pool:
         for _ in pool.map(board.add, starts, stops):
             pass
+
+
+def _fill_in_turn(board: Scoreboard, starts: Sequence[int], stops: Sequence[int]) -> None:
+    for start, stop in zip(starts, stops, strict=True):
+        board.add(start, stop)
 
 
 def _check(

@@ -42,7 +42,7 @@ def harmonic_step(start: NDArray[Any], count: NDArray[Any]) -> NDArray[np.float6
     if near.any():
         last = np.minimum(end, _SERIES_FROM)[near].astype(np.intp)
         step[near] += _DIRECT[start[near].astype(np.intp), last]
-    return step
+    return np.asarray(step)
 
 
 def _correction(number: NDArray[Any]) -> NDArray[np.float64]:

@@ -9,9 +9,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ class End:
     cause: Cause
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class WorkerProcess:
     """A running worker.
 
@@ -47,59 +47,66 @@ class WorkerProcess:
     Attributes:
         process: The leader of the group.
         pipe: Where its events are read from.
+        life: The writing end of a pipe that closes with this process: how the worker notices.
         log: The file with its standard output and error.
         timeout: Seconds it may take, or None.
         deadline: When they are over, on the monotonic clock.
+        started: When it was launched, on the same clock.
+        closed: Whether its pipe was closed: it ends, or says no more.
     """
 
     process: subprocess.Popen[bytes]
     pipe: int
+    life: int
     log: Path
     timeout: float | None
     deadline: float
+    started: float
+    _rest: bytes = field(default=b"", init=False)
+    closed: bool = field(default=False, init=False)
 
     @classmethod
-    def launch(cls, job: Path, log: Path, *, timeout: float | None) -> WorkerProcess:
+    def launch(
+        cls, job: Path, log: Path, *, timeout: float | None, environment: Mapping[str, str]
+    ) -> WorkerProcess:
         """Start a worker on a job file.
 
         Args:
             job: The job as JSON.
             log: Where its output goes.
             timeout: Seconds it may take, or None.
+            environment: Its variables that differ from this process's.
         """
-        reading, writing = os.pipe()
+        (reading, writing), (ending, life) = os.pipe(), os.pipe()
         try:
             with log.open("wb") as output:
                 process = subprocess.Popen(  # noqa: S603 - our own module, no shell
-                    [*COMMAND, str(job), str(writing)],
+                    [*COMMAND, str(job), str(writing), str(ending)],
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,
-                    pass_fds=[writing],
+                    pass_fds=[writing, ending],
                     start_new_session=True,
+                    env={**os.environ, **environment},
                 )
+        except BaseException:
+            os.close(reading)
+            os.close(life)
+            raise
         finally:
             os.close(writing)
-        allowed = float("inf") if timeout is None else timeout
-        return cls(process, reading, log, timeout, time.monotonic() + allowed)
+            os.close(ending)
+        os.set_blocking(reading, False)
+        now = time.monotonic()
+        deadline = now + (float("inf") if timeout is None else timeout)
+        return cls(process, reading, life, log, timeout, deadline, now)
 
-    def events(self) -> Iterator[dict[str, Any]]:
-        """What the worker says, until it has ended or its time is over."""
-        rest = b""
-        while True:
-            # Asked before reading, so that what it said last is not missed.
-            ended = self._ended() is not None
-            left = self.deadline - time.monotonic()
-            wait = 0.0 if ended else max(0.0, min(_POLL_SECONDS, left))
-            readable = bool(select.select([self.pipe], [], [], wait)[0])
-            block = os.read(self.pipe, 65536) if readable else b""
-            *lines, rest = (rest + block).split(b"\n")
-            yield from (json.loads(line) for line in lines)
-            if (ended and not block) or (not ended and left <= 0):
-                return
-            if readable and not block:
-                # The pipe is closed and the process about to end: reading it no longer waits.
-                time.sleep(min(wait, _POLL_SECONDS / 10))
+    def hear(self) -> tuple[list[dict[str, Any]], bool]:
+        """What it said since it was last asked, and whether it has ended or its time is over."""
+        # Asked before reading, so that what it said last is not missed.
+        ended = self._ended() is not None
+        said = self._read(to_the_end=ended)
+        return said, ended or time.monotonic() >= self.deadline
 
     def end(self) -> End | None:
         """How it ended, once `events` is exhausted; None where it ended by itself, in order."""
@@ -116,6 +123,11 @@ class WorkerProcess:
             return self._describe(Status.KILLED, "the worker was asked to end (SIGTERM)")
         return self._describe(Status.FAILED, f"the worker ended with code {ended.si_status}")
 
+    @property
+    def ended_in_order(self) -> bool:
+        """Whether it came to its end by itself; known once it was killed."""
+        return self.process.returncode in (ExitCode.OK, ExitCode.CELLS_FAILED)
+
     def silent(self) -> End:
         """The end of a worker that came to its end in order but left no record."""
         return self._describe(Status.FAILED, "the worker ended without leaving a record")
@@ -123,6 +135,11 @@ class WorkerProcess:
     def interrupted(self) -> End:
         """The end of a worker that the user interrupted."""
         return End(Status.INTERRUPTED, Cause(type="interrupted", message="interrupted by the user"))
+
+    def ask_to_end(self) -> None:
+        """Send the process group a SIGTERM, unless its leader has ended."""
+        if self._ended() is None:
+            self._signal(signal.SIGTERM)
 
     def kill(self) -> None:
         """End the process group, politely first, and wait until its leader is gone."""
@@ -136,6 +153,21 @@ class WorkerProcess:
             self._signal(signal.SIGKILL)
             self.process.wait()
             os.close(self.pipe)
+            os.close(self.life)
+
+    def _read(self, *, to_the_end: bool) -> list[dict[str, Any]]:
+        said: list[dict[str, Any]] = []
+        while not self.closed:
+            try:
+                block = os.read(self.pipe, 65536)
+            except BlockingIOError:
+                break
+            self.closed = not block
+            *lines, self._rest = (self._rest + block).split(b"\n")
+            said += [json.loads(line) for line in lines]
+            if not to_the_end:
+                break
+        return said
 
     def _ended(self) -> os.waitid_result | None:
         options = os.WEXITED | os.WNOWAIT | os.WNOHANG
@@ -155,3 +187,13 @@ class WorkerProcess:
         last = f": {lines[-1]}" if lines else ""
         tail = "\n".join(lines[-_LOG_LINES:])
         return End(status, Cause(type=status.value, message=message + last, traceback=tail))
+
+
+def wait_for_words(workers: Sequence[WorkerProcess]) -> None:
+    """Wait until a worker says something, or a moment."""
+    # A pipe that is closed no longer waits; its process is about to end.
+    pipes = [worker.pipe for worker in workers if not worker.closed]
+    pause = min([_POLL_SECONDS, *(max(0.0, w.deadline - time.monotonic()) for w in workers)])
+    if len(pipes) < len(workers):
+        pause /= 10
+    select.select(pipes, [], [], pause)

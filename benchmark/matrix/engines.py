@@ -40,6 +40,7 @@ def engine_problems(
 
 
 def database_size(cell: Cell) -> int:
-    """Codes in a cell's database."""
-    subset = cell.data.subset
-    return (subset and subset.database) or load_protocol(cell.data.protocol).sizes["database"]
+    """Codes in a cell's database; at most, where its protocol does not know."""
+    subset, protocol = cell.data.subset, load_protocol(cell.data.protocol)
+    known = protocol.sizes.get("database", protocol.images - protocol.sizes["query"])
+    return (subset and subset.database) or known

@@ -13,6 +13,7 @@ from hashbench.core.errors import ConfigError, did_you_mean
 from hashbench.core.params import sentence
 from hashbench.core.plugins import load_plugins
 from hashbench.core.registry import Registry
+from hashbench.datasets.roots import look_in
 from hashbench.matrix.lookup import MISTAKE, Lookup
 from hashbench.matrix.positions import KeyPath, Positions, read_yaml
 from hashbench.matrix.schema import MatrixSpec
@@ -59,11 +60,12 @@ def load_matrix(file: Path, registry: Registry) -> Matrix:
         raise ConfigError(f"{file}: is {kind}, a matrix is a mapping that starts with version: 1")
     lookup = Lookup(registry, file.parent)
     _load_plugins(data.get("plugins"), positions, lookup)
+    _look_in_data_root(data.get("execute"), lookup)
     problems = list(document.problems)
     try:
         spec = MatrixSpec.model_validate(data, context=lookup)
     except ValidationError as error:
-        problems += [positions.problem(*_explain(problem)) for problem in error.errors()]
+        problems += [positions.problem(*explain(problem, MatrixSpec)) for problem in error.errors()]
     if problems:
         raise ConfigError(*problems)
     return Matrix(spec, positions, lookup)
@@ -82,10 +84,23 @@ def _load_plugins(names: Any, positions: Positions, lookup: Lookup) -> None:
         raise ConfigError(*problems)
 
 
-def _explain(problem: Any) -> tuple[KeyPath, str]:
+def _look_in_data_root(execute: Any, lookup: Lookup) -> None:
+    """Have imported datasets found before names are looked up."""
+    root = execute.get("data_root") if isinstance(execute, Mapping) else None
+    if isinstance(root, str):
+        look_in(lookup.path(root))
+
+
+def explain(problem: Any, root: type[BaseModel]) -> tuple[KeyPath, str]:
+    """One of pydantic's errors as a place in the file and what is wrong there.
+
+    Args:
+        problem: The error.
+        root: The model that the whole file was validated against.
+    """
     path: KeyPath = problem["loc"]
     if problem["type"] == "extra_forbidden":
-        return path, f"unknown key. {did_you_mean(str(path[-1]), _keys_beside(path))}"
+        return path, f"unknown key. {did_you_mean(str(path[-1]), _keys_beside(path, root))}"
     if problem["type"] == MISTAKE:
         return path, problem["msg"]
     if problem["type"] == "value_error":
@@ -93,9 +108,9 @@ def _explain(problem: Any) -> tuple[KeyPath, str]:
     return path, sentence(problem)
 
 
-def _keys_beside(path: KeyPath) -> list[str]:
+def _keys_beside(path: KeyPath, root: type[BaseModel]) -> list[str]:
     """The keys that the schema allows where an unknown one stood."""
-    models: list[type[BaseModel]] = [MatrixSpec]
+    models = [root]
     for part in path[:-1]:
         if isinstance(part, int):
             continue

@@ -53,7 +53,8 @@ class Positions:
     def problem_at(self, mark: tuple[int, int], path: KeyPath, message: str) -> str:
         """The same at a line and column that are known already."""
         key = ".".join(str(part) for part in path)
-        return f"{self.file}:{mark[0]}:{mark[1]}: {key + ': ' if key else ''}{message}"
+        told = f"{self.file}:{mark[0]}:{mark[1]}: {key + ': ' if key else ''}{message}"
+        return " ".join(told.splitlines())  # keys and values may hold anything
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,26 @@ def read_yaml(file: Path) -> Document:
     Raises:
         ConfigError: If the file is missing, no YAML, or too deep or large.
     """
-    text = _read_text(file)
+    return _read(_read_text(file), file)
+
+
+def read_value(text: str, *, option: str) -> Any:
+    """Read a value typed on the command line as a matrix would read it.
+
+    Args:
+        text: The value.
+        option: What it is given to, for the message.
+
+    Raises:
+        ConfigError: If it is no YAML, or too deep or large.
+    """
+    document = _read(text, Path(option))
+    if document.problems:
+        raise ConfigError(*document.problems)
+    return document.data
+
+
+def _read(text: str, file: Path) -> Document:
     try:
         return _Builder(file).read(text)
     except yaml.MarkedYAMLError as error:
@@ -133,6 +153,7 @@ class _Builder:
         if isinstance(node, yaml.SequenceNode) and node.tag == f"{_BASE}seq":
             return [self._build(loader, item, (*path, i)) for i, item in enumerate(node.value)]
         if isinstance(node, yaml.ScalarNode):
+            _check_text(node)
             return loader.construct_object(node)
         raise yaml.MarkedYAMLError(problem=f"the tag {node.tag}", problem_mark=node.start_mark)
 
@@ -157,6 +178,7 @@ class _Builder:
 
     def _key(self, node: yaml.Node, path: KeyPath) -> str | None:
         if isinstance(node, yaml.ScalarNode) and node.tag == f"{_BASE}str":
+            _check_text(node)
             return str(node.value)
         if node.tag == f"{_BASE}merge":
             self._complain(node, path, "merge keys (<<) are not read; write the keys out")
@@ -171,6 +193,12 @@ class _Builder:
 
     def _complain(self, node: yaml.Node, path: KeyPath, message: str) -> None:
         self.problems.append(self.positions.problem_at(_place(node), path, message))
+
+
+def _check_text(node: yaml.ScalarNode) -> None:
+    """Refuse half a character, which an escape can spell and no file can hold."""
+    if any("\ud800" <= character <= "\udfff" for character in node.value):
+        raise yaml.MarkedYAMLError(problem="a lone surrogate", problem_mark=node.start_mark)
 
 
 def _place(node: yaml.Node) -> tuple[int, int]:

@@ -30,6 +30,8 @@ def build_request(matrix: Matrix, expansion: Expansion) -> Request:
         weights=expansion.weights,
         plugins=matrix.plugins,
         keep_model=execute.keep_model,
+        slots=execute.slots,
+        retries=execute.retries.model_dump(),
     )
 
 

@@ -329,6 +329,18 @@ def _auto_or_count(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
         raise ValueError(f"should be 'auto' or a whole number above 0, got {value!r}") from None
 
 
+class RetriesSpec(Strict):
+    """How often a cell is tried again within one run, by how it ended; each try has its record.
+
+    Attributes:
+        killed: Where its process was killed, as the system does when memory runs out.
+        oom: Where it ran out of memory; with several slots it is tried again alone.
+    """
+
+    killed: Annotated[int, Field(ge=0)] = 1
+    oom: Annotated[int, Field(ge=0)] = 1
+
+
 class ExecuteSpec(Strict):
     """Where and how cells run; never part of a fit's id.
 
@@ -339,6 +351,10 @@ class ExecuteSpec(Strict):
         timeout: Seconds, or ``90s``, ``10m``, ``4h``; a cell that takes longer is killed.
         data_root: Where datasets are looked for.
         keep_model: Whether a fit keeps what `hashbench encode` and `hashbench query` need.
+        slots: Cells beside each other, on CUDA for each device; ``auto`` takes one for each
+            device, or as many as the cores bear. Training times are comparable with one alone;
+            latency is always measured alone.
+        retries: How often a cell is tried again that was killed or ran out of memory.
     """
 
     backend: Literal["local"] = "local"
@@ -347,6 +363,8 @@ class ExecuteSpec(Strict):
     timeout: Annotated[float, Field(gt=0, allow_inf_nan=False), OR_WITH_UNIT] | None = None
     data_root: str | None = None
     keep_model: bool = False
+    slots: Annotated[Count | Literal["auto"], WrapValidator(_auto_or_count)] = 1
+    retries: RetriesSpec = RetriesSpec()
 
     @field_validator("data_root")
     @classmethod

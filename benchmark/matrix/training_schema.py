@@ -62,13 +62,29 @@ class TrainSpec(Strict):
     nesterov: bool | None = None
     schedule: ScheduleSpec | None = None
     augmentation: (
-        Literal["none", "flip", "crop_flip", "noise", "cibhash", "dhd", "dhd_alexnet"] | None
+        Literal[
+            "none",
+            "flip",
+            "crop_flip",
+            "crop_flip_jitter",
+            "resized_crop",
+            "resized_crop_jitter",
+            "noise",
+            "cibhash",
+            "dhd",
+            "dhd_alexnet",
+        ]
+        | None
     ) = None
     validation: ValidationSpec | None = None
     prepass: Literal["weights", "random", "pixels"] | None = None
     backbone: Annotated[BackboneMode, Field(strict=False)] | None = None
     precision: Annotated[Precision, Field(strict=False)] | None = None
     determinism: Annotated[Determinism, Field(strict=False)] | None = None
+    channels_last: bool | None = None
+    compile: bool | None = None
+    fused: bool | None = None
+    accumulate: Count | None = None
 
     def overridden_by(self, other: TrainSpec) -> TrainSpec:
         """These settings with every key that the other one states in the place of ours."""

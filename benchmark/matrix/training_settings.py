@@ -61,6 +61,8 @@ def resolve_training(
     if wanted.backbone is BackboneMode.FROZEN:
         own["backbone"] = wanted.backbone
         values["backbone_lr"] = 0.0
+    if wanted.accumulate not in (None, 1):
+        own["accumulate"] = wanted.accumulate
     validation = wanted.validation
     return TrainSettings(
         recipe=name,
@@ -69,6 +71,10 @@ def resolve_training(
         validation=Validation(validation.fraction, validation.seed) if validation else None,
         prepass=prepass,
         backbone=wanted.backbone or BackboneMode.TUNED,
+        channels_last=bool(wanted.channels_last),
+        compile=bool(wanted.compile),
+        fused=bool(wanted.fused),
+        accumulate=wanted.accumulate or 1,
         **{key: values[key] for key in _PLAIN_KEYS},
     )
 

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hashbench.core.codes import Codes
+from hashbench.core.errors import DataError
 
 FEWEST = 10  # members of a class whose rates say something
 _BITS_AT_ONCE = 1 << 22
+_TABLE = 2  # dimensions
+
+
+class Resampling(StrEnum):
+    """How a bit of a resampled code is changed; see `resample`."""
+
+    FLIP = "flip"
+    CROSS = "cross"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,13 +81,23 @@ class ClassRates:
 
 
 def resample(
-    codes: Codes, labels: NDArray[np.uint8], count: int, *, seed: int = 0, redraw: float = 1.0
+    codes: Codes,
+    labels: NDArray[np.uint8],
+    count: int,
+    *,
+    seed: int = 0,
+    redraw: float = 1.0,
+    way: Resampling = Resampling.FLIP,
 ) -> Codes:
-    """Draw codes with replacement and flip each bit with its class's disagreement rate for it.
+    """Draw codes with replacement and change bits of them so that classes keep their shares.
 
-    That rate is the share of the code's class that has the other value of the bit. So the share of
-    set bits stays what it is in every class, while bits of one class become independent of each
-    other. With ``redraw`` below 1 only so many bits, chosen at random, may flip: the shares stay as
+    ``flip`` flips each bit with its class's disagreement rate for it, the share of the code's class
+    that has the other value of the bit. So the share of set bits stays what it is in every class,
+    while bits of one class become independent of each other. ``cross`` gives each bit, one time in
+    two, the value that another code of the class has, the same one for all bits: the shares stay,
+    and half of every correlation between bits. Of a class of fewer than 10 members it flips.
+
+    With ``redraw`` below 1 only so many bits, chosen at random, may change: the shares stay as
     well, codes keep more of what their bits have in common, and copies become more frequent.
 
     Args:
@@ -85,18 +105,55 @@ def resample(
         labels: uint8 (N, classes), multi-hot: codes of equal labels are a class.
         count: How many to make.
         seed: Of the draws.
-        redraw: Probability that a bit may flip.
+        redraw: Probability that a bit may change.
+        way: How bits are changed.
 
     Returns:
         The codes made, all of the same length as those given.
+
+    Raises:
+        DataError: If there is no code to draw from, or not one row of labels a code.
     """
+    if len(codes) == 0:
+        raise DataError("search: the database is empty; there is nothing to resample")
+    _check_rows(labels, items=len(codes))
     rates, draw = ClassRates.of(codes, labels), np.random.default_rng(seed)
+    mates = _Mates(rates) if way is Resampling.CROSS else None
     made = np.empty((count, codes.packed.shape[1]), dtype=np.uint8)
     block = max(1, _BITS_AT_ONCE // codes.bits)
     for start in range(0, count, block):
         rows = draw.integers(0, len(codes), min(block, count - start))
-        bits = np.unpackbits(codes.packed[rows], axis=1, count=codes.bits)
-        chance = draw.random(bits.shape, dtype=np.float32)
-        bits ^= chance < redraw * rates.flip_rates(bits, rows)
-        made[start : start + len(rows)] = np.packbits(bits, axis=1)
+        bits = _unpacked(codes, rows)
+        flipped = draw.random(bits.shape, dtype=np.float32) < redraw * rates.flip_rates(bits, rows)
+        if mates is not None:
+            taken = draw.random(bits.shape, dtype=np.float32) < redraw / 2
+            others = _unpacked(codes, mates.of(rows, draw))
+            large = (rates.sizes[rates.classes[rows]] >= FEWEST)[:, None]
+            flipped = np.where(large, taken & (bits != others), flipped)
+        made[start : start + len(rows)] = np.packbits(bits ^ flipped, axis=1)
     return Codes(made, codes.bits)
+
+
+class _Mates:
+    """Draws a member of a code's class, perhaps the code itself."""
+
+    def __init__(self, rates: ClassRates) -> None:
+        self._classes, self._sizes = rates.classes, rates.sizes
+        self._sorted = np.argsort(rates.classes, kind="stable")
+        self._starts = np.cumsum(rates.sizes) - rates.sizes
+
+    def of(self, rows: NDArray[np.int64], draw: np.random.Generator) -> NDArray[np.int64]:
+        """One member each of the classes of some codes, as rows."""
+        of = self._classes[rows]
+        members: NDArray[np.int64] = self._starts[of] + draw.integers(0, self._sizes[of])
+        return np.asarray(self._sorted[members])
+
+
+def _check_rows(labels: NDArray[np.uint8], *, items: int) -> None:
+    """Raise DataError unless there is one row of labels a code."""
+    if labels.ndim != _TABLE or len(labels) != items:
+        raise DataError(f"labels: expected a row for each of {items} codes, got {labels.shape}")
+
+
+def _unpacked(codes: Codes, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+    return np.unpackbits(codes.packed[rows], axis=1, count=codes.bits)

@@ -66,7 +66,11 @@ def read_cell(store: Store, fit_id: str) -> CellResults:
     if not good:
         return CellResults(fit_id, fits[-1] if fits else None)
     fit = good[-1]
-    later = [r for r in records if not isinstance(r, FitRecord) and r.fit_record == fit.record_id]
+    later = [
+        r
+        for r in records
+        if isinstance(r, EvaluationRecord | LatencyRecord) and r.fit_record == fit.record_id
+    ]
     return CellResults(
         fit_id,
         fit,

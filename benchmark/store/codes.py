@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hashbench.core.codes import Codes, Embeddings
-from hashbench.core.errors import DamagedStoreError
+from hashbench.core.errors import DamagedStoreError, DataError
 from hashbench.core.record import Artifact, FitRecord
 from hashbench.store.store import Store
 
 NAME = "codes"
+_LABELS_PER_BYTE = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,12 +66,23 @@ def load_codes(store: Store, fit: FitRecord) -> EncodedSplit:
             f"folder out of the store and run the matrix again"
         )
     arrays = store.read_arrays(fit.fit_id, fit.artifacts[NAME])
-    classes, bits = fit.data.sizes["classes"], fit.cell.bits
+    try:
+        return _split(arrays, classes=fit.data.sizes["classes"], bits=fit.cell.bits)
+    except (DataError, KeyError) as error:
+        raise DamagedStoreError(
+            f"store: {store.root / fit.fit_id / fit.artifacts[NAME].file} holds no codes of record "
+            f"{fit.record_id} ({error}); move {fit.fit_id} out of the store and run the matrix "
+            f"again"
+        ) from None
+
+
+def _split(arrays: Mapping[str, NDArray[Any]], *, classes: int, bits: int | None) -> EncodedSplit:
+    query, database = _codes(arrays["query"], bits), _codes(arrays["database"], bits)
     return EncodedSplit(
-        _codes(arrays["query"], bits),
-        _codes(arrays["database"], bits),
-        np.unpackbits(arrays["query_labels"], axis=1, count=classes),
-        np.unpackbits(arrays["database_labels"], axis=1, count=classes),
+        query,
+        database,
+        _labels(arrays["query_labels"], classes=classes, items=len(query)),
+        _labels(arrays["database_labels"], classes=classes, items=len(database)),
     )
 
 
@@ -79,3 +92,13 @@ def _array(encoded: Codes | Embeddings) -> NDArray[Any]:
 
 def _codes(array: NDArray[Any], bits: int | None) -> Codes | Embeddings:
     return Embeddings(array) if bits is None else Codes(array, bits)
+
+
+def _labels(packed: NDArray[Any], *, classes: int, items: int) -> NDArray[np.uint8]:
+    wanted = (items, -(-classes // _LABELS_PER_BYTE))
+    if packed.dtype != np.uint8 or packed.shape != wanted:
+        raise DataError(
+            f"labels: {items} rows of {classes} classes are uint8 {wanted}, "
+            f"got {packed.dtype} {packed.shape}"
+        )
+    return np.unpackbits(packed, axis=1, count=classes)

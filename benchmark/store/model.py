@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hashbench.core.errors import DataError
+from hashbench.core.errors import DamagedStoreError, DataError
 from hashbench.core.record import Artifact, FitRecord
 from hashbench.store.store import Store
 
@@ -64,6 +64,13 @@ def load_model(store: Store, fit: FitRecord) -> KeptModel:
         )
     artifact = fit.artifacts[NAME]
     arrays = store.read_arrays(fit.fit_id, artifact)
-    classes = json.loads(store.read_metadata(fit.fit_id, artifact)["classes"])
     state = {k.removeprefix(_STATE): v for k, v in arrays.items() if k.startswith(_STATE)}
-    return KeptModel(state, tuple(classes), arrays[_DATABASE])
+    try:
+        classes = json.loads(store.read_metadata(fit.fit_id, artifact)["classes"])
+        return KeptModel(state, tuple(classes), arrays[_DATABASE])
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise DamagedStoreError(
+            f"store: {store.root / fit.fit_id / artifact.file} holds no model of record "
+            f"{fit.record_id} ({error}); move {fit.fit_id} out of the store and run the matrix "
+            f"again"
+        ) from None

@@ -16,9 +16,7 @@ from hashbench.core.record import (
     RECORD,
     AnyRecord,
     Artifact,
-    EvaluationRecord,
-    FitRecord,
-    LatencyRecord,
+    Record,
     compute_record_id,
     seal,
 )
@@ -26,6 +24,7 @@ from hashbench.core.record import (
 MARKER = "store.json"
 FORMAT = {"format": "hashbench-store", "version": 1}
 _NAME_DIGITS = 16
+_SHOWN = 100  # of the place of a mistake, which may be a key of any length
 _HEADER_LENGTH_BYTES = 8  # of a safetensors file: the length of its header, then the header
 # Not the temporary files that a killed process may leave: their names start with a dot.
 _RECORD_FILES = "[!.]*-*.json"
@@ -95,6 +94,19 @@ class Store:
         """Where a cell's checkpoints and log lie while it runs; not part of the records."""
         return self.root / ".work" / fit_id
 
+    def lease_folder(self, fit_id: str) -> Path:
+        """Where it is said who works on a cell; not part of the records."""
+        return self.root / ".leases" / fit_id
+
+    def log_file(self, fit_id: str) -> Path:
+        """What a cell's last worker printed; not part of the records."""
+        return self.root / ".logs" / f"{fit_id}.txt"
+
+    @property
+    def features_folder(self) -> Path:
+        """Where cells leave features for each other; not part of the records."""
+        return self.root / ".work" / "features"
+
     def fit_ids(self) -> list[str]:
         """The ids of all cells with at least one record, sorted."""
         return sorted({path.parent.name for path in self.root.glob(f"[!.]*/{_RECORD_FILES}")})
@@ -109,18 +121,18 @@ class Store:
             StoreError: If it cannot be written.
         """
         sealed = seal(record)
-        text = json.dumps(sealed.model_dump(mode="json"), indent=1, sort_keys=True)
-        write_atomically(self.root / sealed.fit_id / record_name(sealed), text.encode() + b"\n")
+        data = document_bytes(sealed.model_dump(mode="json"))
+        write_atomically(self._inside(sealed.fit_id, record_name(sealed)), data)
         return sealed
 
-    def records(self, fit_id: str) -> Iterator[FitRecord | EvaluationRecord | LatencyRecord]:
+    def records(self, fit_id: str) -> Iterator[Record]:
         """The records of a cell, oldest first.
 
         Raises:
             DamagedStoreError: If a record is not what was written.
         """
-        folder = self.root / fit_id
-        found = [read_record(path) for path in folder.glob(_RECORD_FILES)]
+        names = [path.name for path in (self.root / fit_id).glob(_RECORD_FILES)]
+        found = [read_record(self._inside(fit_id, name)) for name in names]
         yield from sorted(found, key=lambda record: (record.finished, record.record_id))
 
     def write_arrays(
@@ -144,7 +156,7 @@ class Store:
         data = save(dict(arrays), metadata=about)
         sha256 = digest_bytes(data)
         file = f"{name}-{sha256[:_NAME_DIGITS]}.safetensors"
-        write_atomically(self.root / fit_id / file, data)
+        write_atomically(self._inside(fit_id, file), data)
         return Artifact(file=file, sha256=sha256, bytes=len(data))
 
     def read_arrays(self, fit_id: str, artifact: Artifact) -> dict[str, Any]:
@@ -153,9 +165,14 @@ class Store:
         Raises:
             DamagedStoreError: If the file is missing or its checksum differs.
         """
+        from safetensors import SafetensorError
         from safetensors.numpy import load
 
-        return dict(load(self._checked_bytes(fit_id, artifact)))
+        data = self._checked_bytes(fit_id, artifact)
+        try:
+            return dict(load(data))
+        except (SafetensorError, KeyError, TypeError, ValueError) as error:
+            raise self._no_arrays(fit_id, artifact, error) from None
 
     def read_metadata(self, fit_id: str, artifact: Artifact) -> dict[str, str]:
         """Read back what was written beside the arrays, as checked as they are.
@@ -165,11 +182,36 @@ class Store:
         """
         data = self._checked_bytes(fit_id, artifact)
         length = int.from_bytes(data[:_HEADER_LENGTH_BYTES], "little")
-        header = json.loads(data[_HEADER_LENGTH_BYTES : _HEADER_LENGTH_BYTES + length])
-        return dict(json.loads(header["__metadata__"]["hashbench"]))
+        try:
+            header = json.loads(data[_HEADER_LENGTH_BYTES : _HEADER_LENGTH_BYTES + length])
+            return dict(json.loads(header["__metadata__"]["hashbench"]))
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
+            raise self._no_arrays(fit_id, artifact, error) from None
+
+    def _no_arrays(self, fit_id: str, artifact: Artifact, error: Exception) -> DamagedStoreError:
+        """A file with the checksum its record states, which still holds no such arrays."""
+        path = self.root / fit_id / artifact.file
+        why = " ".join(str(error).split())
+        return DamagedStoreError(
+            f"store: {path} holds no arrays this version can read ({why}); {_remedy(path.parent)}"
+        )
+
+    def _inside(self, fit_id: str, name: str) -> Path:
+        """Where a file of a cell lies.
+
+        Raises:
+            DamagedStoreError: If that is out of the store, by its name or through a link.
+        """
+        path = self.root / fit_id / name
+        if not path.resolve().is_relative_to(self.root.resolve()):
+            raise DamagedStoreError(
+                f"store: {path} leads out of the store; put the file itself in its place, or move "
+                f"{path.parent.name} out of the store and run the matrix again"
+            )
+        return path
 
     def _checked_bytes(self, fit_id: str, artifact: Artifact) -> bytes:
-        path = self.root / fit_id / artifact.file
+        path = self._inside(fit_id, artifact.file)
         try:
             data = path.read_bytes()
         except OSError as error:
@@ -185,7 +227,7 @@ class Store:
         return data
 
 
-def read_record(path: Path) -> FitRecord | EvaluationRecord | LatencyRecord:
+def read_record(path: Path) -> Record:
     """Read one record and check its seal and its place.
 
     Raises:
@@ -195,17 +237,17 @@ def read_record(path: Path) -> FitRecord | EvaluationRecord | LatencyRecord:
     try:
         document = json.loads(path.read_bytes())
         record = RECORD.validate_python(document)
+        written_as = compute_record_id(document)
     except OSError as error:
         raise DamagedStoreError(f"store: cannot read {path}: {error.strerror}") from None
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise _damaged(
-            path, f"is no record this version can read ({where}: {first['msg']})"
-        ) from None
+        why = " ".join(f"{where[:_SHOWN]}: {first['msg']}".split())
+        raise _damaged(path, f"is no record this version can read ({why})") from None
     except (ValueError, RecursionError) as error:
         raise _damaged(path, f"is not JSON ({error})") from None
-    if compute_record_id(document) != record.record_id:
+    if written_as != record.record_id:
         raise _damaged(
             path,
             f"was changed after it was written (its digest is not its id {record.record_id})",
@@ -215,7 +257,12 @@ def read_record(path: Path) -> FitRecord | EvaluationRecord | LatencyRecord:
     return record
 
 
-def record_name(record: FitRecord | EvaluationRecord | LatencyRecord) -> str:
+def document_bytes(document: Mapping[str, Any]) -> bytes:
+    """A record's document as its file holds it, to the byte."""
+    return json.dumps(document, indent=1, sort_keys=True).encode() + b"\n"
+
+
+def record_name(record: Record) -> str:
     """The file name of a sealed record."""
     return f"{record.kind}-{record.record_id}.json"
 
@@ -223,7 +270,7 @@ def record_name(record: FitRecord | EvaluationRecord | LatencyRecord) -> str:
 def _check_marker(marker: Path) -> None:
     try:
         found = json.loads(marker.read_bytes())
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict) or found.get("format") != FORMAT["format"]:
         raise DamagedStoreError(
@@ -231,8 +278,9 @@ def _check_marker(marker: Path) -> None:
         )
     if found != FORMAT:
         raise StoreError(
-            f"store: {marker} says version {found.get('version')}, this hashbench reads version "
-            f"{FORMAT['version']}; use the hashbench that wrote it, or name another with --store"
+            f"store: {marker} says version {found.get('version')!r:.20}, this hashbench reads "
+            f"version {FORMAT['version']}; use the hashbench that wrote it, or name another with "
+            f"--store"
         )
 
 

@@ -13,7 +13,7 @@ from hashbench.core.codes import Codes, Role
 from hashbench.core.errors import ConfigError
 from hashbench.core.info import ComponentInfo, Supervision
 from hashbench.core.seeds import Purpose, derive_seed
-from hashbench.methods.features import BackboneFeatures, PixelFeatures
+from hashbench.methods.features import BackboneFeatures, FeatureMemory, PixelFeatures
 from hashbench.methods.head_names import TOKEN_NECKS
 from hashbench.methods.heads import Head as HashHead
 from hashbench.methods.heads import build_head
@@ -36,6 +36,7 @@ from hashbench.training.loop import Loop
 from hashbench.training.network import HashNetwork
 from hashbench.training.optimisation import build_optimiser
 from hashbench.training.phases import PhaseClock
+from hashbench.training.utilisation import training_flops
 
 
 class DeepHashMethod(KeepableMethod):
@@ -48,6 +49,7 @@ class DeepHashMethod(KeepableMethod):
         backbone: The backbone's class.
         loss: The loss's class.
         cell: The resolved settings of both, of the head and of the training.
+        memory: Who may know a frozen backbone's features already.
 
     Raises:
         ValueError: If the cell is not one of a deep method.
@@ -56,8 +58,16 @@ class DeepHashMethod(KeepableMethod):
 
     info: ClassVar[ComponentInfo] = ComponentInfo("deep hashing", supervision=Supervision.LABELS)
 
-    def __init__(self, backbone: type[Backbone], loss: type[HashLoss], *, cell: Cell) -> None:
+    def __init__(
+        self,
+        backbone: type[Backbone],
+        loss: type[HashLoss],
+        *,
+        cell: Cell,
+        memory: FeatureMemory | None = None,
+    ) -> None:
         self._backbone_class = backbone
+        self._memory = memory
         self._loss_class = loss
         self._cell = cell
         self._settings, self._head, self._bits = _deep_settings(cell)
@@ -103,6 +113,8 @@ class DeepHashMethod(KeepableMethod):
             clock=clock,
             drop_last=self._head.last_layer == "bn",
         )
+        if self._settings.compile:
+            network.compile()
         resumed_from = loop.run()
         trainable = [p for m in (network, loss) for p in m.parameters() if p.requires_grad]
         return FitReport(
@@ -113,7 +125,21 @@ class DeepHashMethod(KeepableMethod):
             history=tuple(loop.history),
             resumed_from=resumed_from,
             weights_sha256=weights_sha256,
+            step_seconds=loop.steps.read(),
         )
+
+    def count_flops(self, images: ImageStream) -> float:
+        """Operations of one image in all that is trained by steps, forward and backward.
+
+        Args:
+            images: Of the training set; one is passed.
+        """
+        if self._network is None:
+            raise RuntimeError("count_flops before fit")
+        one = images.batch(torch.zeros(1, dtype=torch.int64))
+        if self._extract:
+            one = torch.zeros(1, self._extract.backbone.feature_dim, device=one.device)
+        return training_flops(self._network, one)
 
     def encode(self, images: ImageStream, role: Role) -> Codes:
         """The signs of the network's outputs; the same function for queries and database.
@@ -165,7 +191,9 @@ class DeepHashMethod(KeepableMethod):
         return self._extract.backbone
 
     def _extractor(self, backbone: Backbone, ctx: TrainContext) -> BackboneFeatures:
-        return BackboneFeatures(backbone, ctx.device, precision=self._cell.precision)
+        return BackboneFeatures(
+            backbone, ctx.device, precision=self._cell.precision, memory=self._memory
+        )
 
     def _build_parts(
         self, ctx: TrainContext, *, weights: bool = True
@@ -204,7 +232,13 @@ class DeepHashMethod(KeepableMethod):
         precision = self._cell.precision
         if self._caches:
             return FeatureNetwork(head, precision=precision)
-        return HashNetwork(backbone, head, precision=precision, frozen=self._cell.frozen)
+        return HashNetwork(
+            backbone,
+            head,
+            precision=precision,
+            frozen=self._cell.frozen,
+            channels_last=self._cell.channels_last,
+        )
 
     def _prepass(
         self, backbone: Backbone, data: TrainView, ctx: TrainContext, *, seen: ImageStream

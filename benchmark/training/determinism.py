@@ -8,16 +8,19 @@ import random
 import numpy as np
 import torch
 
-from hashbench.core.cell import Determinism
+from hashbench.core.cell import Determinism, Precision
 
 
-def configure(determinism: Determinism, *, threads: int) -> None:
+def configure(
+    determinism: Determinism, *, threads: int, precision: Precision = Precision.FP32
+) -> None:
     """Set threads and the arithmetic mode of this process; call before any computation.
 
     Args:
         determinism: ``strict``: deterministic algorithms only, no TF32, no autotuning; ``fast``:
             TF32 and autotuning allowed.
         threads: Threads of one operation; part of what makes sums repeatable.
+        precision: ``tf32`` allows TF32 in either mode; it is rounding, and repeatable.
     """
     strict = determinism is Determinism.STRICT
     if strict:
@@ -27,8 +30,9 @@ def configure(determinism: Determinism, *, threads: int) -> None:
     # than a small cell.
     torch.set_deterministic_debug_mode("error" if strict else "default")
     torch.backends.cudnn.benchmark = not strict
-    torch.backends.cudnn.allow_tf32 = not strict
-    torch.backends.cuda.matmul.allow_tf32 = not strict
+    tf32 = not strict or precision is Precision.TF32
+    torch.backends.cudnn.allow_tf32 = tf32
+    torch.backends.cuda.matmul.allow_tf32 = tf32
 
 
 def seed_everything(seed: int) -> None:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from hashbench.core.cell import TrainSettings
+from hashbench.core.errors import ExitCode
 from hashbench.core.seeds import Purpose, derive_seed
 from hashbench.methods.interface import (
     DivergedError,
     EpochEvent,
     HashBatch,
     HashLoss,
+    LossTerms,
     TrainContext,
     TrainView,
 )
@@ -26,7 +30,9 @@ from hashbench.training.encoding import encode_outputs
 from hashbench.training.frozen import FeatureNetwork
 from hashbench.training.network import HashNetwork, TrainingOutputs
 from hashbench.training.optimisation import RateSchedule
-from hashbench.training.phases import PhaseClock
+from hashbench.training.phases import PhaseClock, StepClock
+from hashbench.training.pixels import Foreseeing
+from hashbench.training.random_state import global_state, restore_global_state
 
 
 @dataclass(kw_only=True)
@@ -34,7 +40,9 @@ class Loop:
     """Trains a network with a loss, epoch by epoch, resuming from the newest checkpoint.
 
     All randomness of an epoch follows from the cell's seed and the epoch's number, so an epoch is
-    the same whether the run was interrupted before it or not.
+    the same whether the run was interrupted before it or not. One that is interrupted within is
+    begun anew, which sets what a loss derives from the epoch's number, and goes on from the state
+    before the step that was not taken.
 
     Attributes:
         network: Backbone and head, or the head on cached features, on the device.
@@ -45,6 +53,8 @@ class Loop:
         ctx: Seed, callbacks, validation.
         generator: The loss's own generator.
         clock: Receives the phases ``train``, ``loss state``, ``validate`` and ``checkpoint``.
+        steps: Has the parts of all steps: ``data``, ``forward``, ``backward``, ``step`` and
+            ``loss state``.
         drop_last: Whether an incomplete last batch is left out (it would mislead BatchNorm).
         history: One entry an epoch.
         images_seen: Training images so far, those before a resume included.
@@ -66,6 +76,8 @@ class Loop:
         self._rates = RateSchedule(self.optimiser, self.settings.schedule)
         self._checkpoints = Checkpoints(self.ctx.checkpoints)
         self._outputs = TrainingOutputs(self.network, self.data.images)
+        self.steps = StepClock(self.data.labels.device)
+        self._began = 0.0
 
     def run(self) -> int | None:
         """Train all epochs that are left.
@@ -76,8 +88,10 @@ class Loop:
         Raises:
             DivergedError: If the loss is no longer finite.
             StoreError: If a checkpoint cannot be written.
+            SystemExit: If it was asked to stop; a checkpoint has what was done.
         """
         start = self._resume()
+        part = self._checkpoints.load_part(start)
         if start == 0:
             with self.clock("loss state"):
                 self.loss.begin_training(self._outputs)
@@ -85,7 +99,7 @@ class Loop:
             began, seen = time.perf_counter(), self.images_seen
             seed_everything(derive_seed(self.ctx.cell.seed, "epoch", epoch))
             with self.clock("train"):
-                means = self._epoch(epoch)
+                means = self._epoch(epoch, part if epoch == start else None)
             with self.clock("loss state"):
                 self.loss.end_epoch(epoch, self._outputs)
             entry = {"epoch": epoch + 1, **means, **self._validate(epoch + 1)}
@@ -96,18 +110,26 @@ class Loop:
             images = self.images_seen - seen
             event = EpochEvent(epoch + 1, self.settings.epochs, means, seconds, images)
             self.ctx.on_epoch(event)
-        return start or None
+        return start if start or part else None
 
-    def _epoch(self, epoch: int) -> dict[str, float]:
+    def _epoch(self, epoch: int, part: dict[str, Any] | None) -> dict[str, float]:
+        self._began = time.perf_counter()
         self.network.train()
         self.loss.train()
-        batches = self._batches(epoch)
+        positions = self._batches(epoch)
+        # Moved as a whole: a copy in every step would stop the device there.
+        there = torch.cat(positions).to(self.data.labels.device)
+        batches = [self._parts(b) for b in torch.split(there, [len(b) for b in positions])]
         self.loss.begin_epoch(epoch)
         views = generator(derive_seed(self.ctx.cell.seed, Purpose.AUGMENTATION, epoch))
         sums: dict[str, Tensor] = {}
-        for step, indices in enumerate(batches):
+        done = self._go_on(part, views, sums) if part else 0
+        self._foresee(batches[done:], [self._parts(batch) for batch in positions[done:]])
+        for step in range(done, len(batches)):
+            if self.ctx.stopping():
+                self._stop(epoch, step, views, sums)
             progress = (epoch + step / len(batches)) / self.settings.epochs
-            for name, value in self._step(indices, views, progress=progress).items():
+            for name, value in self._step(batches[step], views, progress=progress).items():
                 sums[name] = sums[name] + value if name in sums else value
         # One read of the device an epoch; a step that reads it would wait for it.
         means = (torch.stack(list(sums.values())) / len(batches)).tolist()
@@ -125,8 +147,6 @@ class Loop:
             raise ValueError(f"epoch {epoch + 1}: the loss's epoch_indices gave no image")
         order = generator(derive_seed(self.ctx.cell.seed, Purpose.ORDER, epoch))
         shuffled = indices.cpu()[torch.randperm(len(indices), generator=order)]
-        # Moved as a whole: a copy in every step would stop the device there.
-        shuffled = shuffled.to(self.data.labels.device)
         size = self.settings.batch_size
         batches = [shuffled[start : start + size] for start in range(0, len(shuffled), size)]
         incomplete = len(batches) > 1 and len(batches[-1]) < size
@@ -135,23 +155,58 @@ class Loop:
             return batches[:-1]
         return batches
 
+    def _foresee(self, batches: list[list[Tensor]], positions: list[list[Tensor]]) -> None:
+        images = self.data.images
+        if isinstance(images, Foreseeing):
+            images.foresee(list(chain.from_iterable(batches)), list(chain.from_iterable(positions)))
+
     def _step(
-        self, indices: Tensor, views: torch.Generator, *, progress: float
+        self, parts: list[Tensor], views: torch.Generator, *, progress: float
     ) -> dict[str, Tensor]:
         self._rates.set(progress)
-        outputs, features = self.network(self.data.images.batch(indices, views))
+        self.steps.start()
+        self.optimiser.zero_grad(set_to_none=True)
+        means: dict[str, Tensor] = {}
+        count = sum(map(len, parts))
+        for part in parts:
+            share = len(part) / count
+            terms = self._forward(part, views, progress=progress)
+            total = terms.total
+            objective = total if share == 1 else share * total
+            objective.backward()  # type: ignore[no-untyped-call]  # torch does not type it
+            self.steps.lap("backward")
+            for name, term in {**terms.terms, "total": total}.items():
+                value = term.detach() if share == 1 else share * term.detach()
+                means[name] = means[name] + value if name in means else value
+        self.optimiser.step()
+        self.steps.lap("step")
+        self.loss.after_step()
+        self.steps.lap("loss state")
+        self.images_seen += count * self.loss.needs.views
+        return means
+
+    def _forward(self, indices: Tensor, views: torch.Generator, *, progress: float) -> LossTerms:
+        images = self.data.images.batch(indices, views)
+        self.steps.lap("data")
+        outputs, features = self.network(images)
         second = None
         if self.loss.needs.views > 1:
-            second, _ = self.network(self.data.images.batch(indices, views, view=1))
+            self.steps.lap("forward")
+            images = self.data.images.batch(indices, views, view=1)
+            self.steps.lap("data")
+            second, _ = self.network(images)
         labels = self.data.labels[indices]
-        terms = self.loss(HashBatch(outputs, features, labels, indices, progress, second))
-        total = terms.total
-        self.optimiser.zero_grad(set_to_none=True)
-        total.backward()
-        self.optimiser.step()
-        self.loss.after_step()
-        self.images_seen += len(indices) * self.loss.needs.views
-        return {name: term.detach() for name, term in {**terms.terms, "total": total}.items()}
+        terms: LossTerms = self.loss(
+            HashBatch(outputs, features, labels, indices, progress, second)
+        )
+        self.steps.lap("forward")
+        return terms
+
+    def _parts(self, batch: Tensor) -> list[Tensor]:
+        """What passes the network at once: the batch, or equal parts of it of two or more."""
+        at_once = self.settings.batch_size // self.settings.accumulate
+        count = max(1, min(-(-len(batch) // at_once), len(batch) // 2))
+        return list(torch.tensor_split(batch, count))
 
     def _validate(self, epoch: int) -> dict[str, float]:
         every, validate = self.ctx.validate_every, self.ctx.validate
@@ -172,17 +227,46 @@ class Loop:
             "history": self.history,
             "images_seen": self.images_seen,
             "seconds": self.clock.seconds,
+            "step_seconds": self.steps.read(),
         }
+
+    def _stop(self, epoch: int, step: int, views: torch.Generator, sums: dict[str, Tensor]) -> None:
+        """Keep what an epoch did so far, and end the process."""
+        within = {
+            "step": step,
+            "sums": sums,
+            "views": views.get_state(),
+            "random": global_state(),
+            "train_seconds": time.perf_counter() - self._began,
+        }
+        with self.clock("checkpoint"):
+            self._checkpoints.save_part(epoch, {**self._state(epoch), **within})
+        sys.exit(ExitCode.INTERRUPTED)
+
+    def _go_on(self, part: dict[str, Any], views: torch.Generator, sums: dict[str, Tensor]) -> int:
+        """Take up the middle of an epoch that has begun; the first step that is not done."""
+        self._load(part)
+        views.set_state(part["views"])
+        device = self.data.labels.device
+        sums.update({name: value.to(device) for name, value in part["sums"].items()})
+        restore_global_state(part["random"])
+        self.clock.add({"train": part["train_seconds"]})
+        self._began -= part["train_seconds"]  # should it stop once more before the epoch's end
+        return int(part["step"])
 
     def _resume(self) -> int:
         state = self._checkpoints.load()
         if state is None:
             return 0
+        self._load(state)
+        self.clock.add(state["seconds"])
+        return int(state["epoch"])
+
+    def _load(self, state: dict[str, Any]) -> None:
         self.network.load_state_dict(state["network"])
         self.loss.load_state_dict(state["loss"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.generator.set_state(state["generator"])
         self.history = list(state["history"])
         self.images_seen = state["images_seen"]
-        self.clock.add(state["seconds"])
-        return int(state["epoch"])
+        self.steps.restore(state["step_seconds"])

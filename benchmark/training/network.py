@@ -22,16 +22,25 @@ class HashNetwork(nn.Module):
         head: The head on top of it.
         precision: ``bf16`` runs both under autocast; what comes out is float32 all the same.
         frozen: Whether the backbone stays in eval mode and gets no gradient.
+        channels_last: Whether images and filters have the channels innermost in memory.
     """
 
     def __init__(
-        self, backbone: Backbone, head: Head, *, precision: Precision, frozen: bool = False
+        self,
+        backbone: Backbone,
+        head: Head,
+        *,
+        precision: Precision,
+        frozen: bool = False,
+        channels_last: bool = False,
     ) -> None:
         super().__init__()
         self.frozen = frozen
         self.backbone = backbone
         self.head = head
         self._bf16 = precision is Precision.BF16
+        self._format = torch.channels_last if channels_last else torch.preserve_format
+        backbone.to(memory_format=self._format)
 
     def train(self, mode: bool = True) -> HashNetwork:
         """Set the mode of all that learns."""
@@ -43,7 +52,7 @@ class HashNetwork(nn.Module):
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Map (n, 3, H, W) to outputs (n, bits) and features (n, D), both float32."""
         with torch.autocast(images.device.type, torch.bfloat16, enabled=self._bf16):
-            output = self.backbone(images)
+            output = self.backbone(images.to(memory_format=self._format))
             codes = self.head(output)
         return codes.float(), output.pooled.float()
 

@@ -20,7 +20,7 @@ def build_optimiser(
     """Build the optimiser with its two learning-rate groups.
 
     Args:
-        settings: Optimiser, rates, weight decay, momentum.
+        settings: Optimiser, rates, weight decay, momentum, whether it is fused.
         new: Parameters of the head, of the loss, and the backbone's new ones.
         backbone: All other parameters of the backbone.
     """
@@ -30,11 +30,12 @@ def build_optimiser(
     ]
     groups = [group for group in groups if group["params"]]
     decay = settings.weight_decay
+    fused = settings.fused or None  # None leaves the choice to torch, as fits are recorded
     match settings.optimiser:
         case "adam":
-            return torch.optim.Adam(groups, weight_decay=decay)
+            return torch.optim.Adam(groups, weight_decay=decay, fused=fused)
         case "adamw":
-            return torch.optim.AdamW(groups, weight_decay=decay)
+            return torch.optim.AdamW(groups, weight_decay=decay, fused=fused)
         case "rmsprop":
             return torch.optim.RMSprop(groups, weight_decay=decay)
         case "sgd":
@@ -44,6 +45,7 @@ def build_optimiser(
                 weight_decay=decay,
                 momentum=settings.momentum,
                 nesterov=settings.nesterov,
+                fused=fused,
             )
     raise ValueError(f"unknown optimiser {settings.optimiser!r}")
 

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 from torchvision.transforms.v2 import functional
 
-_NUMBERS = 18  # drawn for every image, used or not, so that images do not depend on each other
+NUMBERS = 18  # drawn for every image, used or not, so that images do not depend on each other
 _COLOURED = 3
-_LEAST_KERNEL = 3
-_LOG_RATIO = math.log(4 / 3)  # sides of a crop: from 3:4 to 4:3
-_SIGMA = (0.1, 2.0)
+LEAST_KERNEL = 3
+LOG_RATIO = math.log(4 / 3)  # sides of a crop: from 3:4 to 4:3
+SIGMA = (0.1, 2.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ def draw_views(images: Tensor, rule: ViewRule, draw: torch.Generator) -> Tensor:
     Returns:
         A new tensor of the same shape.
     """
-    drawn = torch.rand(len(images), _NUMBERS, generator=draw).tolist()
+    drawn = torch.rand(len(images), NUMBERS, generator=draw).tolist()
     return torch.stack(
         [_view(image, rule, iter(row)) for image, row in zip(images, drawn, strict=True)]
     )
@@ -103,9 +103,9 @@ def _view(image: Tensor, rule: ViewRule, numbers: Iterator[float]) -> Tensor:
         image = _jitter(image, rule.strengths, changes)
     if next(numbers) < rule.grey and len(image) == _COLOURED:
         image = functional.rgb_to_grayscale(image, num_output_channels=_COLOURED)
-    sigma = _between(*_SIGMA, next(numbers))
+    sigma = _between(*SIGMA, next(numbers))
     if next(numbers) < rule.blur:
-        side = max(_LEAST_KERNEL, 2 * (int(rule.kernel * image.shape[-1]) // 2) + 1)
+        side = max(LEAST_KERNEL, 2 * (int(rule.kernel * image.shape[-1]) // 2) + 1)
         image = functional.gaussian_blur(image, [side, side], [sigma, sigma])
     return image
 
@@ -113,7 +113,7 @@ def _view(image: Tensor, rule: ViewRule, numbers: Iterator[float]) -> Tensor:
 def _crop(image: Tensor, area: tuple[float, float], numbers: Iterator[float]) -> Tensor:
     height, width = image.shape[-2:]
     kept = _between(*area, next(numbers)) * height * width
-    ratio = math.exp(_between(-_LOG_RATIO, _LOG_RATIO, next(numbers)))
+    ratio = math.exp(_between(-LOG_RATIO, LOG_RATIO, next(numbers)))
     across = min(width, max(1, round(math.sqrt(kept * ratio))))
     down = min(height, max(1, round(math.sqrt(kept / ratio))))
     top = int(next(numbers) * (height - down + 1))

@@ -1,8 +1,10 @@
-"""Entry point of a worker: ``python -m hashbench.worker JOB.json [EVENT_DESCRIPTOR]``."""
+"""Entry point of a worker: ``python -m hashbench.worker JOB.json [EVENTS [LIFE]]``.
+
+The two numbers are descriptors of pipes, where a parent listens and may die.
+"""
 
 from __future__ import annotations
 
-import signal
 import sys
 from pathlib import Path
 
@@ -10,23 +12,28 @@ from hashbench.core.errors import ExitCode, StoreError
 from hashbench.core.job import JOB
 from hashbench.core.plugins import load_plugins
 from hashbench.core.registry import registry
-from hashbench.worker.cell import CellRun
-from hashbench.worker.events import Events
+from hashbench.worker.lifeline import Lifeline
 
 
-def main(job_file: Path, descriptor: int | None) -> ExitCode:
+def main(job_file: Path, descriptor: int | None = None, life: int | None = None) -> ExitCode:
     """Do a job.
 
     Args:
         job_file: The job as JSON.
         descriptor: The pipe for events, if anybody listens.
+        life: The pipe that closes when the parent dies.
 
     Returns:
         OK, CELLS_FAILED if a record says so, or the code of an unusable store.
     """
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(ExitCode.INTERRUPTED))
     job = JOB.validate_json(job_file.read_bytes())
-    events = Events(descriptor)
+    lifeline = Lifeline(life, job)
+    lifeline.start()
+    # After the lifeline: they import torch, which takes seconds.
+    from hashbench.worker.cell import CellRun
+    from hashbench.worker.events import Events
+
+    events = Events(descriptor, lifeline.stop)
     load_plugins(job.plugins, registry())
     try:
         return ExitCode.OK if CellRun(job, registry(), events).run() else ExitCode.CELLS_FAILED
@@ -36,4 +43,4 @@ def main(job_file: Path, descriptor: int | None) -> ExitCode:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else None))  # noqa: PLR2004
+    sys.exit(main(Path(sys.argv[1]), *(int(word) for word in sys.argv[2:4])))

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import torch
 
 from hashbench.core.canonical import canonical_json
+from hashbench.core.cell import Determinism
 from hashbench.core.environment import capture
-from hashbench.core.errors import StoreError
+from hashbench.core.errors import ExitCode, StoreError
 from hashbench.core.files import write_atomically
 from hashbench.core.job import Job
 from hashbench.core.record import (
+    AnyRecord,
     Cause,
     EvaluationRecord,
     FitRecord,
@@ -30,7 +33,7 @@ from hashbench.training.determinism import configure
 from hashbench.worker.building import resolve_device
 from hashbench.worker.events import Events
 from hashbench.worker.failure import classify
-from hashbench.worker.fit import fit_cell
+from hashbench.worker.lifeline import lease_of
 from hashbench.worker.measure import evaluate_fit, measure_engines
 
 _MADE_BY = "made-by.json"
@@ -54,7 +57,7 @@ class CellRun:
         self._events = events
         self._store = Store.open(job.store)
         self._device = resolve_device(job.device)
-        configure(job.cell.determinism, threads=job.threads)
+        configure(job.cell.determinism, threads=job.threads, precision=job.cell.precision)
 
     def run(self) -> bool:
         """Do what is missing; a failure becomes a record.
@@ -76,6 +79,9 @@ class CellRun:
         return all(done)
 
     def _fit(self) -> FitRecord:
+        # Measuring what is there needs nothing of training, whose libraries load for seconds.
+        from hashbench.worker.fit import fit_cell
+
         cell = self._job.cell
         sources = source_digests(cell, self._registry)
         checkpoints = self._usable_checkpoints(sources)
@@ -86,16 +92,24 @@ class CellRun:
             sources,
             device=self._device.type,
         )
-        record = self._store.write_record(FitRecord(cell=cell, **fields))
+        record = self._write(FitRecord(cell=cell, **fields))
         if record.status is Status.OK:
             checkpoints.clear()
         return record
 
     def _usable_checkpoints(self, sources: dict[str, str]) -> Checkpoints:
-        """The cell's checkpoints, dropped if other code or another kind of device made them."""
-        folder = self._store.work_folder(self._job.cell.fit_id)
+        """The cell's checkpoints, dropped if other code, threads or kind of device made them."""
+        cell = self._job.cell
+        folder = self._store.work_folder(cell.fit_id)
         checkpoints, note = Checkpoints(folder), folder / _MADE_BY
-        made_by = canonical_json({"device": self._device.type, "sources": sources})
+        made_by = canonical_json(
+            {
+                "device": self._device.type,
+                "sources": sources,
+                # Sums come in another order with other threads: half of each would be neither.
+                "threads": self._job.threads if cell.determinism is Determinism.STRICT else None,
+            }
+        )
         if not note.is_file() or note.read_bytes() != made_by:
             checkpoints.clear()
             write_atomically(note, made_by)
@@ -106,7 +120,7 @@ class CellRun:
         sources = {"evaluation": package_sha256("hashbench.evaluation")}
         fields = self._attempt(lambda: evaluate_fit(self._job, fit, encoded, self._store), sources)
         record = EvaluationRecord(fit_record=fit.record_id, **fields)
-        return self._store.write_record(record).status is Status.OK
+        return self._write(record).status is Status.OK
 
     def _measure(self, fit: FitRecord, encoded: EncodedSplit) -> bool:
         self._events.phase("latency")
@@ -116,7 +130,14 @@ class CellRun:
         sources["search"] = package_sha256("hashbench.search")
         fields = self._attempt(lambda: measure_engines(self._job, encoded, self._registry), sources)
         record = LatencyRecord(fit_record=fit.record_id, **fields)
-        return self._store.write_record(record).status is Status.OK
+        return self._write(record).status is Status.OK
+
+    def _write(self, record: AnyRecord) -> AnyRecord:
+        """Write a record, unless another run took the cell over while this process slept."""
+        lease = lease_of(self._job)
+        if lease is not None and not lease.held:
+            sys.exit(ExitCode.INTERRUPTED)
+        return self._store.write_record(record)
 
     def _attempt(
         self,

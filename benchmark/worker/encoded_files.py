@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+import operator
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hashbench.core.codes import Codes, Embeddings
 from hashbench.core.errors import DataError
@@ -64,19 +65,36 @@ class EncodedFiles:
         """
         try:
             with np.load(file, allow_pickle=False) as arrays:
-                encoded: Codes | Embeddings = (
-                    Codes(arrays["codes"], int(arrays["bits"]))
-                    if "codes" in arrays
-                    else Embeddings(arrays["embeddings"])
-                )
-                paths = [str(path) for path in arrays["paths"]]
-                found = cls(encoded, paths, str(arrays["fit_id"]), str(arrays["fit_record"]))
+                found = cls._taken_from(arrays)
         except FileNotFoundError:
             raise DataError(f"{file}: no such file; hashbench encode makes one") from None
-        except (OSError, ValueError, KeyError, AttributeError, TypeError, BadZipFile):
+        except DataError as error:
+            raise DataError(f"{file}: {error}; encode again") from None
+        # A damaged archive can make zip, inflation and headers raise nearly anything, a shape
+        # without end and so no memory among it; all of it means the same.
+        except Exception:
             raise DataError(f"{file}: not a file that hashbench encode wrote") from None
         if len(found.paths) != len(found.encoded):
             raise DataError(
                 f"{file}: {len(found.paths)} paths for {len(found.encoded)} codes; encode again"
             )
         return found
+
+    @classmethod
+    def _taken_from(cls, arrays: Mapping[str, NDArray[Any]]) -> EncodedFiles:
+        """Take the arrays of an archive apart.
+
+        Raises:
+            DataError: If codes or embeddings are none that could be.
+            ValueError: If what stands beside them is not what `write` gives.
+        """
+        paths, fit_id, fit_record = (arrays[key] for key in ("paths", "fit_id", "fit_record"))
+        texts = all(array.dtype.kind == "U" for array in (paths, fit_id, fit_record))
+        if not texts or paths.ndim != 1 or fit_id.ndim or fit_record.ndim:
+            raise ValueError("paths and ids are text")
+        encoded: Codes | Embeddings = (
+            Codes(arrays["codes"], operator.index(arrays["bits"].item()))
+            if "codes" in arrays
+            else Embeddings(arrays["embeddings"])
+        )
+        return cls(encoded, paths.tolist(), str(fit_id), str(fit_record))

@@ -14,6 +14,7 @@ from hashbench.core.errors import DataError
 from hashbench.core.record import FitRecord
 from hashbench.core.registry import Registry
 from hashbench.datasets.protocol import load_protocol
+from hashbench.methods.interface import DivergedError
 from hashbench.store.model import load_model
 from hashbench.store.store import Store
 from hashbench.training.determinism import configure
@@ -55,8 +56,12 @@ class Encoder:
                 f"record {fit.record_id}: protocol {self.protocol.name} has another definition "
                 f"here than the one it was made with; use the version that the record names"
             )
-        self._cell, self._device = fit.cell, device
-        configure(fit.cell.determinism, threads=fit.environment.threads)
+        self._cell, self._device, self._fit_record = fit.cell, device, fit.record_id
+        configure(
+            fit.cell.determinism,
+            threads=fit.environment.threads,
+            precision=fit.cell.precision,
+        )
         self._method = restore_method(fit.cell, kept.state, registry, device=device)
 
     def encode(self, images: NDArray[np.uint8]) -> Codes | Embeddings:
@@ -64,11 +69,23 @@ class Encoder:
 
         Args:
             images: uint8 (N, H, W) or (N, H, W, 3), N at least 1.
+
+        Raises:
+            DataError: If what the method makes of one is not finite.
         """
         prepared = DeviceImages(
-            images, choice=self._cell.data, protocol=self.protocol, device=self._device
+            images,
+            choice=self._cell.data,
+            protocol=self.protocol,
+            device=self._device,
+            channels_last=self._cell.channels_last,
         )
-        return self._method.encode(prepared, Role.QUERY)
+        try:
+            return self._method.encode(prepared, Role.QUERY)
+        except (DataError, DivergedError) as error:
+            raise DataError(
+                f"record {self._fit_record}: its method cannot encode these images: {error}"
+            ) from None
 
     def encode_files(self, paths: Sequence[Path]) -> Codes | Embeddings:
         """Decode and encode image files, some at a time; see `decode_image`.

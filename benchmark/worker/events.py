@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -22,9 +23,15 @@ class Events:
 
     Attributes:
         descriptor: The pipe's file descriptor, or None.
+        stop: Set when the worker shall end at its next step, or None.
     """
 
     descriptor: int | None
+    stop: threading.Event | None = None
+
+    def stopping(self) -> bool:
+        """Whether the worker shall end at its next step."""
+        return self.stop is not None and self.stop.is_set()
 
     def phase(self, name: str) -> None:
         """A phase of the cell begins.

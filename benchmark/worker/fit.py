@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from hashbench.core.cell import Cell, Precision
 from hashbench.core.codes import Codes, Embeddings, Role
 from hashbench.core.job import Job
-from hashbench.core.record import Artifact, Budget, DataFacts
+from hashbench.core.record import Artifact, Budget, DataFacts, TrainingSpeed
 from hashbench.core.registry import Registry
+from hashbench.core.sources import source_digests
 from hashbench.datasets.loading import LoadedData, load_data
 from hashbench.datasets.subset import hold_out
 from hashbench.evaluation.evaluate import evaluate
 from hashbench.evaluation.names import parse_metric
-from hashbench.methods.interface import Method, TrainContext, TrainView
+from hashbench.methods.interface import FitReport, Method, TrainContext, TrainView
 from hashbench.methods.keepable import KeepableMethod
 from hashbench.store.codes import EncodedSplit, save_codes
 from hashbench.store.model import KeptModel, save_model
 from hashbench.store.store import Store
+from hashbench.training.deep import DeepHashMethod
+from hashbench.training.feature_cache import FeatureCache
 from hashbench.training.images import DeviceImages, stream
 from hashbench.training.memory import peak_memory
 from hashbench.training.phases import PhaseClock
+from hashbench.training.utilisation import measure_speed
 from hashbench.worker.building import build_method
 from hashbench.worker.events import Events
 from hashbench.worker.kept import (
@@ -65,12 +70,14 @@ def fit_cell(
     context = _context(job, store, loaded, parts, device=device, events=events)
     events.phase("fit")
     with clock("build"):
-        method, weights_sha256 = build_method(cell, registry, context)
+        memory = _memory(cell, registry, store)
+        method, weights_sha256 = build_method(cell, registry, context, memory=memory)
         to_keep = keepable(method, cell) if job.keep_model else None
     report = method.fit(view, context)
     clock.add(report.phases)
+    memory.charge(clock, "features")
     events.phase("encode")
-    encoded = _encode(job, method, loaded, parts, device=device, clock=clock)
+    encoded = _encode(job, method, loaded, parts, device=device, clock=clock, memory=memory)
     artifacts, warnings = {"codes": save_codes(store, cell.fit_id, encoded)}, list(loaded.warnings)
     if to_keep:
         with clock("keep model"):
@@ -92,10 +99,27 @@ def fit_cell(
             parameters=report.parameters,
             peak_memory_bytes=peak_memory(device),
         ),
+        "speed": _speed(method, report, view, cell.precision, device),
+        "spared": memory.spared,
         "history": [dict(entry) for entry in report.history],
         "resumed_from": report.resumed_from,
         "weights_sha256": report.weights_sha256 or weights_sha256,
     }
+
+
+def _memory(cell: Cell, registry: Registry, store: Store) -> FeatureCache:
+    sources = source_digests(replace(cell, loss=None, method=None), registry)
+    backbone = asdict(cell.backbone) if cell.backbone else None
+    return FeatureCache(store.features_folder, {"backbone": backbone, "sources": sources})
+
+
+def _speed(
+    method: Method, report: FitReport, view: TrainView, precision: Precision, device: torch.device
+) -> TrainingSpeed | None:
+    if not isinstance(method, DeepHashMethod):
+        return None
+    flops = method.count_flops(view.images)
+    return measure_speed(report, flops, precision=precision, device=device)
 
 
 def _load(job: Job, device: torch.device) -> tuple[LoadedData, _Parts, TrainView]:
@@ -135,6 +159,7 @@ def _images(
         protocol=loaded.protocol,
         augmentation=train.augmentation if training and train else "none",
         device=device,
+        channels_last=job.cell.channels_last,
     )
 
 
@@ -170,6 +195,7 @@ def _context(
         weights=job.weights,
         checkpoints=store.work_folder(job.cell.fit_id),
         on_epoch=events.epoch,
+        stopping=events.stopping,
         validation=None if held is None else _images(job, loaded, held, device=device),
         validate=None if held is None else validate,
         validate_every=job.validate_every,
@@ -184,6 +210,7 @@ def _encode(
     *,
     device: torch.device,
     clock: PhaseClock,
+    memory: FeatureCache,
 ) -> EncodedSplit:
     split, labels = loaded.split, loaded.data.labels
     encoded: dict[Role, Codes | Embeddings] = {}
@@ -191,6 +218,7 @@ def _encode(
         images = _images(job, loaded, positions, device=device)
         with clock(f"encode {role}"):
             encoded[role] = method.encode(images, role)
+        memory.charge(clock, f"encode {role}")
     learned = method.database_codes()
     if learned is not None:
         encoded[Role.DATABASE] = with_learned_codes(

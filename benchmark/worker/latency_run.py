@@ -28,7 +28,7 @@ from hashbench.search.distances import distance_histogram
 from hashbench.search.isolation import SkippedError, run_trial
 from hashbench.search.latency import Ask, LatencyResult
 from hashbench.search.recall import ExactAnswers
-from hashbench.search.resample import resample
+from hashbench.search.resample import Resampling, resample
 from hashbench.search.trial import TRIAL, Trial
 from hashbench.store.codes import EncodedSplit, load_codes
 from hashbench.store.model import has_model
@@ -49,7 +49,8 @@ class LatencyPlan:
         max_build: Seconds that building one index may take.
         max_memory: Bytes that the process with one index may take.
         seed: Of the resampling.
-        redraw: Probability that a bit of a resampled code may flip.
+        redraw: Probability that a bit of a resampled code may change.
+        resampling: How it is changed.
         data_root: Where datasets are looked for.
         plugins: Plugin files, resolved.
     """
@@ -60,6 +61,7 @@ class LatencyPlan:
     max_memory: int = 8 * 2**30
     seed: int = 0
     redraw: float = 1.0
+    resampling: Resampling = Resampling.FLIP
     data_root: Path | None = None
     plugins: tuple[Path, ...] = ()
 
@@ -123,7 +125,7 @@ def measure_record(
     if has_model(fit):
         measured.entries.extend(_whole_queries(store, fit, plan, registry, say=say))
     arrays = {str(size): counts for size, counts in measured.histograms.items()}
-    about = {"seed": str(plan.seed), "redraw": str(plan.redraw)}
+    about = {"seed": str(plan.seed), "redraw": str(plan.redraw), "resampling": plan.resampling}
     artifact = store.write_arrays(fit.fit_id, "distances", arrays, metadata=about)
     record = LatencyRecord(
         fit_id=fit.fit_id,
@@ -156,7 +158,12 @@ def _measure_size(
     if size is not None:
         say(f"resampling {own:,} codes to {size:,}")
         database = resample(
-            database, encoded.database_labels, size, seed=plan.seed, redraw=plan.redraw
+            database,
+            encoded.database_labels,
+            size,
+            seed=plan.seed,
+            redraw=plan.redraw,
+            way=plan.resampling,
         )
     measured.histograms[len(database)] = distance_histogram(query, database)
     exact = ExactAnswers(query, database)

@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-import numpy as np
-
 from hashbench.core.codes import Codes
 from hashbench.core.job import Job, LatencySetting
-from hashbench.core.record import CodeFacts, FitRecord, LatencyEntry, MetricEntry
+from hashbench.core.record import FitRecord, LatencyEntry
 from hashbench.core.registry import Kind, Registry
-from hashbench.evaluation.code_statistics import code_statistics
-from hashbench.evaluation.evaluate import evaluate
-from hashbench.evaluation.names import parse_metric
+from hashbench.evaluation.entries import evaluate_entries
 from hashbench.search.engine import IndexEngine
 from hashbench.search.latency import Ask, LatencyResult, measure_engine
 from hashbench.search.recall import ExactAnswers
 from hashbench.store.codes import EncodedSplit
 from hashbench.store.store import Store
 from hashbench.worker.building import resolve_device
-
-_ORDER_DIGITS = 8
-
-
-def order_seed(fit: FitRecord) -> int:
-    """The seed of the permutation behind ``ties=stable``: fixed by the protocol."""
-    return int(fit.cell.data.protocol_sha256[:_ORDER_DIGITS], 16)
 
 
 def evaluate_fit(job: Job, fit: FitRecord, encoded: EncodedSplit, store: Store) -> dict[str, Any]:
@@ -40,47 +28,23 @@ def evaluate_fit(job: Job, fit: FitRecord, encoded: EncodedSplit, store: Store) 
     Raises:
         StoreError: If the artifact cannot be written.
     """
-    began = time.perf_counter()
-    values = evaluate(
+    found = evaluate_entries(
         encoded.query,
         encoded.database,
         encoded.query_labels,
         encoded.database_labels,
-        [parse_metric(name) for name in job.metrics],
-        order_seed=order_seed(fit),
+        job.metrics,
+        protocol_sha256=fit.cell.data.protocol_sha256,
         threads=job.threads,
         device=resolve_device(job.device).type,
     )
-    seconds = time.perf_counter() - began
-    size = len(encoded.database)
-    entries, arrays = {}, {}
-    for name, found in values.items():
-        cutoff = parse_metric(name).cutoff
-        entries[name] = MetricEntry(
-            value=found.value,
-            queries=found.queries,
-            without_relevant=found.without_relevant,
-            cutoff_exceeds=size if cutoff is not None and cutoff > size else None,
-        )
-        if found.curve is None:
-            arrays[name] = found.per_query
-        else:
-            arrays |= {f"{name}#{part}": curve for part, curve in found.curve.items()}
-    arrays = {key: np.ascontiguousarray(value) for key, value in arrays.items()}
-    artifact = store.write_arrays(fit.fit_id, "per-query", arrays, metadata={})
+    artifact = store.write_arrays(fit.fit_id, "per-query", found.arrays, metadata={})
     return {
-        "metrics": entries,
-        "codes": _code_facts(encoded),
+        "metrics": found.metrics,
+        "codes": found.codes,
         "artifacts": {"per_query": artifact},
-        "seconds": seconds,
+        "seconds": found.seconds,
     }
-
-
-def _code_facts(encoded: EncodedSplit) -> dict[str, CodeFacts] | None:
-    sides = {"query": encoded.query, "database": encoded.database}
-    codes = {name: side for name, side in sides.items() if isinstance(side, Codes)}
-    found = {name: CodeFacts(**asdict(code_statistics(side))) for name, side in codes.items()}
-    return found or None
 
 
 def measure_engines(job: Job, encoded: EncodedSplit, registry: Registry) -> dict[str, Any]:

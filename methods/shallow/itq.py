@@ -13,6 +13,7 @@ from hashbench.core.params import BaseParams
 from hashbench.methods.primitives import sgn
 from hashbench.methods.shallow.interface import ShallowMethod
 from hashbench.methods.shallow.principal import principal_directions
+from hashbench.methods.shallow.rotation import random_rotation
 
 
 class ITQ(ShallowMethod):
@@ -60,7 +61,7 @@ class ITQ(ShallowMethod):
             ConfigError: If there are fewer principal directions than bits.
         """
         directions = principal_directions(centred, self.bits, method="itq")
-        self.rotation = _random_rotation(self.bits, generator)
+        self.rotation = random_rotation(self.bits, generator)
         X, errors = centred @ directions, []
         for _ in range(self.params.iterations):
             B = sgn(X @ self.rotation)
@@ -77,11 +78,3 @@ class ITQ(ShallowMethod):
     def parameters(self) -> int:
         """The mean and V R."""
         return super().parameters() + self.projection.numel()
-
-
-def _random_rotation(size: int, generator: torch.Generator) -> Tensor:
-    """A uniformly distributed orthogonal matrix, float64 (size, size)."""
-    normal = torch.randn((size, size), generator=generator, dtype=torch.float64)
-    Q, R = torch.linalg.qr(normal)
-    uniform: Tensor = Q * torch.sign(torch.diagonal(R))  # without the signs it would not be
-    return uniform

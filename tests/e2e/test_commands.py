@@ -14,8 +14,10 @@ from hashbench.store.store import Store
 
 COMMAND = str(Path(sys.executable).with_name("hashbench"))
 COMMANDS = [
-    *("check", "run", "status", "report", "encode", "query", "latency"),
-    *("list", "describe", "cite", "new", "check-method", "doctor"),
+    *("check", "run", "status", "logs", "report", "compare", "gate", "claims"),
+    *("verify", "reproduce", "explain-diff", "evaluate", "export", "import"),
+    *("encode", "query", "latency", "data", "list", "describe", "protocols"),
+    *("cite", "new", "check-method", "doctor"),
 ]
 MATRIX = """\
 version: 1
@@ -222,9 +224,11 @@ def test_check_of_nothing_is_a_usage_error() -> None:
 
 def test_a_dry_run_and_status_show_what_is_missing_and_write_nothing(matrix: Path) -> None:
     dry = said("run", "tiny.yaml", "--dry-run", "--select", "method=lsh", folder=matrix)
-    first, *cells = dry.splitlines()
+    first, *cells, estimate, source = dry.splitlines()
     assert first == "tiny: 2 cells: 2 missing; store hashbench-store"
     assert [line.split()[0] for line in cells] == ["missing", "missing"]
+    assert estimate == "estimate: time and disk unknown"
+    assert source.strip() == "2 of 2: unknown, no record of a like cell in the store"
     status = said("status", "tiny.yaml", folder=matrix).splitlines()
     assert status[-1] == "3 missing"
     assert [path.name for path in matrix.iterdir()] == ["tiny.yaml"]
@@ -234,7 +238,7 @@ def test_a_selection_may_name_a_group_of_losses(tmp_path: Path) -> None:
     text = MATRIX.replace("loss: hsc}", "loss: classic4}").partition("exclude")[0]
     (tmp_path / "four.yaml").write_text(text + "seeds: [0]\n")
     words = ("four.yaml", "--dry-run", "--select", "loss=classic4", "--select", "bits=16")
-    cells = said("run", *words, folder=tmp_path).splitlines()[1:]
+    cells = [line for line in said("run", *words, folder=tmp_path).splitlines() if " + " in line]
     assert [line.split(" + ")[1].split()[0] for line in cells] == ["dsh", "hashnet", "csq", "dpn"]
 
 

@@ -145,6 +145,7 @@ def test_what_cannot_be_measured_is_one_line(
         (("--max-build", "soon"), "write seconds, or a number with s, m or h, not 'soon'"),
         (("--max-memory", "8GB"), "write a number with MiB or GiB, not '8GB'"),
         (("--redraw", "2"), "2.0 is not in the range"),
+        (("--resampling", "swap"), "'swap' is not one of 'flip', 'cross'"),
     ],
 )
 def test_a_limit_that_cannot_be_read_says_how_to_write_it(

@@ -27,7 +27,7 @@ bits: [16]
 train: {{epochs: 4, batch_size: 20}}
 evaluate: {{cutoffs: [{cutoffs}]}}
 latency: [{latency}]
-execute: {{device: cpu, threads: 1, timeout: {timeout}}}
+execute: {{device: cpu, threads: 1, timeout: {timeout}, retries: {{killed: 0}}}}
 plugins: [misbehaving.py]
 """
 DEEP = "{backbone: tiny, loss: {name: pausing, last_layer: bn}}"

@@ -20,6 +20,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT_SECONDS = 9 * 60
+TRAINING, TRAINING_SECONDS = "hashbench.training.device_speed", 4 * 60
 NO_DEVICE = "no CUDA device"
 
 
@@ -35,7 +36,9 @@ def main() -> int:
         return 0
     deadline = time.monotonic() + LIMIT_SECONDS
     for step in steps(options):
-        code = run(step, device=options.device, seconds=deadline - time.monotonic())
+        left = deadline - time.monotonic()
+        seconds = min(left, TRAINING_SECONDS) if TRAINING in step else left
+        code = run(step, device=options.device, seconds=seconds)
         if code:
             return code
     return 0
@@ -61,6 +64,7 @@ def steps(options: argparse.Namespace) -> list[list[str]]:
         *([] if importlib.util.find_spec("hashbench") else [[*install, str(ROOT)]]),
         [python, "-m", "pytest", "-q", "-m", "gpu", str(ROOT / "tests" / "gpu")],
         [python, "-m", "hashbench.evaluation.device_speed", *scale],
+        [python, "-m", TRAINING, *(["0.02"] if scale else [])],
         [*harness, "run", str(options.matrix), *store],
         [*harness, "report", "--format", "markdown", "--trace", *store],
     ]
@@ -76,7 +80,7 @@ def run(command: list[str], *, device: str, seconds: float) -> int:
             command, env=environment, timeout=max(1.0, seconds), check=False
         ).returncode
     except subprocess.TimeoutExpired:
-        print(f"stopped: the limit of {LIMIT_SECONDS // 60} minutes is reached")
+        print(f"stopped: the limit of {max(1.0, seconds):.0f} seconds is reached")
         return 1
     print(f"= exit {code} after {time.monotonic() - began:.0f} s", flush=True)
     return code

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
 import pytest
 
 from hashbench.core.cell import (
@@ -30,6 +34,7 @@ from hashbench.core.record import (
     Status,
 )
 from hashbench.core.registry import Kind, Registry, registry
+from hashbench.store.store import Store
 
 METRIC = "map@all/div=hits/ties=expected/empty=zero"
 
@@ -159,3 +164,38 @@ def components() -> Registry:
         for name in registry().names(kind):
             found.add(registry().get(kind, name))
     return found
+
+
+@pytest.fixture
+def write_cell(fit_record: FitRecord, evaluation_record: EvaluationRecord) -> Callable[..., Any]:
+    """Writes a fit of a cell and an evaluation with given values of each query.
+
+    ``write(store, cell, {metric: values}, **changes)`` changes fields of the fit record and returns
+    it and the evaluation.
+    """
+
+    def write(
+        store: Store, cell: Cell, values: Mapping[str, Sequence[float]], **changes: Any
+    ) -> tuple[FitRecord, EvaluationRecord]:
+        update = {"cell": cell, "fit_id": cell.fit_id, **changes}
+        fit = store.write_record(fit_record.model_copy(update=update))
+        arrays = {name: np.asarray(each, dtype=np.float64) for name, each in values.items()}
+        entries = {
+            name: MetricEntry(value=float(np.nanmean(each)), queries=len(each), without_relevant=0)
+            for name, each in arrays.items()
+        }
+        artifact = store.write_arrays(cell.fit_id, "per-query", arrays, metadata={})
+        evaluation = store.write_record(
+            evaluation_record.model_copy(
+                update={
+                    "fit_id": cell.fit_id,
+                    "fit_record": fit.record_id,
+                    "metrics": entries,
+                    "artifacts": {"per_query": artifact},
+                    "environment": fit.environment,
+                }
+            )
+        )
+        return fit, evaluation
+
+    return write

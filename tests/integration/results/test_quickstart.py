@@ -9,6 +9,7 @@ import pytest
 
 from hashbench.core.codes import Codes
 from hashbench.core.registry import registry
+from hashbench.evaluation.entries import order_seed
 from hashbench.evaluation.evaluate import evaluate
 from hashbench.evaluation.names import parse_metric
 from hashbench.matrix.expand import expand
@@ -17,7 +18,6 @@ from hashbench.reports.markdown import render
 from hashbench.store.catalogue import CellResults, read_all
 from hashbench.store.codes import load_codes
 from hashbench.store.store import Store
-from hashbench.worker.measure import order_seed
 
 HEADLINE = "map@all/div=hits/ties=expected/empty=zero"
 MARGIN = 0.10
@@ -87,7 +87,7 @@ def test_the_metrics_follow_from_the_committed_codes(
             encoded.query_labels,
             encoded.database_labels,
             [parse_metric(name) for name in recorded],
-            order_seed=order_seed(results.fit),
+            order_seed=order_seed(results.fit.cell.data.protocol_sha256),
         )
         for name, (entry, _) in recorded.items():
             np.testing.assert_allclose(entry.value, found[name].value, rtol=1e-12)

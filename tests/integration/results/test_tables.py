@@ -14,6 +14,7 @@ import pytest
 from hashbench.core.cell import Cell
 from hashbench.core.codes import Codes
 from hashbench.core.registry import registry
+from hashbench.evaluation.entries import order_seed
 from hashbench.evaluation.evaluate import evaluate
 from hashbench.evaluation.names import parse_metric
 from hashbench.matrix.expand import expand
@@ -21,7 +22,6 @@ from hashbench.matrix.load import load_matrix
 from hashbench.store.catalogue import CellResults, read_all
 from hashbench.store.codes import load_codes
 from hashbench.store.store import Store
-from hashbench.worker.measure import order_seed
 
 METRIC = "map@all/div=hits/ties=expected/empty=zero"
 FILE = tomllib.loads(Path(__file__).parents[1].joinpath("tables.toml").read_text())
@@ -111,7 +111,7 @@ def test_the_metrics_follow_from_the_committed_codes(
             encoded.query_labels,
             encoded.database_labels,
             [parse_metric(METRIC)],
-            order_seed=order_seed(results.fit),
+            order_seed=order_seed(results.fit.cell.data.protocol_sha256),
         )
         recorded = results.metrics()[METRIC][0]
         np.testing.assert_allclose(recorded.value, evaluated[METRIC].value, rtol=1e-12)

@@ -51,6 +51,7 @@ def test_a_preset_is_checked_where_one_is_named(call: Callable[..., Result]) -> 
         (("hcs",), "there is no loss, backbone, method or dataset 'hcs'. Did you mean 'hsc'?"),
         (("hsc", "--param", "tau"), "--param tau: write KEY=VALUE, e.g. --param variant=tiny"),
         (("hsc", "--param", "tau=1"), "tau: unknown parameter."),
+        (("hsc", "--param", "tau=["), "--param tau:1:2: not YAML: "),
         (("hsc", "--preset", "papr"), "preset: unknown preset 'papr'."),
         (("digits", "--param", "a=1"), "a dataset has no parameters; leave --param out"),
         (("hsc", "--plugin", "gone.py"), "plugin gone.py: no such file"),

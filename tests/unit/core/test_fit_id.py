@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from hashbench.core.cell import Cell, Component, DataChoice, Determinism, Precision
+from hashbench.core.cell import BackboneMode, Cell, Component, DataChoice, Determinism, Precision
 
 
 def _changed(value: Any) -> Any:
@@ -63,3 +63,25 @@ def test_the_order_of_parameters_does_not_change_the_id() -> None:
     one = Cell(data, 16, 0, method=Component("lsh", 1, {"a": 1, "b": 2}))
     other = Cell(data, 16, 0, method=Component("lsh", 1, {"b": 2, "a": 1}))
     assert one.fit_id == other.fit_id
+
+
+def test_settings_that_came_after_fits_were_recorded_are_in_the_id_only_if_they_are_used(
+    cell: Cell,
+) -> None:
+    assert cell.train is not None
+    later = {"channels_last": False, "compile": False, "fused": False, "accumulate": 1}
+    train = dataclasses.replace(cell.train, backbone=BackboneMode.FROZEN, **later)
+    plain = dataclasses.replace(cell, train=train)
+    settings = dataclasses.asdict(plain)
+    for name in later:
+        del settings["train"][name]
+    for part in ("backbone", "loss", "method"):
+        if settings[part]:
+            del settings[part]["preset"]
+    text = json.dumps(settings, sort_keys=True, separators=(",", ":"))
+
+    assert plain.fit_id == hashlib.sha256(text.encode()).hexdigest()[:16]
+    used = {"channels_last": True, "compile": True, "fused": True, "accumulate": 2}
+    for name, value in used.items():
+        changed = dataclasses.replace(train, **{name: value})
+        assert dataclasses.replace(plain, train=changed).fit_id != plain.fit_id

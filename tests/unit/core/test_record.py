@@ -15,6 +15,7 @@ from hashbench.core.record import (
     FitRecord,
     LatencyRecord,
     SkippedEngine,
+    TrainingSpeed,
     compute_record_id,
     seal,
 )
@@ -120,3 +121,24 @@ def test_parameters_recall_and_tails_are_under_the_seal_and_come_back(
     assert isinstance(back, LatencyRecord)
     assert hash(back.entries[0].setting) == hash(setting)
     assert {setting} == {back.entries[0].setting}
+
+
+def test_a_fit_without_a_measured_speed_is_written_as_before_there_were_any(
+    fit_record: FitRecord,
+) -> None:
+    assert "speed" not in fit_record.model_dump(mode="json")
+
+
+def test_a_fits_speed_is_kept_and_under_the_seal(fit_record: FitRecord) -> None:
+    speed = TrainingSpeed(
+        images_per_second=10.0,
+        step_seconds={"data": 0.5},
+        flops_per_image=1e9,
+        matrix_flops=1e11,
+        utilisation=0.1,
+    )
+    sealed = seal(fit_record.model_copy(update={"speed": speed}))
+    document = json.loads(json.dumps(sealed.model_dump(mode="json")))
+    assert RECORD.validate_python(document) == sealed
+    assert document["speed"]["utilisation"] == 0.1
+    assert sealed.record_id != seal(fit_record).record_id

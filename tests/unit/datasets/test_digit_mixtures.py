@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
 from hashbench.core.info import LabelKind
-from hashbench.datasets.digit_mixtures import DigitMixtures, mixed_classes
+from hashbench.datasets.digit_mixtures import MIXTURE, DigitMixtures
 from hashbench.datasets.interface import ImageData
 from hashbench.datasets.loading import prepare
 from hashbench.datasets.protocol import load_protocol
@@ -25,7 +25,7 @@ def data() -> ImageData:
 
 @pytest.fixture(scope="module")
 def slots() -> Ints:
-    return mixed_classes(classes=10)
+    return MIXTURE.classes()
 
 
 def averages(members: Ints) -> Ints:

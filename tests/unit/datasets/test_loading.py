@@ -20,8 +20,9 @@ from hashbench.datasets.embedded_images import EMBEDDED
 from hashbench.datasets.fashion_mnist import FashionMNISTMini
 from hashbench.datasets.index_list import write_index_list
 from hashbench.datasets.interface import ImageData, Split
-from hashbench.datasets.loading import LoadedData, data_root, load_data, prepare
+from hashbench.datasets.loading import LoadedData, load_data, prepare
 from hashbench.datasets.protocol import FOLDER, ProtocolSpec, load_protocol, read_protocol
+from hashbench.datasets.roots import data_root
 from hashbench.datasets.sampling import IndexLists
 
 Seal = Callable[..., ProtocolSpec]
@@ -119,7 +120,8 @@ def test_another_datasets_protocol_is_refused_with_those_that_fit() -> None:
         load_data("fashion_mnist", "digits@1")
     assert str(caught.value) == (
         "protocol 'digits@1' is for the dataset 'digits', not 'fashion_mnist'. "
-        "Protocols of 'fashion_mnist': fashion-mnist-2@1, fashion-mnist@1."
+        "Protocols of 'fashion_mnist': fashion-mnist-2-unseen@1, fashion-mnist-2@1, "
+        "fashion-mnist-unseen@1, fashion-mnist@1."
     )
 
 

@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ import pytest
 
 from hashbench.core.errors import ConfigError, DataError
 from hashbench.core.registry import Kind, registry
+from hashbench.datasets import cifar10, fashion_mnist
 from hashbench.datasets.digits import Digits
 from hashbench.datasets.protocol import (
     FOLDER,
@@ -23,20 +25,43 @@ from hashbench.datasets.protocol import (
     protocols_of,
     read_protocol,
 )
-from hashbench.datasets.sampling import PerClass
+from hashbench.datasets.sampling import PerClass, UnseenClasses
 
 OFFICIAL_LABELS = Path(__file__).with_name("official_labels")
 # Published definitions: results exist under these digests, so they may never change.
 PUBLISHED = {
     "cifar10-1@1": "d57e2ec9a202e8fc0ce628742ff08a29653531813fedba69a3748b69be1a0b5a",
+    "cifar10-2-unseen@1": "08755584db316cf21de37caf5f5dfda7cba9a91336bcedcabaa16d7fee908dce",
     "cifar10-2@1": "a35239782322b9733b5b413ccf2f93e54a7fc172b114e736db241bf5fc25d719",
+    "cifar10-cib-unseen@1": "a4014e26fab3d600c27f27a39f7e56515cfc791c9adb70b16c8011e066092a7c",
+    "cifar10-cib@1": "c758275b753fa8497da3125ca97c45dfb5f24fc1fd3fe2427437b49eabf82988",
+    "cifar10-unseen@1": "9b9ae13e15142e4efb9ba685e35061de59ae2911bd84e95dda2befee300e3226",
     "cifar10@1": "225294ccfd216dcb82b7ee557028237f48eb4c967f7d5d8ae0bb59eb02b2ad96",
+    "coco@1": "9d6638f3192456dd74ae38a425b3d100f1e07c575f8b658c555badf0a35229c8",
     "digit-mixtures@1": "2139390f59abbc8866c0fb76b7f4c7b6091b161c0f082cc39f7a8d712bf3262c",
+    "digits-2-unseen@1": "211ca1e06d7e5cce453867e7e8906a412d26fe7a6e25aa2f0f58fcf19833d81c",
     "digits-2@1": "5529b0099fe3f63ebca0f4fadb8425ec9c3df375a3fe2874a9d77f980fdf3052",
+    "digits-unseen@1": "28b2ebf3c9f7c82903665d26eaff943dd917950edde618db36929e28d483490d",
     "digits@1": "ed5024f9d3ac3bb271fdbd4a442f5de1719677350ed85e70def16441f3909905",
+    "fashion-mnist-2-unseen@1": "ad710f3adadce823894960736415c0e664a17418812c22a02eb0ca954f5805ab",
     "fashion-mnist-2@1": "192febd0b0654e84501a151fe270f62e33650fc8259a02ec13aba12988fa89c1",
+    "fashion-mnist-mini-unseen@1": (
+        "06c2db63cd0ad001f1e85948e01dc149a4e0ffa23f1c7f402bbdad1dacda48a8"
+    ),
     "fashion-mnist-mini@1": "02096c11218bf7e1395f0ea58386defb3fe498f0944aa3b69b9d0dd615fc0058",
+    "fashion-mnist-unseen@1": "33e99dc73395a626e0cc618717d84490847b4e70aeb7cb37bae48c960f3e662f",
     "fashion-mnist@1": "3abb40dc91f25c91aeea7187497c6b96220accb53f715e3fe216e86623145e04",
+    "fashion-scenes@1": "7a80df7326b99597a59f1f35cfbda4baf369627e3489ebcec3d6126ba8e5dc04",
+    "imagenet100-unseen@1": "93be2e95ef0212121e1a04eeec606ea66c62f6ca8a5fb81f8f06cd048b2db6c4",
+    "imagenet100@1": "3571c63964feae06c1b171b43c549dd8c6de4dd56f7fa10cd7132a9be4c48e9d",
+    "mirflickr-24-full@1": "39f259d0e0695732988f4ce49ee852ee0886d12e9b265cbcfd048a3f95315c86",
+    "mirflickr-24@1": "f3f2133a08f0615d95f6902fe7bd9cd781c4bb3700e53be80dc793de6820fd9b",
+    "mirflickr-38@1": "77f7bcf1354e8b5238625d19dafd7e2727e202e7033537b801d6e1d425108d8b",
+    "nuswide_10@1": "b8f23caa0a3a0397347271f3e4843e49ce5783b546f515e96dc7090c863b4ab3",
+    "nuswide_21@1": "feb5e2ce6d6b53c6ad8d3b81f47017dd36deb3930d3a3dcd5f44e50aa89b317b",
+    "nuswide_21_m@1": "732044921b48dbd8f0dcd870f1b50bfa88718abfee1126c23bf04d2e4c915c85",
+    "nuswide_81_m@1": "5bf51002a793e2036abaff18a945e5fcbdae1227d05a623bfe54c2a40894e502",
+    "voc2012@1": "b0bf34a679fdeb185027cf832c05d32626d30a20897d9c2177739a14c447ff40",
 }
 
 
@@ -51,6 +76,16 @@ def cifar10_numbers() -> np.ndarray:
     """The 60,000 class numbers of CIFAR-10, train part first."""
     content = gzip.decompress((OFFICIAL_LABELS / "cifar10-labels.gz").read_bytes())
     return np.frombuffer(content, dtype=np.uint8)
+
+
+def labels_of(dataset: str) -> np.ndarray:
+    """The label rows of a dataset of ours with ten classes."""
+    if dataset == "digits":
+        return Digits().load(None).labels
+    if dataset == "fashion_mnist_mini":
+        return fashion_mnist.FashionMNISTMini().load(None).labels
+    numbers = cifar10_numbers() if dataset == "cifar10" else official_numbers()
+    return np.eye(10, dtype=np.uint8)[numbers]
 
 
 def test_the_published_protocols_are_listed_in_order() -> None:
@@ -82,6 +117,15 @@ def test_the_digest_is_that_of_the_file_without_its_notes(name: str) -> None:
         ("cifar10@1", (5000, 1000, 54000), False, None, 32),
         ("cifar10-1@1", (5000, 1000, 59000), True, None, 32),
         ("cifar10-2@1", (50000, 10000, 50000), True, None, 32),
+        ("fashion-scenes@1", (2000, 500, 3500), False, None, 64),
+        ("digits-unseen@1", (350, 60, 482), False, None, 8),
+        ("digits-2-unseen@1", (1255, 60, 482), False, None, 8),
+        ("fashion-mnist-mini-unseen@1", (1400, 150, 2100), False, None, 28),
+        ("fashion-mnist-unseen@1", (3500, 300, 20700), False, None, 28),
+        ("fashion-mnist-2-unseen@1", (42000, 3000, 18000), False, 1000, 28),
+        ("cifar10-unseen@1", (3500, 300, 17700), False, None, 32),
+        ("cifar10-cib-unseen@1", (3500, 1500, 15000), False, 1000, 32),
+        ("cifar10-2-unseen@1", (35000, 3000, 15000), False, None, 32),
     ],
 )
 def test_sizes_and_flags_are_those_of_the_definition(
@@ -96,9 +140,14 @@ def test_sizes_and_flags_are_those_of_the_definition(
     assert len(spec.mean) == len(spec.std) == 3
 
 
-@pytest.mark.parametrize(
-    "name", ["fashion-mnist@1", "fashion-mnist-2@1", "cifar10@1", "cifar10-1@1", "cifar10-2@1"]
-)
+DRAWN = [
+    name
+    for name in PUBLISHED
+    if name.startswith(("cifar10", "fashion-mnist")) and "mini" not in name
+]
+
+
+@pytest.mark.parametrize("name", DRAWN)
 def test_rule_and_seed_give_the_published_lists_on_the_official_labels(name: str) -> None:
     spec = load_protocol(name)
     numbers = cifar10_numbers() if spec.dataset == "cifar10" else official_numbers()
@@ -159,6 +208,50 @@ def test_the_cifar10_protocols_differ_in_what_is_searched() -> None:
     assert set(everything.database) == set(range(60_000)) - set(everything.query)
 
 
+@pytest.mark.parametrize(
+    "name", [name for name in PUBLISHED if "unseen" in name and "imagenet100" not in name]
+)
+def test_an_unseen_variant_searches_three_classes_and_trains_on_the_other_seven(name: str) -> None:
+    spec = load_protocol(name)
+    labels = labels_of(spec.dataset)
+    numbers, split = labels.argmax(axis=1), spec.sampling.split(labels)
+    assert set(numbers[split.query]) == set(numbers[split.database])
+    assert len(set(numbers[split.query])) == 3
+    assert len(set(numbers[split.train])) == 7
+    assert not set(numbers[split.train]) & set(numbers[split.query])
+    assert len(set(np.bincount(numbers[split.query])) - {0}) == 1  # balanced
+    assert not set(split.query) & set(split.database)
+
+
+@pytest.mark.parametrize(
+    ("name", "classes"),
+    [
+        ("cifar10-unseen@1", ["deer", "dog", "horse"]),
+        ("digits-unseen@1", ["4", "5", "7"]),
+        ("fashion-mnist-unseen@1", ["Coat", "Sandal", "Sneaker"]),
+    ],
+)
+def test_the_classes_held_back_are_those_that_the_notes_name(name: str, classes: list[str]) -> None:
+    spec = load_protocol(name)
+    assert isinstance(spec.sampling, UnseenClasses)
+    names = {"cifar10": cifar10.CLASSES, "fashion_mnist": fashion_mnist.CLASSES}
+    known = names.get(spec.dataset, tuple("0123456789"))
+    assert [known[number] for number in spec.sampling.unseen_classes(10)] == classes
+    assert all(word in spec.notes for word in classes)
+
+
+def test_imagenet100_holds_a_quarter_of_its_classes_back() -> None:
+    rule = load_protocol("imagenet100-unseen@1").sampling
+    assert isinstance(rule, UnseenClasses)
+    assert len(set(rule.unseen_classes(100))) == 25
+    # Two images of each class in either part; the real ones are checked when they are loaded.
+    labels = np.eye(100, dtype=np.uint8)[np.arange(400) % 100]
+    few = {role: replace(draw, part=None, per_class=None) for role, draw in rule.draws.items()}
+    split = replace(rule, draws=few).split(labels)
+    assert len(split.train) == 300
+    assert split.query.tolist() == split.database.tolist()
+
+
 def test_digits_2_has_the_queries_of_digits_and_trains_on_all_other_images() -> None:
     labels = Digits().load(None).labels
     first, second = (
@@ -183,10 +276,16 @@ def test_the_mini_is_drawn_from_the_official_labels_as_its_origin_states() -> No
 
 
 def test_each_dataset_of_ours_has_its_default_among_its_protocols() -> None:
-    for name in ("cifar10", "digit_mixtures", "digits", "fashion_mnist", "fashion_mnist_mini"):
+    for name in registry().names(Kind.DATASET):
+        if name == "imported/*":
+            continue  # a family: each of its members has its own
         assert registry().load(Kind.DATASET, name).default_protocol in protocols_of(name)
-    assert protocols_of("digits") == ["digits-2@1", "digits@1"]
-    assert protocols_of("fashion_mnist") == ["fashion-mnist-2@1", "fashion-mnist@1"]
+    assert protocols_of("digits") == [
+        "digits-2-unseen@1",
+        "digits-2@1",
+        "digits-unseen@1",
+        "digits@1",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -197,8 +296,7 @@ def test_each_dataset_of_ours_has_its_default_among_its_protocols() -> None:
         ("../digits@1", "Did you mean 'digits@1'?"),
         (
             "zzz",
-            "Known: cifar10-1@1, cifar10-2@1, cifar10@1, digit-mixtures@1, digits-2@1, digits@1, "
-            "fashion-mnist-2@1, fashion-mnist-mini@1, fashion-mnist@1.",
+            f"Known: {', '.join(PUBLISHED)}.",
         ),
     ],
 )

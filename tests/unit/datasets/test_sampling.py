@@ -9,7 +9,7 @@ import pytest
 
 from hashbench.core.errors import DataError
 from hashbench.datasets.index_list import read_index_list, write_index_list
-from hashbench.datasets.sampling import Draw, IndexLists, PerClass
+from hashbench.datasets.sampling import Draw, IndexLists, PerClass, UnseenClasses
 
 LABELS = np.eye(4, dtype=np.uint8)[np.arange(40) % 4]
 
@@ -85,6 +85,58 @@ def test_the_per_class_rule_refuses_several_labels_and_none() -> None:
     labels[1] = 1
     with pytest.raises(DataError, match="found 2 images with none or several"):
         PerClass(0, {role: Draw() for role in ("query", "train", "database")}).split(labels)
+
+
+UNSEEN_DRAWS = {
+    "query": Draw(per_class=2),
+    "train": Draw(per_class=3),
+    "database": Draw(without=("query",)),
+}
+
+
+def test_unseen_classes_are_asked_for_and_searched_and_all_others_trained_on() -> None:
+    rule = UnseenClasses(0, 1, UNSEEN_DRAWS)
+    split = rule.split(LABELS)
+    (unseen,) = rule.unseen_classes(4)
+    seen = set(range(4)) - {unseen}
+    assert set(split.query % 4) == set(split.database % 4) == {unseen}
+    assert per_class_counts(split.train) == [3 * (number in seen) for number in range(4)]
+    assert len(split.query) == 2
+    assert sorted([*split.query, *split.database]) == list(range(unseen, 40, 4))
+
+
+def test_the_seed_decides_which_classes_are_unseen_and_more_of_them_contain_fewer() -> None:
+    chosen = {tuple(UnseenClasses(seed, 2, {}).unseen_classes(4)) for seed in range(40)}
+    assert len(chosen) == 6  # every pair of four classes comes up
+    few, many = (set(UnseenClasses(7, count, {}).unseen_classes(10)) for count in (3, 5))
+    assert len(few) == 3
+    assert few < many
+
+
+def test_no_class_left_for_training_is_an_error_that_counts_them() -> None:
+    rule = UnseenClasses(0, 4, UNSEEN_DRAWS)
+    with pytest.raises(DataError, match="fewer unseen classes than the 4 there are, found 4"):
+        rule.split(LABELS)
+
+
+def test_only_classes_of_a_role_need_as_many_images_as_it_takes() -> None:
+    rule = UnseenClasses(0, 1, UNSEEN_DRAWS)
+    (unseen,) = rule.unseen_classes(4)
+    few = np.flatnonzero((np.arange(40) % 4 != unseen) | (np.arange(40) < 8))
+    assert len(rule.split(LABELS[few]).train) == 9  # 2 of the unseen class are enough for queries
+    other = (unseen + 1) % 4
+    few = np.flatnonzero((np.arange(40) % 4 != other) | (np.arange(40) < 8))
+    with pytest.raises(
+        DataError, match=f"unseen-classes: train takes 3 .*, but class {other} has 2"
+    ):
+        rule.split(LABELS[few])
+
+
+def test_the_unseen_rule_refuses_several_labels_too() -> None:
+    labels = LABELS.copy()
+    labels[0] = 1
+    with pytest.raises(DataError, match="rule unseen-classes: expected one label an image"):
+        UnseenClasses(0, 1, UNSEEN_DRAWS).split(labels)
 
 
 def lists_in(folder: Path, last: int) -> IndexLists:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from hashbench.core.codes import Codes, Embeddings
 from hashbench.core.errors import DataError
+from hashbench.evaluation.cosine import CosineRanking
 from hashbench.evaluation.evaluate import evaluate
 from hashbench.evaluation.names import Ties, parse_metric
 
@@ -122,3 +124,32 @@ def test_the_largest_gain_that_ndcg_takes_leaves_its_value_finite():
                      [ndcg], order_seed=0)  # fmt: skip
     wanted = 1 - 1 / sum(1 / np.log2(i + 1) for i in (1, 2, 3, 4))
     assert found[ndcg.name].value == pytest.approx(wanted, rel=1e-14)
+
+
+def test_codes_that_are_all_equal_are_one_tie_of_everything():
+    query, database = Codes(codes(1).packed.repeat(2, axis=0), 12), codes(1).packed
+    sides = query, Codes(database.repeat(6, axis=0), 12), labels(2), labels(6)
+    metrics = [parse_metric(name) for name in ("precision@4", "recall@4", "precision@r0", "acg@4")]
+    found = evaluate(*sides, metrics, order_seed=0)
+    # Two of six are relevant to each query, wherever the four lie.
+    wanted = [1 / 3, 2 / 3, 1 / 3, 1 / 3]
+    assert [value.value for value in found.values()] == [
+        pytest.approx(w, rel=1e-14) for w in wanted
+    ]
+
+
+def test_matrix_products_of_embeddings_use_the_threads_they_are_given(monkeypatch):
+    seen = []
+    multiply = CosineRanking._distances
+
+    def watched(self, start, stop):
+        seen.extend(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
+        return multiply(self, start, stop)
+
+    monkeypatch.setattr(CosineRanking, "_distances", watched)
+    metric = parse_metric("map@all")
+    with threadpool_limits(2, user_api="blas"):
+        evaluate(
+            embeddings(3), embeddings(6), labels(3), labels(6), [metric], order_seed=0, threads=1
+        )
+    assert set(seen) == {1}

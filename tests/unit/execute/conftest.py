@@ -64,12 +64,14 @@ class Heard:
     Attributes:
         events: Of all workers.
         results: Of all cells.
+        put_offs: Why cells were put off.
         interrupt_at: The event's name at which the user presses Ctrl-C.
     """
 
     def __init__(self, interrupt_at: str = "") -> None:
         self.events: list[dict[str, Any]] = []
         self.results: list[CellResults] = []
+        self.put_offs: list[str] = []
         self.interrupt_at = interrupt_at
 
     def started(self, planned: Planned, position: int, total: int) -> None:
@@ -80,6 +82,10 @@ class Heard:
         self.events.append(event)
         if event["event"] == self.interrupt_at:
             raise KeyboardInterrupt
+
+    def put_off(self, planned: Planned, why: str) -> None:
+        """Note why a cell waits."""
+        self.put_offs.append(why)
 
     def finished(self, planned: Planned, results: CellResults, seconds: float) -> None:
         """Note a result."""

@@ -16,7 +16,9 @@ from hashbench.core.environment import Device, Environment
 from hashbench.core.errors import DamagedStoreError, StoreError
 from hashbench.core.record import EvaluationRecord, FitRecord, LatencyRecord, Status
 from hashbench.execute.local import run_cells
+from hashbench.execute.means import Means
 from hashbench.execute.plan import Planned
+from hashbench.execute.slots import Slot
 from hashbench.store.catalogue import CellResults, read_cell
 from hashbench.store.store import Store
 
@@ -239,3 +241,17 @@ def test_one_cell_after_another_even_if_one_fails(
 
     assert [result.fit is not None for result in found] == [True, True]
     assert len(observer.results) == 2
+
+
+def test_a_worker_finds_its_number_of_threads_and_its_device_in_its_environment(
+    planned: Plan, store: Store, worker: Put, heard: Any
+) -> None:
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "CUDA_VISIBLE_DEVICES")
+    worker(f"say(event='found', **{{name: os.environ.get(name) for name in {names}}})")
+    item, observer = planned(), heard()
+    item = replace(item, job=replace(item.job, threads=3))
+
+    run_cells([item], store, observer=observer, means=Means(slots=(Slot(0, "1"),)))
+
+    (event,) = [each for each in observer.events if each["event"] == "found"]
+    assert [event[name] for name in names] == ["3", "3", "1"]

@@ -131,7 +131,7 @@ CASES = {
         ("{validation: {}}", "train.validation.fraction: is missing"),
         ("{prepass: pixel}", "should be 'weights', 'random' or 'pixels', got 'pixel'"),
         ("{backbone: frosen}", "train.backbone: should be 'tuned' or 'frozen', got 'frosen'"),
-        ("{precision: fp16}", "train.precision: should be 'fp32' or 'bf16', got 'fp16'"),
+        ("{precision: fp16}", "train.precision: should be 'fp32', 'tf32' or 'bf16', got 'fp16'"),
         ("{determinism: none}", "train.determinism: should be 'strict' or 'fast', got 'none'"),
     ],
     "evaluate": [

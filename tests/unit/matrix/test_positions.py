@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hashbench.core.errors import ConfigError
-from hashbench.matrix.positions import MAX_DEPTH, read_yaml
+from hashbench.matrix.positions import MAX_DEPTH, Positions, read_value, read_yaml
 
 Write = Callable[[str], Path]
 
@@ -150,3 +150,38 @@ def test_a_missing_file_a_folder_and_bytes_are_errors(tmp_path: Path) -> None:
     ]:
         with pytest.raises(ConfigError, match=message):
             read_yaml(tmp_path / name)
+
+
+@pytest.mark.parametrize("text", ['a: "x\\ud800"', '"\\udfff": 1', '[{b: "\\ud83d"}]'])
+def test_half_a_character_is_refused_where_it_is_read(text: str, write: Write) -> None:
+    with pytest.raises(ConfigError, match="not YAML: a lone surrogate"):
+        read_yaml(write(text))
+
+
+@pytest.mark.parametrize("value", ["a\nb", "a\u2028b", "a\r\nb"])
+def test_a_problem_is_one_line_whatever_is_in_the_value(value: str) -> None:
+    told = Positions(Path("m.yaml"), {("a",): (1, 1)}).problem(("a",), f"is {value}")
+    assert told == "m.yaml:1:1: a: is a b"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("1e-4", 1e-4), ("16", 16), ("a", "a"), ("[1, 2]", [1, 2]), ("", None)]
+)
+def test_a_value_of_the_command_line_is_read_as_in_a_matrix(text: str, value: object) -> None:
+    assert read_value(text, option="--param a") == value
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("[", "--param a:1:2: not YAML: expected the node content, but found '<stream end>'"),
+        ("[" * 3000, "--param a: not YAML: maximum recursion depth exceeded"),
+        ("{b: 1, b: 2}", "--param a:1:8: b: duplicate key, first given in line 1"),
+        ("!x 1", "--param a:1:1: not YAML: "),
+    ],
+)
+def test_a_value_that_is_no_yaml_names_its_option(text: str, problem: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read_value(text, option="--param a")
+    assert str(caught.value).startswith(problem)
+    assert "\n" not in str(caught.value)

@@ -142,3 +142,16 @@ def test_validation_is_kept_and_modifies_no_recipe() -> None:
     found = resolve(validation={"fraction": 0.1, "seed": 3})
     assert found.validation == Validation(0.1, 3)
     assert found.modified == ()
+
+
+def test_options_of_speed_are_off_unless_asked_for_and_are_no_departure_from_a_recipe() -> None:
+    plain = resolve()
+    assert (plain.channels_last, plain.compile, plain.fused, plain.accumulate) == (*[False] * 3, 1)
+    found = resolve(channels_last=True, compile=True, fused=True, precision="bf16", accumulate=1)
+    assert (found.channels_last, found.compile, found.fused) == (True, True, True)
+    assert found.modified == ()
+
+
+def test_gradients_of_parts_are_a_departure_from_a_recipe() -> None:
+    found = resolve("vts", accumulate=2)
+    assert (found.accumulate, found.modified) == (2, ("accumulate",))

@@ -14,13 +14,14 @@ datasets: [digits]
 methods: {{pairs: [{{backbone: mlp, loss: {loss}}}]}}
 bits: [{bits}]
 seeds: [0, 1]
-train: {{epochs: 1, prepass: {prepass}, backbone: {backbone}, augmentation: {augmentation}}}
+train: {{epochs: 1, prepass: {prepass}, backbone: {backbone}, augmentation: {augmentation}{more}}}
 """
 USUAL = {
     "bits": 32,
     "prepass": "pixels",
     "backbone": "tuned",
     "augmentation": "none",
+    "more": "",
 }
 
 
@@ -56,6 +57,15 @@ USUAL = {
             "the pixels, train: {prepass: pixels}",
         ),
         (
+            {"loss": "dsh", "more": ", batch_size: 10, accumulate: 4"},
+            "dsh on mlp: accumulate 4 does not divide batch_size 10 into equal parts of at least 2 "
+            "images, of which pairs can be made. Change one of the two",
+        ),
+        (
+            {"loss": "dsh", "more": ", fused: true, optimiser: rmsprop"},
+            "dsh on mlp: rmsprop has no fused form. Write train: {fused: false}, or use adam",
+        ),
+        (
             {"loss": "cibhash"},
             "cibhash on mlp: it compares 2 augmented views of an image, and without augmentation "
             "they are the same. Write train: {augmentation: cibhash}",
@@ -84,6 +94,7 @@ def test_a_training_that_cannot_be_is_refused_once(
         {"loss": "ud2h"},
         {"loss": "cibhash", "augmentation": "cibhash", "backbone": "frozen"},
         {"loss": "hsc", "backbone": "frozen"},
+        {"loss": "dsh", "more": ", batch_size: 8, accumulate: 4, fused: true, optimiser: sgd"},
     ],
 )
 def test_what_differs_in_one_setting_is_taken(

@@ -30,7 +30,12 @@ ALLOWED: dict[str, set[str]] = {
     "training": LEARNING | {"evaluation", "search"},
     "conformance": LEARNING | {"training"},
     "store": CORE,
+    "audit": LEARNING
+    | {"compare", "evaluation", "execute", "matrix", "reports", "search", "store"},
+    "claims": CORE | {"store", "evaluation", "matrix", "reports", "compare"},
+    "compare": CORE | {"store", "evaluation", "reports"},
     "execute": CORE | {"store"},
+    "gate": CORE | {"store", "reports"},
     "reports": CORE | {"store", "evaluation"},
 }
 ON_TOP = {"cli", "worker", "ud2h_speed"}

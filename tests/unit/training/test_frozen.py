@@ -44,6 +44,7 @@ from hashbench.methods.interface import (
     TrainView,
 )
 from hashbench.training import deep
+from hashbench.training.checkpoint import Checkpoints
 from hashbench.training.images import DeviceImages
 
 CPU = torch.device("cpu")
@@ -224,7 +225,8 @@ def test_the_backbone_is_in_no_group_of_the_optimiser_and_in_no_checkpoint(
     assert groups["backbone"] == []
     assert sorted(tuple(p.shape) for p in groups["new"]) == [(6,), (6, 16), (7, 6)]
     assert report.parameters == 6 * 16 + 6 + 7 * 6
-    saved = torch.load(tmp_path / "epoch-000002.pt", weights_only=True)
+    saved = Checkpoints(tmp_path).load()
+    assert saved
     assert set(saved["network"]) == {"head.last_layer.weight", "head.last_layer.bias"}
 
 

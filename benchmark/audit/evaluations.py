@@ -1,0 +1,119 @@
+"""Whether the numbers of an evaluation follow from the stored codes and labels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hashbench.audit.findings import Audit, Subject
+from hashbench.core.codes import Codes
+from hashbench.core.record import CodeFacts, EvaluationRecord, FitRecord, MetricEntry
+from hashbench.evaluation.entries import evaluate_entries
+from hashbench.store.codes import EncodedSplit
+
+# Counting codes is exact; only the order of the last sum is numpy's own. Cosines come from a matrix
+# product, whose last digits differ from one processor to the next.
+_EXACT = 1e-12
+_FLOAT = 1e-6
+
+
+def check_evaluation(
+    record: EvaluationRecord,
+    fit: FitRecord,
+    encoded: EncodedSplit,
+    *,
+    arrays: Mapping[str, NDArray[Any]] | None,
+    file: str,
+    audit: Audit,
+) -> None:
+    """Compute every number of an evaluation again and compare.
+
+    Args:
+        record: The evaluation.
+        fit: The fit it is of.
+        encoded: That fit's codes and labels.
+        arrays: The evaluation's stored arrays; None where they are not to be had.
+        file: The record's file, for the report.
+        audit: Hears of what differs.
+
+    Raises:
+        HashbenchError: If the codes cannot be evaluated, or a metric's name cannot be read.
+    """
+    again = evaluate_entries(
+        encoded.query,
+        encoded.database,
+        encoded.query_labels,
+        encoded.database_labels,
+        list(record.metrics),
+        protocol_sha256=fit.cell.data.protocol_sha256,
+    )
+    tolerance = _EXACT if isinstance(encoded.query, Codes) else _FLOAT
+    audit.checked[Subject.METRICS] += len(record.metrics)
+    for name, entry in record.metrics.items():
+        for what in _entry_differences(entry, again.metrics.get(name), tolerance):
+            audit.wrong(Subject.METRICS, file, f"{name}: {what}")
+    if record.codes is not None:
+        audit.checked[Subject.STATISTICS] += len(record.codes)
+        for what in _fact_differences(record.codes, again.codes or {}):
+            audit.wrong(Subject.STATISTICS, file, what)
+    if arrays is not None:
+        audit.checked[Subject.ARRAYS] += len(arrays)
+        for what in _array_differences(arrays, again.arrays, tolerance):
+            audit.wrong(Subject.ARRAYS, file, what)
+
+
+def _entry_differences(
+    stored: MetricEntry, again: MetricEntry | None, tolerance: float
+) -> Iterator[str]:
+    if again is None:
+        yield "is not this metric's full name"
+        return
+    yield from _differences(stored.model_dump(), again.model_dump(), tolerance)
+
+
+def _fact_differences(
+    stored: Mapping[str, CodeFacts], again: Mapping[str, CodeFacts]
+) -> Iterator[str]:
+    if stored.keys() != again.keys():
+        yield f"statistics of {sorted(stored)}; the codes are {sorted(again)}"
+        return
+    for side, facts in stored.items():
+        differences = _differences(facts.model_dump(), again[side].model_dump(), _EXACT)
+        yield from (f"{side}.{what}" for what in differences)
+
+
+def _differences(
+    stored: Mapping[str, Any], again: Mapping[str, Any], tolerance: float
+) -> Iterator[str]:
+    for key, value in stored.items():
+        if not _near(value, again[key], tolerance):
+            yield f"{key} is {value!r}, computed again it is {again[key]!r}"
+
+
+def _near(stored: Any, again: Any, tolerance: float) -> bool:
+    if isinstance(stored, float) and isinstance(again, float):
+        return math.isclose(stored, again, rel_tol=tolerance, abs_tol=tolerance)
+    return bool(stored == again)
+
+
+def _array_differences(
+    stored: Mapping[str, NDArray[Any]], again: Mapping[str, NDArray[Any]], tolerance: float
+) -> Iterator[str]:
+    for name in sorted(stored.keys() ^ again.keys()):
+        yield f"{name}: {'no such array is to be there' if name in stored else 'not in the arrays'}"
+    for name in sorted(stored.keys() & again.keys()):
+        old, new = stored[name], again[name]
+        if old.shape != new.shape or old.dtype != new.dtype:
+            yield f"{name}: {old.dtype} {old.shape}, computed again {new.dtype} {new.shape}"
+            continue
+        same = np.isclose(old, new, rtol=tolerance, atol=tolerance, equal_nan=True)
+        if not same.all():
+            first = int(np.flatnonzero(~same)[0])
+            yield (
+                f"{name}: {int((~same).sum())} of {same.size} values differ, first at {first}: "
+                f"{float(old[first])!r}, computed again {float(new[first])!r}"
+            )

@@ -1,0 +1,153 @@
+"""Put records and their arrays into one file that checks itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import zipfile
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from hashbench.audit.leaflets import make_leaflets
+from hashbench.audit.manifest import NAME, FileSeal, Manifest, seal_file
+from hashbench.core.canonical import digest_file
+from hashbench.core.cell import Cell
+from hashbench.core.errors import DamagedStoreError, NothingSelectedError, StoreError
+from hashbench.core.files import TEMPORARY_PREFIX
+from hashbench.core.record import Artifact, FitRecord, Record
+from hashbench.core.registry import Registry
+from hashbench.store.store import FORMAT, MARKER, Store, document_bytes, record_name
+
+# The earliest time a zip can tell. Files are stored as they are: how deflating packs them differs
+# from one zlib to the next, and equal records shall be equal bundles everywhere.
+_TIME = (1980, 1, 1, 0, 0, 0)
+_PLAIN_FILE = 0o100644 << 16
+_UNIX = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What went into a bundle.
+
+    Attributes:
+        cells: Cells.
+        records: Records.
+        absent: Artifacts left out.
+        bytes: Size of the bundle.
+    """
+
+    cells: int
+    records: int
+    absent: int
+    bytes: int
+
+
+def export_bundle(
+    store: Store,
+    output: Path,
+    registry: Registry,
+    *,
+    wanted: Callable[[Cell], bool] = lambda _: True,
+    without: Collection[str] = (),
+) -> Exported:
+    """Write a bundle; equal records give equal bytes.
+
+    Args:
+        store: Where the records are.
+        output: The bundle.
+        registry: Where components are looked up, for their papers.
+        wanted: Which cells.
+        without: Artifacts to leave out, by name (``model``) or file (``FIT_ID/FILE``).
+
+    Raises:
+        NothingSelectedError: If no cell is wanted.
+        DamagedStoreError: If a record or an artifact is not what was written.
+        StoreError: If the bundle cannot be written.
+    """
+    records = _records(store, wanted)
+    files: dict[str, bytes | Path] = {MARKER: json.dumps(FORMAT).encode()}
+    seals: dict[str, FileSeal] = {}
+    absent: dict[str, str] = {}
+    for record in records:
+        name = f"{record.fit_id}/{record_name(record)}"
+        files[name] = document_bytes(json.loads((store.root / name).read_bytes()))
+        for what, artifact in record.artifacts.items():
+            place = f"{record.fit_id}/{artifact.file}"
+            if what in without or place in without:
+                absent[place] = artifact.sha256
+            else:
+                files[place] = store.root / place
+                seals[place] = _seal_artifact(store.root / place, artifact, what)
+    files |= make_leaflets(records, registry, absent=len(absent))
+    seals |= {name: seal_file(data) for name, data in files.items() if isinstance(data, bytes)}
+    manifest = Manifest(files=dict(sorted(seals.items())), absent=dict(sorted(absent.items())))
+    size = _write(output, files | {NAME: manifest.data()})
+    cells = len({record.fit_id for record in records})
+    return Exported(cells, len(records), len(absent), size)
+
+
+def _records(store: Store, wanted: Callable[[Cell], bool]) -> Sequence[Record]:
+    found: list[Record] = []
+    for fit_id in store.fit_ids():
+        records = sorted(store.records(fit_id), key=record_name)
+        cells = [record.cell for record in records if isinstance(record, FitRecord)]
+        if cells and wanted(cells[0]):
+            found += records
+    if not found:
+        raise NothingSelectedError(
+            f"export: no record of {store.root} is selected; hashbench status --store "
+            f"{store.root} lists its cells"
+        )
+    return found
+
+
+def _seal_artifact(path: Path, artifact: Artifact, name: str) -> FileSeal:
+    try:
+        found = digest_file(path)
+    except OSError as error:
+        raise DamagedStoreError(
+            f"export: cannot read {path}: {error.strerror}; put it back, or leave it out: "
+            f"--without {path.parent.name}/{path.name} (all of its kind: --without {name})"
+        ) from None
+    if found != artifact.sha256:
+        raise DamagedStoreError(
+            f"export: {path} is not what its record says; hashbench verify says what is damaged"
+        )
+    return FileSeal(sha256=found, bytes=path.stat().st_size)
+
+
+def _write(output: Path, files: Mapping[str, bytes | Path]) -> int:
+    """Write the zip under a temporary name, and rename it; its size."""
+    temporary = output.parent / f"{TEMPORARY_PREFIX}{os.getpid()}-{output.name}"
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as bundle:
+                for name in sorted(files):
+                    _add(bundle, name, files[name])
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(output)
+        return output.stat().st_size
+    except OSError as error:
+        raise StoreError(
+            f"export: cannot write {output}: {error.strerror or error}; make room or name another "
+            f"place with --output"
+        ) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+
+
+def _add(bundle: zipfile.ZipFile, name: str, content: bytes | Path) -> None:
+    entry = zipfile.ZipInfo(name, _TIME)
+    entry.create_system, entry.external_attr = _UNIX, _PLAIN_FILE
+    if isinstance(content, bytes):
+        bundle.writestr(entry, content)
+        return
+    entry.file_size = content.stat().st_size  # said beforehand, it decides the header's form
+    with content.open("rb") as source, bundle.open(entry, "w") as target:
+        shutil.copyfileobj(source, target)

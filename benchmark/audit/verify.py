@@ -1,0 +1,286 @@
+"""Check all that a store says against itself, its codes, and this installation's protocols."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hashbench.audit.evaluations import check_evaluation
+from hashbench.audit.findings import Audit, Subject
+from hashbench.audit.latencies import entry_differences, histogram_differences
+from hashbench.audit.protocols import data_differences, find_protocol, protocol_differences
+from hashbench.audit.reproductions import reproduction_differences
+from hashbench.audit.seals import read_sealed
+from hashbench.audit.shelves import Shelves, sort_files
+from hashbench.core.codes import Codes
+from hashbench.core.errors import DamagedStoreError, HashbenchError
+from hashbench.core.record import (
+    Artifact,
+    EvaluationRecord,
+    FitRecord,
+    LatencyRecord,
+    Record,
+    ReproductionRecord,
+    Status,
+)
+from hashbench.store.codes import NAME as CODES
+from hashbench.store.codes import EncodedSplit, load_codes
+from hashbench.store.store import FORMAT, MARKER, Store, record_name
+
+
+def verify_store(
+    root: Path,
+    *,
+    deep: bool = False,
+    data_root: Path | None = None,
+    absent: Collection[str] = (),
+    say: Callable[[str], None] = lambda _: None,
+) -> Audit:
+    """Audit a store; nothing is written.
+
+    Args:
+        root: Its folder.
+        deep: Whether to load datasets again, and to draw resampled databases again.
+        data_root: Where datasets are looked for.
+        absent: Artifacts that need not be there, by name (``codes``) or file (``FIT_ID/FILE``).
+        say: Hears of progress: the cell being looked at.
+
+    Raises:
+        StoreError: If there is no store.
+    """
+    if not (root / MARKER).is_file():
+        Store.open(root)  # says what is wrong
+    audit, shelves = Audit(), sort_files(root)
+    _check_marker(root, audit)
+    cells = _read_records(root, shelves.records, audit)
+    settings = _Settings(Store(root), deep, data_root, frozenset(absent))
+    for fit_id in sorted(cells):
+        say(fit_id)
+        _CellAudit(settings, cells[fit_id], audit).check()
+    _note_left_overs(root, shelves, cells, audit)
+    audit.problems.sort()
+    audit.notes.sort()
+    return audit
+
+
+@dataclass(frozen=True, slots=True)
+class _Settings:
+    store: Store
+    deep: bool
+    data_root: Path | None
+    absent: frozenset[str]
+
+
+def _check_marker(root: Path, audit: Audit) -> None:
+    if (root / MARKER).read_bytes().strip() != json.dumps(FORMAT).encode():
+        audit.wrong(Subject.RECORDS, MARKER, f"its content should be {json.dumps(FORMAT)}")
+
+
+def _read_records(root: Path, paths: Iterable[Path], audit: Audit) -> dict[str, list[Record]]:
+    cells: dict[str, list[Record]] = defaultdict(list)
+    for path in paths:
+        audit.checked[Subject.RECORDS] += 1
+        try:
+            cells[path.parent.name].append(read_sealed(path))
+        except DamagedStoreError as error:
+            what = str(error).removeprefix(f"store: {path} ")
+            audit.wrong(Subject.RECORDS, str(path.relative_to(root)), what)
+    return cells
+
+
+def _note_left_overs(
+    root: Path, shelves: Shelves, cells: dict[str, list[Record]], audit: Audit
+) -> None:
+    named = {
+        root / record.fit_id / artifact.file
+        for records in cells.values()
+        for record in records
+        for artifact in record.artifacts.values()
+    }
+    kinds = (
+        (shelves.temporary, "left behind by a process that was killed; may be deleted"),
+        ([p for p in shelves.arrays if p not in named], "named by no record that can be read"),
+        (shelves.strange, "no part of a store; nothing reads it"),
+    )
+    for paths, what in kinds:
+        for path in paths:
+            audit.note(str(path.relative_to(root)), what)
+    folders = {path.relative_to(root).parts[:2] for path in shelves.work}
+    for parts in folders:
+        audit.note("/".join(parts), "checkpoints and log of a cell that has not finished")
+
+
+@dataclass(slots=True)
+class _CellAudit:
+    """All records of one cell."""
+
+    settings: _Settings
+    records: list[Record]
+    audit: Audit
+    _fits: dict[str, FitRecord] = field(default_factory=dict)
+    _codes: dict[str, EncodedSplit | None] = field(default_factory=dict)
+    _whole: dict[tuple[str, str], bool] = field(default_factory=dict)
+
+    def check(self) -> None:
+        """Check fits first, then what was made of them."""
+        self._fits = {r.record_id: r for r in self.records if isinstance(r, FitRecord)}
+        for record in self.records:
+            for name in record.artifacts:
+                self._is_whole(record, name)
+        for fit in self._fits.values():
+            self._check_fit(fit)
+        for record in self.records:
+            if not isinstance(record, FitRecord):
+                self._check_later(record)
+
+    def _wrong(self, subject: Subject, record: Record, what: str) -> None:
+        self.audit.wrong(subject, f"{record.fit_id}/{record_name(record)}", what)
+
+    def _is_whole(self, record: Record, name: str) -> bool:
+        """Whether an artifact is there and what its record says; told once."""
+        artifact = record.artifacts[name]
+        key = (artifact.file, artifact.sha256)
+        if key not in self._whole:
+            self._whole[key] = self._look_at(record, artifact, name)
+        return self._whole[key]
+
+    def _look_at(self, record: Record, artifact: Artifact, name: str) -> bool:
+        file = f"{record.fit_id}/{artifact.file}"
+        path = self.settings.store.root / file
+        if not path.is_file() and self.settings.absent & {file, name}:
+            self.audit.note(file, "left out; what was computed from it is not checked")
+            return False
+        self.audit.checked[Subject.ARTIFACTS] += 1
+        if not path.is_file():
+            self.audit.wrong(
+                Subject.ARTIFACTS, file, f"is not there; {record_name(record)} names it"
+            )
+            return False
+        try:
+            self.settings.store.read_arrays(record.fit_id, artifact)
+        except DamagedStoreError as error:
+            what = str(error).removeprefix("store: ").replace(f"{path} ", "").replace(f"{path}", "")
+            self.audit.wrong(Subject.ARTIFACTS, file, what)
+            return False
+        if path.stat().st_size != artifact.bytes:
+            self._wrong(
+                Subject.ARTIFACTS, record, f"{artifact.file} has not {artifact.bytes} bytes"
+            )
+        return True
+
+    def _check_fit(self, fit: FitRecord) -> None:
+        self.audit.checked[Subject.CELLS] += 1
+        if fit.cell.fit_id != fit.fit_id:
+            self._wrong(Subject.CELLS, fit, f"the id of its cell is {fit.cell.fit_id}")
+        self._codes[fit.record_id] = self._load_codes(fit) if fit.status is Status.OK else None
+        self._check_protocol(fit)
+        if self.settings.deep and fit.data is not None:
+            self._guarded(Subject.DATA, fit, self._check_data)
+
+    def _load_codes(self, fit: FitRecord) -> EncodedSplit | None:
+        artifact = fit.artifacts.get(CODES)
+        if artifact is None or fit.data is None:
+            self._wrong(Subject.CODES, fit, "ended well, but names no codes or no data")
+            return None
+        if not self._is_whole(fit, CODES):
+            return None
+        self.audit.checked[Subject.CODES] += 1
+        try:
+            encoded = load_codes(self.settings.store, fit)
+        except (HashbenchError, KeyError, ValueError) as error:
+            self._wrong(Subject.CODES, fit, f"{artifact.file}: {error}")
+            return None
+        for role, side in (("query", encoded.query), ("database", encoded.database)):
+            if len(side) != fit.data.sizes.get(role):
+                self._wrong(
+                    Subject.CODES,
+                    fit,
+                    f"{len(side)} {role} codes of {fit.data.sizes.get(role)} images",
+                )
+        return encoded
+
+    def _check_protocol(self, fit: FitRecord) -> None:
+        spec = find_protocol(fit.cell.data.protocol)
+        if spec is None:
+            self.audit.note(
+                f"{fit.fit_id}/{record_name(fit)}",
+                f"protocol {fit.cell.data.protocol} is not known here (a plugin's?), not checked",
+            )
+            return
+        self.audit.checked[Subject.PROTOCOLS] += 1
+        for what in protocol_differences(fit.cell.data, fit.data, spec):
+            self._wrong(Subject.PROTOCOLS, fit, what)
+
+    def _check_data(self, fit: Any) -> None:
+        self.audit.checked[Subject.DATA] += 1
+        encoded = self._codes[fit.record_id]
+        root = self.settings.data_root
+        for what in data_differences(fit.cell.data, fit.data, encoded, root=root):
+            self._wrong(Subject.DATA, fit, what)
+
+    def _check_later(self, record: Record) -> None:
+        assert not isinstance(record, FitRecord)  # noqa: S101 - its caller looked
+        fit = self._fits.get(record.fit_record)
+        if fit is None:
+            self._wrong(Subject.RECORDS, record, f"its fit {record.fit_record} is not there")
+        elif record.status is not Status.OK:
+            return
+        elif isinstance(record, EvaluationRecord):
+            self._guarded(Subject.METRICS, record, lambda _: self._check_evaluation(record, fit))
+        elif isinstance(record, LatencyRecord):
+            self._guarded(Subject.LATENCY, record, lambda _: self._check_latency(record, fit))
+        else:
+            self._check_reproduction(record, fit)
+
+    def _guarded(self, subject: Subject, record: Record, look: Callable[[Any], None]) -> None:
+        """What cannot even be computed is a problem like any other."""
+        try:
+            look(record)
+        except (HashbenchError, KeyError, ValueError) as error:
+            self._wrong(subject, record, str(error))
+
+    def _arrays(self, record: Record, name: str) -> dict[str, Any] | None:
+        artifact = record.artifacts.get(name)
+        if artifact is None or not self._is_whole(record, name):
+            return None
+        return self.settings.store.read_arrays(record.fit_id, artifact)
+
+    def _check_evaluation(self, record: EvaluationRecord, fit: FitRecord) -> None:
+        encoded = self._codes[fit.record_id]
+        if encoded is None:
+            return
+        if record.metrics and "per_query" not in record.artifacts:
+            self._wrong(Subject.ARRAYS, record, "names no values of the queries")
+        check_evaluation(
+            record,
+            fit,
+            encoded,
+            arrays=self._arrays(record, "per_query"),
+            file=f"{record.fit_id}/{record_name(record)}",
+            audit=self.audit,
+        )
+
+    def _check_latency(self, record: LatencyRecord, fit: FitRecord) -> None:
+        encoded = self._codes[fit.record_id]
+        self.audit.checked[Subject.LATENCY] += len(record.entries)
+        for entry in record.entries:
+            for what in entry_differences(entry, encoded):
+                self._wrong(Subject.LATENCY, record, f"{entry.setting.engine}: {what}")
+        counts = self._arrays(record, "distances")
+        if counts is None or encoded is None or not isinstance(encoded.query, Codes):
+            return
+        self.audit.checked[Subject.HISTOGRAMS] += len(counts)
+        about = self.settings.store.read_metadata(record.fit_id, record.artifacts["distances"])
+        found = histogram_differences(counts, about, encoded, resampled=self.settings.deep)
+        for what in found:
+            self._wrong(Subject.HISTOGRAMS, record, what)
+
+    def _check_reproduction(self, record: ReproductionRecord, fit: FitRecord) -> None:
+        self.audit.checked[Subject.REPRODUCTIONS] += 1
+        evaluations = [each for each in self.records if isinstance(each, EvaluationRecord)]
+        for what in reproduction_differences(record, fit, evaluations):
+            self._wrong(Subject.REPRODUCTIONS, record, what)

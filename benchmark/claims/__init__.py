@@ -1,0 +1,1 @@
+"""Published claims as checks that records answer: supported, refuted or undecided."""

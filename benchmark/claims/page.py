@@ -1,0 +1,32 @@
+"""Claims with verdicts as a page of a report shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hashbench.claims.judge import Judgement
+from hashbench.claims.text import HEAD, check_row, terms
+from hashbench.reports.html.evidence import ClaimShown
+
+
+def shown_claims(judgements: Sequence[Judgement]) -> tuple[ClaimShown, ...]:
+    """Put judgements into words; the supported first, the undecided last.
+
+    Args:
+        judgements: The judgements.
+    """
+    order = ("supported", "refuted", "undecided")
+    shown = [
+        ClaimShown(
+            each.claim.name,
+            each.claim.says,
+            each.claim.source,
+            each.verdict.value,
+            each.why,
+            terms(each.claim),
+            HEAD,
+            tuple(tuple(check_row(judged)) for judged in each.checks),
+        )
+        for each in judgements
+    ]
+    return tuple(sorted(shown, key=lambda claim: order.index(claim.verdict)))

@@ -1,0 +1,37 @@
+"""``hashbench claims``: what the records say of published claims."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from hashbench.cli.options import DEFAULT_STORE
+
+
+@click.command("claims")
+@click.argument("place", type=click.Path(path_type=Path), metavar="FILE|DIR")
+@click.option(
+    "--store",
+    "stores",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help=f"Folder of records; may be given several times.  [default: {DEFAULT_STORE}]",
+)
+def command(place: Path, stores: tuple[Path, ...]) -> None:
+    """Judge the claims of FILE, or of every .yaml file in DIR, by the records of stores.
+
+    A claim is supported, refuted, or undecided; records that break one of its controls can do
+    neither. Each verdict stands with its interval, its n, and the ids of its records.
+    """
+    from hashbench.claims.arms import read_arms
+    from hashbench.claims.judge import judge
+    from hashbench.claims.load import load_claims
+    from hashbench.claims.text import judgements_text
+    from hashbench.store.catalogue import read_all
+    from hashbench.store.store import Store
+
+    claims = load_claims(place)
+    opened = [Store.open(store) for store in stores or (DEFAULT_STORE,)]
+    arms = read_arms([(store, read_all(store)) for store in opened])
+    click.echo(judgements_text([judge(claim, arms) for claim in claims]))

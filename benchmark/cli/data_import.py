@@ -1,0 +1,121 @@
+"""``hashbench data import``: your own images as a dataset that a matrix can name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from hashbench.cli.phases import phases
+from hashbench.core.errors import ConfigError
+from hashbench.datasets import roots
+
+_CROPPED_FROM = 64
+_FOLDER = click.Path(path_type=Path)
+Share = click.FloatRange(0, 1, min_open=True, max_open=True)
+
+
+@click.command(name="import")
+@click.argument("source", type=_FOLDER)
+@click.option(
+    "--labels",
+    default="folders",
+    show_default=True,
+    help="'folders' (a class each); a .csv file; a list file ('path 0 1 0' or 'path 3' a line); or "
+    "a folder with train.txt, test.txt and database.txt.",
+)
+@click.option("--name", required=True, help="The dataset will be imported/NAME.")
+@click.option(
+    "--protocol",
+    type=click.Choice(["auto", "lists"]),
+    default="auto",
+    show_default=True,
+    help="Draw a split, or take that of the lists in the folder --labels.",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of auto.")
+@click.option("--query-share", type=Share, default=0.1, show_default=True, help="Of the images.")
+@click.option("--train-share", type=Share, default=0.5, show_default=True, help="Of the others.")
+@click.option(
+    "--side",
+    type=click.IntRange(8, 1024),
+    default=256,
+    show_default=True,
+    help="Pixels of a decoded image's sides.",
+)
+@click.option(
+    "--image-size",
+    type=click.IntRange(8, 1024),
+    help="Side of the network input.  [default: 7/8 of --side; all of it below 64]",
+)
+@click.option("--classes", type=_FOLDER, help="Names of the classes in lists, one a line.")
+@click.option("--path-column", default="path", show_default=True, help="Of a .csv file.")
+@click.option("--label-column", default="label", show_default=True, help="Of a .csv file.")
+@click.option(
+    "--separator", default=";", show_default=True, help="Between labels in a cell of a .csv file."
+)
+@click.option("--allow-missing", is_flag=True, help="Leave out listed images that are not there.")
+@click.option(
+    "--data-root", type=_FOLDER, help=f"Where to keep it.  [default: {roots.DATA_ROOT_VARIABLE}]"
+)
+def command(
+    source: Path,
+    *,
+    labels: str,
+    name: str,
+    protocol: str,
+    seed: int,
+    query_share: float,
+    train_share: float,
+    side: int,
+    image_size: int | None,
+    classes: Path | None,
+    path_column: str,
+    label_column: str,
+    separator: str,
+    allow_missing: bool,
+    data_root: Path | None,
+) -> None:
+    """Decode the images of SOURCE, a folder or a zip file, and keep them as imported/NAME.
+
+    Says which files cannot be read, which images are there twice, how many have which label, and
+    how they are split. Run again after a stop, it goes on; run again when all is done, it does
+    nothing.
+    """
+    from hashbench.datasets.csv_labels import TableColumns
+    from hashbench.datasets.import_images import import_images
+    from hashbench.datasets.import_plan import ImportPlan
+    from hashbench.datasets.import_split import AutoSplit
+
+    root = _root(data_root)
+    plan = ImportPlan(
+        source=source,
+        labels=labels,
+        name=name,
+        lists=protocol == "lists",
+        side=side,
+        image_size=image_size or _usual_size(side),
+        auto=AutoSplit(seed=seed, query_share=query_share, train_share=train_share),
+        columns=TableColumns(path_column, label_column, separator=separator),
+        classes=classes,
+        allow_missing=allow_missing,
+    )
+    with phases() as phase:
+        found = import_images(plan, root, phase=phase)
+    for line in found.report:
+        click.echo(line)
+    done = "imported" if found.new else "was imported before, nothing to do:"
+    click.echo(f"{done} imported/{name} with protocol {name}@1 in {found.folder}")
+
+
+def _root(named: Path | None) -> Path:
+    root = roots.data_root(named)
+    if root is None:
+        raise ConfigError(
+            f"data import: expected a data root to keep the images in; set "
+            f"{roots.DATA_ROOT_VARIABLE} or give --data-root"
+        )
+    return root
+
+
+def _usual_size(side: int) -> int:
+    return side * 7 // 8 if side >= _CROPPED_FROM else side

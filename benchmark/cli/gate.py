@@ -1,0 +1,87 @@
+"""``hashbench gate``: whether anything got worse since a baseline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from hashbench.cli.options import counted, store_option
+from hashbench.core.errors import ConfigError, ExitCode
+
+_POSITIVE = click.FloatRange(min=0)
+
+
+@click.command("gate")
+@click.argument("baseline", type=click.Path(path_type=Path))
+@store_option
+@click.option(
+    "--tolerance",
+    type=_POSITIVE,
+    default=0.03,
+    show_default=True,
+    help="Loss of quality allowed on another platform; on the same one quality must be equal.",
+)
+@click.option(
+    "--ratio",
+    type=click.FloatRange(min=1),
+    default=2.0,
+    show_default=True,
+    help="On the same host a time may grow to this many times the baseline's,",
+)
+@click.option(
+    "--floor-seconds",
+    type=_POSITIVE,
+    default=3.0,
+    show_default=True,
+    help="or by this many seconds, for training and encoding,",
+)
+@click.option(
+    "--floor-ms",
+    type=_POSITIVE,
+    default=0.5,
+    show_default=True,
+    help="or by this many milliseconds a query, for latency.",
+)
+@click.option("--update", is_flag=True, help="Make the store the baseline, and say what moved.")
+def command(
+    baseline: Path,
+    store: Path,
+    *,
+    tolerance: float,
+    ratio: float,
+    floor_seconds: float,
+    floor_ms: float,
+    update: bool,
+) -> None:
+    """Compare a store with the store BASELINE; exit 4 if anything is worse, missing or failed.
+
+    Run the matrix that made the baseline first: hashbench run matrices/ci.yaml --store NEW, then
+    hashbench gate results/ci --store NEW.
+    """
+    from hashbench.gate.baseline import replace_baseline
+    from hashbench.gate.check import Limits, check
+    from hashbench.gate.text import findings_text
+    from hashbench.store.catalogue import read_all
+    from hashbench.store.store import MARKER, Store
+
+    today = Store.open(store)
+    now = read_all(today)
+    failed = False
+    if (baseline / MARKER).exists():
+        limits = Limits(tolerance, ratio, floor_seconds, floor_ms)
+        findings = check(read_all(Store.open(baseline)), now, limits=limits)
+        click.echo(findings_text(findings))
+        failed = findings.failed
+    elif update:
+        click.echo(f"gate: there is no baseline at {baseline} yet")
+    else:
+        raise ConfigError(f"gate: there is no baseline at {baseline}; --update makes it of {store}")
+    if update:
+        replace_baseline(baseline, today, now)
+        click.echo(f"gate: {baseline} is now {counted(len(now), 'cell')} of {store}; commit it")
+        if any(each.fit and each.fit.environment.dirty_sha256 for each in now):
+            click.echo("warning: some were made with uncommitted changes in the code", err=True)
+        return
+    if failed:
+        click.get_current_context().exit(ExitCode.GATE_FAILED)

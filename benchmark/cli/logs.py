@@ -1,0 +1,77 @@
+"""``hashbench logs``: what a cell's worker printed, and how its training went."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from hashbench.cli.options import store_option
+
+if TYPE_CHECKING:
+    from hashbench.core.record import Record
+    from hashbench.store.store import Store
+
+_SHOWN = 5
+
+
+@click.command("logs")
+@click.argument("cell")
+@store_option
+def command(cell: str, store: Path) -> None:
+    """Show what the last worker of CELL printed, every record of it, and its epochs.
+
+    CELL is a cell's id as `hashbench status` shows it, or the start of one.
+    """
+    from hashbench.core.record import FitRecord, Status
+    from hashbench.store.store import Store
+
+    found = Store.open(store)
+    fit_id = _find(found, cell)
+    records = list(found.records(fit_id))
+    fits = [record for record in records if isinstance(record, FitRecord)]
+    if fits:
+        click.echo(f"{fit_id}  {fits[-1].cell}")
+    for record in records:
+        _show_record(record)
+    good = [fit for fit in fits if fit.status is Status.OK]
+    for entry in good[-1].history if good else []:
+        values = (f"{name} {value:.4g}" for name, value in entry.items() if name != "epoch")
+        click.echo(f"epoch {entry['epoch']}: {', '.join(values)}")
+    log = found.log_file(fit_id)
+    printed = log.read_text(errors="replace") if log.is_file() else ""
+    click.echo(
+        f"printed by its last worker:\n{printed}" if printed else "its worker printed nothing"
+    )
+
+
+def _show_record(record: Record) -> None:
+    click.echo(f"{record.started}  {record.kind}-{record.record_id}  {record.status}")
+    if record.error is not None:
+        click.echo(f"  {record.error.type}: {record.error.message}")
+        for line in record.error.traceback.splitlines():
+            click.echo(f"  | {line}")
+
+
+def _find(store: Store, word: str) -> str:
+    """The cell whose id starts so.
+
+    Raises:
+        ConfigError: If there is none, or several.
+    """
+    from hashbench.core.errors import ConfigError
+
+    known = {*store.fit_ids(), *(path.stem for path in store.log_file("x").parent.glob("*.txt"))}
+    found = sorted(fit_id for fit_id in known if fit_id.startswith(word.lower()))
+    if not found:
+        raise ConfigError(
+            f"cell {word!r}: nothing in {store.root} starts so; hashbench status --store "
+            f"{store.root} lists the cells"
+        )
+    if len(found) > 1:
+        more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+        raise ConfigError(
+            f"cell {word}: may be {', '.join(found[:_SHOWN])}{more}; write more of it"
+        )
+    return found[0]

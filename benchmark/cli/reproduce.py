@@ -1,0 +1,171 @@
+"""``hashbench reproduce``: the same fit once more, from its record alone."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import click
+
+from hashbench.cli.options import counted, plugin_option, store_option
+from hashbench.core.errors import ConfigError, ExitCode
+
+if TYPE_CHECKING:
+    from hashbench.audit.lookup import Found
+    from hashbench.audit.rerun import Means
+    from hashbench.core.record import FitRecord, ReproductionRecord
+
+
+@click.command("reproduce")
+@click.argument("record", metavar="RECORD|REPORT")
+@store_option
+@click.option(
+    "--tolerance",
+    type=click.FloatRange(min=0),
+    default=0.01,
+    show_default=True,
+    help="Where bit equality is not promised: a metric that differs by no more is within, whatever "
+    "its interval, which is over queries and knows nothing of the scatter of training.",
+)
+@click.option("--data-root", type=click.Path(path_type=Path), help="Where datasets are.")
+@click.option(
+    "--weights", type=click.Path(path_type=Path), help="The weights file it starts from, if any."
+)
+@click.option(
+    "--keep",
+    type=click.Path(path_type=Path),
+    metavar="STORE",
+    help="Keep the second run's records and codes in a new store.",
+)
+@click.option("--timeout", type=click.FloatRange(min=0), help="Seconds that a run may take.")
+@plugin_option
+def command(
+    record: str,
+    store: Path,
+    *,
+    tolerance: float,
+    data_root: Path | None,
+    weights: Path | None,
+    keep: Path | None,
+    timeout: float | None,
+    plugins: tuple[Path, ...],
+) -> None:
+    """Run a record's fit again and say how near it comes.
+
+    RECORD is a record's file, a cell's folder in a store, or the start of a fit id or record id in
+    --store. REPORT is a text file that hashbench report --trace wrote: every record it names is run
+    again. The matrix is not needed. The verdict is kept beside the record, which is never edited.
+    Ends with code 5 if any is outside.
+    """
+    from hashbench.audit.reproduce import reproduce
+    from hashbench.audit.rerun import Means
+    from hashbench.core.plugins import load_plugins
+    from hashbench.core.record import Verdict
+    from hashbench.core.registry import registry
+    from hashbench.store.store import Store
+
+    load_plugins(plugins, registry())
+    files = tuple(path.resolve() for path in plugins)
+    outside = 0
+    for found in _named(record, store):
+        means = Means(_device(found.fit), data_root, weights, files, timeout)
+        _check_components(found, means)
+        with ExitStack() as stack:
+            folder = keep or Path(stack.enter_context(TemporaryDirectory(prefix="hashbench-")))
+            made = reproduce(
+                found,
+                Store.create(folder),
+                means=means,
+                tolerance=tolerance,
+                say=lambda line: click.echo(line, err=True),
+            )
+        if found.store is not None:
+            found.store.write_record(made)
+        _print(found, made)
+        outside += made.verdict in (None, Verdict.OUTSIDE)
+    if outside:
+        click.get_current_context().exit(ExitCode.NOT_REPRODUCED)
+
+
+def _named(word: str, root: Path) -> list[Found]:
+    """The record, or those a report names, one for each fit."""
+    from hashbench.audit.lookup import find_record, ids_in
+    from hashbench.store.store import Store
+
+    path = Path(word)
+    if not path.is_file() or path.suffix == ".json":
+        return [find_record(word, root)]
+    store = Store.open(root)
+    try:
+        ids = ids_in(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError:
+        raise ConfigError(f"report {path}: is no text; name what report --trace wrote") from None
+    known = {file.stem.rpartition("-")[2] for file in store.root.glob("[!.]*/[!.]*-*.json")}
+    wanted = [each for each in ids if each in known | set(store.fit_ids())]
+    if not wanted:
+        raise ConfigError(
+            f"report {path}: names no record of {root}; make it with hashbench report --trace, and "
+            f"name its store with --store"
+        )
+    found = [find_record(each, root) for each in wanted]
+    return list({each.fit.record_id: each for each in reversed(found)}.values())[::-1]
+
+
+def _device(fit: FitRecord) -> str:
+    """The device class of the first run, where this machine has it."""
+    if fit.environment.device.kind != "cuda":
+        return "cpu"
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _check_components(found: Found, means: Means) -> None:
+    from hashbench.audit.citations import entries_of
+    from hashbench.audit.rerun import check_means
+    from hashbench.core.registry import registry
+
+    try:
+        entries_of(found.fit, registry())
+    except ConfigError as error:
+        raise ConfigError(f"record {found.fit.record_id}: {error} Name its --plugin.") from None
+    check_means(found.fit, means)
+
+
+def _print(found: Found, made: ReproductionRecord) -> None:
+    from tabulate import tabulate
+
+    click.echo(f"{found.fit.cell}  (fit {found.fit.record_id})")
+    click.echo(f"level: {made.level}")
+    for reason in made.reasons:
+        click.echo(f"  not bit-equal because {reason}")
+    if made.error is not None:
+        click.echo(f"  {made.status}: {made.error.message}")
+    differing = "" if made.bits_differing is None else f", {made.bits_differing:.3%} of bits differ"
+    if made.codes_equal is not None:
+        click.echo(f"codes: {'equal' if made.codes_equal else 'different'}{differing}")
+    rows = [
+        (
+            name,
+            f"{each.first:.6f}",
+            f"{each.again:.6f}",
+            f"{each.again - each.first:+.6f}",
+            "-" if each.low is None or each.high is None else f"{each.low:+.6f} {each.high:+.6f}",
+            each.verdict,
+        )
+        for name, each in made.metrics.items()
+    ]
+    headers = ["metric", "first", "again", "difference", "95 % over queries", "verdict"]
+    if rows:
+        click.echo(tabulate(rows, headers=headers, disable_numparse=True))
+    latencies = len(found.latencies)
+    if latencies:
+        click.echo(f"not run again: {counted(latencies, 'latency record')} (times of a machine)")
+    where = (
+        f"kept as {found.store.root}/{made.fit_id}/reproduction-{made.record_id}.json"
+        if found.store
+        else "not kept: the record lies outside a store"
+    )
+    click.echo(f"verdict: {made.verdict or 'not reproduced'}  ({where})")

@@ -1,0 +1,134 @@
+"""What cells will cost, judged by records of cells like them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain
+from statistics import median
+
+from hashbench.core.cell import Cell
+from hashbench.core.errors import DamagedStoreError
+from hashbench.core.job import Job
+from hashbench.core.record import EvaluationRecord, FitRecord, LatencyRecord
+from hashbench.store.catalogue import CellResults, read_cell
+from hashbench.store.store import Store
+
+Likeness = Callable[[Cell], tuple[object, ...]]
+
+# From the most alike on: what two cells must share, and how records of such cells are called.
+_LIKE: tuple[tuple[str, Likeness], ...] = (
+    ("other seeds", lambda c: (c.data, c.backbone, c.loss, c.method, c.train, c.bits)),
+    ("other code lengths", lambda c: (c.data, c.backbone, c.loss, c.method, c.train)),
+    ("other epochs or settings", lambda c: (_data(c), _names(c), c.frozen)),
+    ("other losses on the backbone", lambda c: (_data(c), _names(c)[0], c.train is None)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a job is thought to cost.
+
+    Attributes:
+        seconds: Wall seconds; None where no record is of a like cell.
+        stored_bytes: Bytes it adds to the store; None likewise.
+        source: Where this comes from, for people to read.
+    """
+
+    seconds: float | None
+    stored_bytes: float | None
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Cost:
+    """What one stored cell took, in all and by part."""
+
+    cell: Cell
+    fit: float
+    measuring: float
+    latency: float
+    stored_bytes: int
+
+    @property
+    def epochs(self) -> int:
+        return self.cell.train.epochs if self.cell.train else 1
+
+
+class Estimator:
+    """Estimates from the records of a store.
+
+    Args:
+        store: The store; cells with damaged records are passed over.
+        device: Only fits made on this kind of device count, ``cpu`` or ``cuda``.
+    """
+
+    def __init__(self, store: Store, *, device: str) -> None:
+        self._costs = [cost for results in _readable(store) if (cost := _cost(results, device))]
+        self._device = device
+
+    def __call__(self, job: Job) -> Estimate:
+        """What a job is thought to cost."""
+        for described, likeness in _LIKE:
+            wanted = likeness(job.cell)
+            like = [cost for cost in self._costs if likeness(cost.cell) == wanted]
+            if like:
+                number = f"{len(like)} record{'' if len(like) == 1 else 's'}"
+                source = f"from {number} of like cells ({described}, {self._device})"
+                size = median(cost.stored_bytes for cost in like) if job.fit else 0.0
+                return Estimate(median(_seconds(job, cost) for cost in like), size, source)
+        return Estimate(None, None, "unknown, no record of a like cell in the store")
+
+
+def total(values: Sequence[float | None]) -> tuple[float, int]:
+    """The sum of what is known, and how many are not."""
+    known = [value for value in values if value is not None]
+    return sum(known), len(values) - len(known)
+
+
+def _seconds(job: Job, cost: _Cost) -> float:
+    epochs = job.cell.train.epochs if job.cell.train else 1
+    parts = [
+        cost.fit * epochs / cost.epochs if job.fit else 0.0,
+        cost.measuring if job.metrics else 0.0,
+        cost.latency if job.latency else 0.0,
+    ]
+    return sum(parts)
+
+
+def _readable(store: Store) -> Iterable[CellResults]:
+    for fit_id in store.fit_ids():
+        try:
+            yield read_cell(store, fit_id)
+        except DamagedStoreError:  # a cell of this matrix that is damaged stops the run elsewhere
+            continue
+
+
+def _cost(results: CellResults, device: str) -> _Cost | None:
+    fit = results.fit
+    if fit is None or not results.fitted or fit.environment.device.kind != device:
+        return None
+    records = [fit, *results.evaluations, *results.latencies]
+    artifacts = chain.from_iterable(record.artifacts.values() for record in records)
+    return _Cost(
+        fit.cell,
+        fit=max(sum(fit.phases.values()), 0.0 if fit.resumed_from else _wall(fit)),
+        measuring=sum(_wall(record) for record in results.evaluations),
+        latency=sum(_wall(record) for record in results.latencies),
+        stored_bytes=sum(artifact.bytes for artifact in artifacts),
+    )
+
+
+def _wall(record: FitRecord | EvaluationRecord | LatencyRecord) -> float:
+    began, ended = (datetime.fromisoformat(word) for word in (record.started, record.finished))
+    return max(0.0, (ended - began).total_seconds())
+
+
+def _data(cell: Cell) -> tuple[object, ...]:
+    return cell.data.name, cell.data.label, cell.data.image_size
+
+
+def _names(cell: Cell) -> tuple[str | None, str | None]:
+    method = cell.method or cell.loss
+    return cell.backbone.name if cell.backbone else None, method.name if method else None

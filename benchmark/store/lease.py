@@ -1,0 +1,222 @@
+"""Leases: who works on a cell of a store, on this machine or on another that shares its disk.
+
+A cell's leases are numbered files in one folder; the highest number holds. Taking the cell means
+creating the next number, which the file system lets one taker do. A holder raises a counter in its
+file; no clock is compared between machines: an observer takes over when its own clock saw the
+counter stand still for as long as the holder said. Files are never taken from a living holder: one
+that slept too long finds a higher number and stops.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hashbench.core.errors import StoreError
+
+PERIOD = 20.0
+"""Seconds of silence after which another run takes a cell over, where nothing else is said."""
+
+_RELEASED = "released"
+_DIGITS = 20  # the counter is overwritten in place: a full disk does not end a lease
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A cell's newest lease as somebody else sees it.
+
+    Attributes:
+        number: Its number; 0 if nobody ever took the cell.
+        host, pid: Its holder.
+        period: Seconds of silence that end it.
+        beat: The counter, or ``released``.
+    """
+
+    number: int = 0
+    host: str = "?"
+    pid: int = 0
+    period: float = PERIOD
+    beat: str = _RELEASED
+
+    @property
+    def free(self) -> bool:
+        """Whether the cell was never taken, or given back."""
+        return self.beat == _RELEASED
+
+    @property
+    def holder_gone(self) -> bool:
+        """Whether the holder was a process of this machine that is no more."""
+        if self.host != socket.gethostname() or self.pid <= 0:
+            return False
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return True
+        except PermissionError:
+            return False
+        return False
+
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.host}"
+
+
+def look(folder: Path) -> Seen:
+    """The newest lease of a cell; one that cannot be read counts as held.
+
+    Raises:
+        StoreError: If the folder cannot be listed.
+    """
+    number = _highest(folder)
+    if number == 0:
+        return Seen()
+    try:
+        text = _file(folder, number).read_text(errors="replace")
+    except FileNotFoundError:
+        return Seen(number, beat="just replaced")
+    except OSError as error:
+        return Seen(number, beat=f"unreadable: {error.strerror}")
+    about, _, beat = text.partition("\n")
+    try:
+        facts = json.loads(about)
+        host, pid, period = str(facts["host"]), int(facts["pid"]), float(facts["period"])
+    except (ValueError, KeyError, TypeError):
+        return Seen(number, beat=f"damaged: {text}")
+    return Seen(number, host, pid, period, beat.strip())
+
+
+@dataclass(slots=True, eq=False)
+class Lease:
+    """A lease that this process holds.
+
+    Attributes:
+        folder: The cell's leases.
+        number: Which of them.
+        period: Seconds of silence that end it.
+    """
+
+    folder: Path
+    number: int
+    period: float
+    _count: int = field(default=0, init=False)
+
+    @property
+    def held(self) -> bool:
+        """Whether nobody took the cell over.
+
+        Raises:
+            StoreError: If the folder cannot be listed.
+        """
+        return _highest(self.folder) <= self.number
+
+    def beat(self) -> bool:
+        """Say that the holder is alive; whether the lease still holds.
+
+        Raises:
+            StoreError: If that cannot be written.
+        """
+        self._count += 1
+        with suppress(FileNotFoundError):  # whoever took over removes the file
+            self._write(f"{self._count}")
+        return self.held
+
+    def release(self) -> None:
+        """Give the cell back.
+
+        Raises:
+            StoreError: If that cannot be written.
+        """
+        with suppress(FileNotFoundError):
+            self._write(_RELEASED)
+
+    def _write(self, beat: str) -> None:
+        file = _file(self.folder, self.number)
+        try:
+            # Opened anew each time: closing it is what makes it seen through a network.
+            with file.open("r+b") as opened:
+                opened.seek(len(_about(self.period)))
+                opened.write(beat.ljust(_DIGITS).encode())
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise StoreError(f"cannot write {file}: {error.strerror or error}") from error
+
+
+def take(folder: Path, *, above: int, period: float = PERIOD) -> Lease | None:
+    """Take a cell whose newest lease is free or silent.
+
+    Args:
+        folder: The cell's leases.
+        above: The number of that newest lease.
+        period: Seconds of silence that shall end the new one.
+
+    Returns:
+        The lease, or None if somebody else was faster.
+
+    Raises:
+        StoreError: If the store cannot be written.
+    """
+    file = _file(folder, above + 1)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with file.open("xb") as opened:
+            opened.write(_about(period) + b"0".ljust(_DIGITS))
+    except FileExistsError:
+        return None
+    except OSError as error:
+        with suppress(OSError):
+            file.unlink()
+        raise StoreError(
+            f"cannot write {file}: {error.strerror or error}; make room or name another --store"
+        ) from error
+    lease = Lease(folder, above + 1, period)
+    if not lease.held:  # it was looked at so long ago that others came and went
+        file.unlink()
+        return None
+    for number in _numbers(folder):
+        if number < lease.number:
+            with suppress(OSError):
+                _file(folder, number).unlink()
+    return lease
+
+
+class Watch:
+    """Tells by this machine's clock alone which leases of others are silent."""
+
+    def __init__(self) -> None:
+        self._since: dict[Path, tuple[Seen, float]] = {}
+
+    def silent(self, folder: Path, seen: Seen) -> bool:
+        """Whether a lease, seen now, has not changed for its period since it was first seen so."""
+        before, since = self._since.get(folder, (None, 0.0))
+        if before != seen:
+            self._since[folder] = (seen, time.monotonic())
+            return False
+        return time.monotonic() - since > seen.period
+
+
+def _about(period: float) -> bytes:
+    about = {"host": socket.gethostname(), "period": period, "pid": os.getpid()}
+    return json.dumps(about).encode() + b"\n"
+
+
+def _file(folder: Path, number: int) -> Path:
+    return folder / f"{number:08d}"
+
+
+def _numbers(folder: Path) -> list[int]:
+    try:
+        names = os.listdir(folder)  # noqa: PTH208 - names are all that is wanted
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise StoreError(f"cannot read {folder}: {error.strerror or error}") from error
+    return [int(name) for name in names if name.isdigit()]
+
+
+def _highest(folder: Path) -> int:
+    return max(_numbers(folder), default=0)

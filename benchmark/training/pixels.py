@@ -1,0 +1,221 @@
+"""Where the images of one role are held, and how the images of a batch get to the device.
+
+Whichever way they are held, equal positions give equal bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hashbench.training.prefetch import Prefetch
+
+HEAD_ROOM: Final = 0.4
+"""Share of a card's memory that images leave to the network and to other processes."""
+_AHEAD: Final = 2
+_UPLOAD_BYTES: Final = 1 << 28
+
+
+@runtime_checkable
+class Foreseeing(Protocol):
+    """What can make use of hearing which batches come next."""
+
+    def foresee(self, batches: Sequence[Tensor], positions: Sequence[Tensor]) -> None:
+        """Hear which batches are taken next, in order, so that they can be fetched ahead.
+
+        Args:
+            batches: The very tensors that will be asked for, on the device.
+            positions: The same numbers on the CPU.
+        """
+        ...
+
+
+class Pixels(Foreseeing, Protocol):
+    """Decoded images, uint8 (N, H, W, channels), of which batches are taken."""
+
+    shape: tuple[int, int, int, int]
+
+    def take(self, indices: Tensor) -> Tensor:
+        """Whole images, uint8 (n, H, W, channels), on the device; positions int64 (n,)."""
+        ...
+
+    def windows(self, indices: Tensor, tops: Tensor, lefts: Tensor, *, size: int) -> Tensor:
+        """A square out of each image, uint8 (n, size, size, channels), on the device.
+
+        Args:
+            indices: int64 (n,), positions.
+            tops: int64 (n,), first row of each square, on the CPU.
+            lefts: int64 (n,), first column of each, on the CPU.
+            size: Their side.
+        """
+        ...
+
+
+class ResidentPixels:
+    """All images on the device.
+
+    Args:
+        images: uint8 (M, H, W, channels); may be memory-mapped, read in parts.
+        positions: int64 (N,), which of them.
+        device: Where they shall lie.
+
+    Raises:
+        torch.OutOfMemoryError: If they do not fit.
+    """
+
+    def __init__(
+        self, images: NDArray[np.uint8], positions: NDArray[np.int64], *, device: torch.device
+    ) -> None:
+        self.shape = (len(positions), *images.shape[1:])
+        self._held = torch.empty(self.shape, dtype=torch.uint8, device=device)
+        at_once = max(1, _UPLOAD_BYTES // max(1, int(np.prod(images.shape[1:]))))
+        for start in range(0, len(positions), at_once):
+            part = torch.from_numpy(images[positions[start : start + at_once]])
+            self._held[start : start + at_once].copy_(part)
+
+    def take(self, indices: Tensor) -> Tensor:
+        """See `Pixels.take`."""
+        return self._held[indices.to(self._held.device, non_blocking=True)]
+
+    def windows(self, indices: Tensor, tops: Tensor, lefts: Tensor, *, size: int) -> Tensor:
+        """See `Pixels.windows`."""
+        return cut(self._held, indices, tops, lefts, size=size)
+
+    def foresee(self, batches: Sequence[Tensor], positions: Sequence[Tensor]) -> None:
+        """Nothing is to be fetched."""
+
+
+class MappedPixels:
+    """Images that stay where they are, in memory or in a file mapped into it.
+
+    Args:
+        images: uint8 (M, H, W, channels); never copied as a whole.
+        positions: int64 (N,), which of them.
+        device: Where batches are wanted.
+        ahead: Batches that a thread fetches ahead; 0 for none.
+    """
+
+    def __init__(
+        self,
+        images: NDArray[np.uint8],
+        positions: NDArray[np.int64],
+        *,
+        device: torch.device,
+        ahead: int = _AHEAD,
+    ) -> None:
+        self.shape = (len(positions), *images.shape[1:])
+        self._images = images.view(np.ndarray)
+        self._positions = positions
+        self._device = device
+        self._ahead = ahead
+        self._coming: Prefetch | None = None
+
+    def take(self, indices: Tensor) -> Tensor:
+        """See `Pixels.take`."""
+        if self._coming is not None:
+            fetched = self._coming.take(indices)
+            if fetched is not None:
+                return fetched
+        rows = self._positions[indices.cpu().numpy()]
+        return torch.from_numpy(self._images[rows]).to(self._device)
+
+    def windows(self, indices: Tensor, tops: Tensor, lefts: Tensor, *, size: int) -> Tensor:
+        """See `Pixels.windows`; on the CPU nothing but the squares is read."""
+        if self._device.type != "cpu":
+            images = self.take(indices)
+            each = torch.arange(len(images), device=self._device)
+            return cut(images, each, tops, lefts, size=size)
+        rows = self._positions[indices.numpy()]
+        places = rows, tops.numpy(), lefts.numpy()
+        return torch.from_numpy(_all_windows(self._images, size)[places])
+
+    def foresee(self, batches: Sequence[Tensor], positions: Sequence[Tensor]) -> None:
+        """See `Foreseeing.foresee`."""
+        if self._coming is not None:
+            self._coming.stop()
+            self._coming = None
+        if self._ahead and batches:
+            rows = [self._positions[part.numpy()] for part in positions]
+            self._coming = Prefetch(
+                self._images, batches, rows, device=self._device, ahead=self._ahead
+            )
+
+
+def hold(
+    images: NDArray[np.uint8], positions: NDArray[np.int64], *, device: torch.device
+) -> Pixels:
+    """Hold images the fastest way that their size allows.
+
+    On the CPU they stay where they are. On a card they are uploaded if that leaves `HEAD_ROOM` of
+    its memory free, else batches are fetched ahead through pinned memory.
+
+    Args:
+        images: uint8 (M, H, W, channels); may be memory-mapped.
+        positions: int64 (N,), which of them.
+        device: Where batches are wanted.
+    """
+    if device.type == "cpu":
+        return MappedPixels(images, positions, device=device, ahead=0)
+    wanted = len(positions) * int(np.prod(images.shape[1:]))
+    free, total = torch.cuda.mem_get_info(device)
+    if fits(wanted, free=free, total=total):
+        try:
+            return ResidentPixels(images, positions, device=device)
+        except torch.OutOfMemoryError:
+            torch.cuda.empty_cache()  # another process was faster
+    return MappedPixels(images, positions, device=device)
+
+
+def fits(wanted: int, *, free: int, total: int) -> bool:
+    """Whether so many bytes leave enough of a card's memory free.
+
+    Args:
+        wanted: Bytes of images.
+        free: Bytes free now.
+        total: Bytes of the card.
+
+    Example:
+        >>> fits(30, free=80, total=100), fits(50, free=80, total=100)
+        (True, False)
+    """
+    return wanted <= free - HEAD_ROOM * total
+
+
+def cut(images: Tensor, indices: Tensor, tops: Tensor, lefts: Tensor, *, size: int) -> Tensor:
+    """Cut a square out of each of some images, all at once.
+
+    Args:
+        images: (N, H, W, channels), contiguous.
+        indices: int64 (n,), positions.
+        tops: int64 (n,), first row of each square.
+        lefts: int64 (n,), first column of each.
+        size: Their side.
+
+    Returns:
+        (n, size, size, channels).
+    """
+    count, height, width, channels = images.shape
+    image, row, column, _ = images.stride()
+    every = images.as_strided(
+        (count, height - size + 1, width - size + 1, size, size, channels),
+        (image, row, column, row, column, 1),
+    )
+    places = (part.to(images.device, non_blocking=True) for part in (indices, tops, lefts))
+    return every[tuple(places)]
+
+
+def _all_windows(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """A view (N, H - size + 1, W - size + 1, size, size, channels): the square at every place."""
+    count, height, width, channels = images.shape
+    image, row, column, channel = images.strides
+    return np.lib.stride_tricks.as_strided(
+        images,
+        (count, height - size + 1, width - size + 1, size, size, channels),
+        (image, row, column, row, column, channel),
+        writeable=False,
+    )

@@ -1,0 +1,134 @@
+"""Labels from a table: a column of paths, and a column of labels or one column a class."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from hashbench.core.errors import DataError, did_you_mean
+from hashbench.datasets.labelled_files import LabelledFiles, match_names
+from hashbench.datasets.list_file import is_text
+
+_LONGEST_CELL = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class TableColumns:
+    """How a table is read.
+
+    Attributes:
+        path: The column of paths.
+        label: The column of labels. If the table has none of that name, every other column must
+            hold 0 or 1 and is a class.
+        separator: What stands between labels of one image in the column of labels.
+    """
+
+    path: str = "path"
+    label: str = "label"
+    separator: str = ";"
+
+
+def read_table(path: Path, there: Sequence[str], *, columns: TableColumns) -> LabelledFiles:
+    """Read a CSV file with a header line.
+
+    A path may be in several lines, one for each of its labels. An empty label says that the image
+    has none. Classes are in alphabetical order, or in that of their columns.
+
+    Args:
+        path: The file, in UTF-8.
+        there: Paths of the source's image files.
+        columns: What its columns are.
+
+    Raises:
+        DataError: With file and line, if it cannot be read, a column is missing, a line is too
+            short or long, a class column holds something else than 0 and 1, or no image of it is
+            there.
+    """
+    found, wide = _read(path, columns)
+    files = match_names(tuple(found), there)
+    if not files:
+        first = f" (first: {next(iter(found))!r})" if found else ""
+        raise DataError(
+            f"{path}: none of its {len(found)} images is there{first}; name the folder that their "
+            f"paths begin in"
+        )
+    of_file: dict[str, set[str]] = {}
+    for name, file in files.items():
+        of_file.setdefault(file, set()).update(found[name])
+    names = sorted(of_file)
+    classes = wide or sorted(set().union(*found.values()))
+    if not classes:
+        raise DataError(f"{path}: expected labels in the column '{columns.label}', found none")
+    place = {name: column for column, name in enumerate(classes)}
+    table = np.zeros((len(names), len(classes)), dtype=np.uint8)
+    for row, name in enumerate(names):
+        table[row, [place[label] for label in of_file[name]]] = 1
+    return LabelledFiles(
+        names=tuple(names),
+        labels=table,
+        classes=tuple(classes),
+        unlisted=tuple(sorted(set(there) - set(names))),
+        missing=tuple(name for name in found if name not in files),
+    )
+
+
+def _read(path: Path, columns: TableColumns) -> tuple[dict[str, set[str]], list[str]]:
+    """The labels of every path, and the class columns (none where one column has the labels)."""
+    csv.field_size_limit(_LONGEST_CELL)
+    found: dict[str, set[str]] = {}
+    try:
+        # Bytes that are no text are let through, to be told with their line.
+        with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+            lines = csv.reader(file, strict=True)
+            header = next(lines, [])
+            _check_header(header, path, columns)
+            wide = [] if columns.label in header else [h for h in header if h != columns.path]
+            for cells in filter(None, lines):
+                where = f"{path}:{lines.line_num}"
+                row = _row(header, cells, where)
+                labels = _wide(row, wide, where) if wide else _listed(row, columns)
+                found.setdefault(row[columns.path], set()).update(labels)
+    except OSError as error:
+        raise DataError(f"{path}: the table cannot be read: {error.strerror}") from None
+    except csv.Error as error:
+        raise DataError(f"{path}:{lines.line_num}: not a line of a CSV file: {error}") from None
+    return found, wide
+
+
+def _row(header: list[str], cells: list[str], where: str) -> dict[str, str]:
+    if len(cells) != len(header):
+        raise DataError(f"{where}: expected {len(header)} cells, found {len(cells)}")
+    if not is_text("".join(cells)):
+        raise DataError(f"{where}: expected text in UTF-8, found other bytes")
+    return dict(zip(header, cells, strict=True))
+
+
+def _check_header(header: list[str], path: Path, columns: TableColumns) -> None:
+    if columns.path not in header:
+        raise DataError(
+            f"{path}:1: expected a column '{columns.path}' of paths. "
+            f"{did_you_mean(columns.path, header)} Name it with --path-column"
+        )
+    if len(set(header)) < len(header):
+        raise DataError(f"{path}:1: expected columns of different names, found one twice")
+    if len(header) == 1:
+        raise DataError(f"{path}:1: expected a column '{columns.label}' of labels, found none")
+
+
+def _listed(row: dict[str, str], columns: TableColumns) -> set[str]:
+    words = (word.strip() for word in row[columns.label].split(columns.separator))
+    return {word for word in words if word}
+
+
+def _wide(row: dict[str, str], classes: list[str], where: str) -> set[str]:
+    for name in classes:
+        if row[name] not in ("0", "1"):
+            raise DataError(
+                f"{where}: column {name!r}: expected 0 or 1, found {row[name][:20]!r}; name the "
+                f"column of labels with --label-column"
+            )
+    return {name for name in classes if row[name] == "1"}

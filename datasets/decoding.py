@@ -1,0 +1,94 @@
+"""One image file as a small square of RGB bytes, whatever the file holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+_ORIENTATION = 0x0112
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_MOST_OF_16_BITS = 65_535
+_WIDE_MODES = ("I", "F")  # and I;16, I;16B, ...: all that do not count to 255
+
+
+def decode_square(path: Path, side: int) -> NDArray[np.uint8] | str:
+    """Decode a file, keep the centre square, and resize it.
+
+    The largest centred square is resized with Pillow's antialiased bilinear filter, which is the
+    shorter side resized to ``side`` and the middle kept. The orientation that a camera noted is
+    applied; transparent pixels show white; of an animation the first frame is taken; grey of 16
+    bits is scaled to 8.
+
+    Args:
+        path: The file.
+        side: Pixels of the result's sides.
+
+    Returns:
+        uint8 (side, side, 3) RGB, or why the file cannot be read, in a few words.
+    """
+    try:
+        with Image.open(path) as image:
+            return _square(image, side)
+    # A damaged file can make a decoder raise nearly anything; all of it means unreadable.
+    except Exception as error:
+        return _reason(error)
+
+
+def _square(image: Image.Image, side: int) -> NDArray[np.uint8]:
+    turn = _TURNS.get(_orientation(image))
+    width, height = image.size
+    if Image.MAX_IMAGE_PIXELS is not None and width * height > Image.MAX_IMAGE_PIXELS:
+        raise Image.DecompressionBombError  # of which Pillow itself only warns, up to twice as many
+    edge = min(width, height)
+    left, top = (width - edge) / 2, (height - edge) / 2
+    box = (left, top, left + edge, top + edge)
+    small = _rgb(image).resize((side, side), Image.Resampling.BILINEAR, box=box)
+    # Turning a square about its centre takes no other pixels in, so the small one is turned.
+    return np.array(small.transpose(turn) if turn is not None else small, dtype=np.uint8)
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode == "RGB" and "transparency" not in image.info:
+        return image
+    if image.mode.split(";")[0] in _WIDE_MODES:
+        return _of_16_bits(image)
+    if "transparency" in image.info or image.getbands()[-1] in ("A", "a"):
+        opaque = Image.new("RGBA", image.size, "white")
+        opaque.alpha_composite(image.convert("RGBA"))
+        return opaque.convert("RGB")
+    return image.convert("RGB")
+
+
+def _of_16_bits(image: Image.Image) -> Image.Image:
+    values = np.asarray(image)
+    if values.dtype.kind == "f" or values.min() < 0 or values.max() > _MOST_OF_16_BITS:
+        raise ValueError(f"pixels of mode {image.mode} are not numbers of 16 bits")
+    return Image.fromarray((values >> 8).astype(np.uint8)).convert("RGB")
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(_ORIENTATION, 1))
+    # What a camera noted may be damaged where the picture is not.
+    except Exception:
+        return 1
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, Image.DecompressionBombError):
+        return f"more than {Image.MAX_IMAGE_PIXELS:,} pixels"
+    if isinstance(error, UnidentifiedImageError):
+        return "not an image of a known format"
+    words = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    return " ".join(words.split())[:200] or type(error).__name__

@@ -1,0 +1,66 @@
+"""Downloads of the datasets that may be fetched without asking, by torchvision."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from hashbench.core.errors import ConfigError, DataError
+
+
+def can_download(dataset: str) -> bool:
+    """Whether a dataset can be fetched by `download`."""
+    return dataset in _FETCHERS
+
+
+def download(dataset: str, root: Path) -> None:
+    """Fetch the original files of a dataset into the data root, where its loader looks for them.
+
+    Args:
+        dataset: Its name in the registry.
+        root: The data root; made if it is not there.
+
+    Raises:
+        ConfigError: If it cannot be fetched without asking its owners.
+        DataError: If there is no connection, or the file that came is not the published one.
+    """
+    if dataset not in _FETCHERS:
+        raise ConfigError(
+            f"{dataset} cannot be downloaded by hashbench; those that can: "
+            f"{', '.join(sorted(_FETCHERS))}"
+        )
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        _FETCHERS[dataset](root)
+    # No connection is an OSError; torchvision raises RuntimeError for a file with another checksum.
+    except (OSError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise DataError(
+            f"{dataset}: the download into {root} failed: {reason}; fetch it on a machine with "
+            f"internet and copy it there"
+        ) from None
+
+
+def _cifar10(root: Path) -> None:
+    from torchvision.datasets import CIFAR10
+
+    CIFAR10(root, download=True)
+
+
+def _fashion_mnist(root: Path) -> None:
+    from torchvision.datasets import FashionMNIST
+
+    FashionMNIST(root, download=True)
+
+
+def _voc2012(root: Path) -> None:
+    from torchvision.datasets import VOCDetection
+
+    VOCDetection(root, year="2012", image_set="trainval", download=True)
+
+
+_FETCHERS: dict[str, Callable[[Path], None]] = {
+    "cifar10": _cifar10,
+    "fashion_mnist": _fashion_mnist,
+    "voc2012": _voc2012,
+}

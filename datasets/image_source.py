@@ -1,0 +1,113 @@
+"""Where images to import come from: a folder, or a zip file."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from hashbench.core.errors import DataError
+from hashbench.datasets.decode_cache import ImageFile, Progress
+
+_NOT_PHOTOS = frozenset({".pdf", ".ps", ".eps", ".mpg", ".mpeg"})  # that Pillow has suffixes for
+
+
+class ImageSource(ABC):
+    """Files by name; a name is a path below the source, with forward slashes.
+
+    Attributes:
+        names: Sorted names of the files that are images by their suffix.
+        others: Number of other files.
+    """
+
+    names: tuple[str, ...]
+    others: int
+
+    @abstractmethod
+    def stamps(self, names: Sequence[str]) -> list[Any]:
+        """What changes when one of these files does, as plain data."""
+
+    @abstractmethod
+    def files(
+        self, names: Sequence[str], into: Path, *, progress: Progress | None = None
+    ) -> list[ImageFile]:
+        """Have files lie on the disk.
+
+        Args:
+            names: Which.
+            into: A folder of the caller's for what has to be unpacked.
+            progress: Called with the files done and their number, if any has to be unpacked.
+        """
+
+
+class FolderSource(ImageSource):
+    """The files of a folder and its sub-folders, hidden ones left out.
+
+    Links to files are followed.
+
+    Args:
+        folder: The folder.
+
+    Raises:
+        DataError: If it is no folder, cannot be read, has no image, or has a link to a folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._paths = {_text(path.relative_to(folder)): path for path in _walk(folder)}
+        self.names = tuple(sorted(name for name in self._paths if is_image(name)))
+        self.others = len(self._paths) - len(self.names)
+        if not self.names:
+            raise DataError(f"{folder}: expected images in it, found none")
+
+    def stamps(self, names: Sequence[str]) -> list[Any]:
+        """Size and time of change of each."""
+        found = ((name, self._paths[name].stat()) for name in names)
+        return [[name, stat.st_size, stat.st_mtime_ns] for name, stat in found]
+
+    def files(
+        self,
+        names: Sequence[str],
+        into: Path,
+        *,
+        progress: Progress | None = None,
+    ) -> list[ImageFile]:
+        """The files where they are."""
+        return [ImageFile(name, self._paths[name]) for name in names]
+
+
+def is_image(name: str) -> bool:
+    """Whether a file's suffix is one of an image format that Pillow reads."""
+    suffix = Path(name).suffix.lower()
+    return suffix not in _NOT_PHOTOS and suffix in Image.registered_extensions()
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file or a folder above it is none of the user's: ``.git``, ``__MACOSX``."""
+    return any(part.startswith(".") or part == "__MACOSX" for part in name.split("/"))
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    def refuse(error: OSError) -> None:
+        raise DataError(f"{error.filename}: cannot be read: {error.strerror}") from None
+
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder; name a folder of images or a zip file")
+    for place, folders, files in os.walk(folder, onerror=refuse):
+        folders[:] = [name for name in folders if not is_hidden(name)]
+        for name in folders:
+            if (Path(place) / name).is_symlink():
+                raise DataError(
+                    f"{Path(place) / name}: a link to a folder, which is not followed; put the "
+                    f"folder itself there"
+                )
+        yield from (Path(place) / name for name in files if not is_hidden(name))
+
+
+def _text(path: Path) -> str:
+    # A name in another encoding than UTF-8 shows its bytes as \\xNN.
+    return os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")

@@ -1,0 +1,157 @@
+"""What to import and how, and the labels that it names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from hashbench.core.canonical import digest, digest_file
+from hashbench.core.errors import ConfigError, DataError
+from hashbench.datasets.csv_labels import TableColumns, read_table
+from hashbench.datasets.folder_labels import read_folders
+from hashbench.datasets.image_source import FolderSource, ImageSource
+from hashbench.datasets.import_split import AutoSplit
+from hashbench.datasets.labelled_files import LabelledFiles, combine_lists
+from hashbench.datasets.list_file import read_list
+from hashbench.datasets.zip_source import ZipSource
+
+FOLDERS = "folders"
+_LISTS = {
+    "train": ("train.txt",),
+    "query": ("test.txt", "query.txt"),
+    "database": ("database.txt",),
+}
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class ImportPlan:
+    """What to import, and how.
+
+    Attributes:
+        source: A folder or a zip file.
+        labels: ``folders``; a CSV file; a list file of all images; or a folder with the lists
+            ``train.txt``, ``test.txt`` (or ``query.txt``) and ``database.txt``.
+        name: The dataset is ``imported/NAME``, its protocol ``NAME@1``.
+        lists: Whether the protocol is that of the lists; else one is drawn.
+        side: Sides of the decoded images.
+        image_size: Side of the network input.
+        auto: How a split is drawn.
+        columns: How a CSV file is read.
+        classes: A file with a class name a line, for lists.
+        allow_missing: Whether listed images that are not there are left out with a warning.
+
+    Raises:
+        ConfigError: If the name is none, or the settings do not go together.
+    """
+
+    source: Path
+    labels: str
+    name: str
+    lists: bool = False
+    side: int = 256
+    image_size: int = 224
+    auto: AutoSplit = field(default_factory=AutoSplit)
+    columns: TableColumns = field(default_factory=TableColumns)
+    classes: Path | None = None
+    allow_missing: bool = False
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise ConfigError(
+                f"name '{self.name}': expected small letters, digits, '-' and '_', the first a "
+                f"letter or digit"
+            )
+        if self.lists and not (self.labels != FOLDERS and Path(self.labels).is_dir()):
+            raise ConfigError(
+                f"labels {self.labels}: protocol lists needs a folder with train.txt, test.txt and "
+                f"database.txt"
+            )
+
+    def open_source(self) -> ImageSource:
+        """The folder or zip file.
+
+        Raises:
+            DataError: If it is neither or has no image.
+        """
+        return ZipSource(self.source) if self.source.is_file() else FolderSource(self.source)
+
+    def read_labels(self, there: Sequence[str]) -> LabelledFiles:
+        """Read the labels.
+
+        Args:
+            there: Paths of the source's image files.
+
+        Raises:
+            DataError: If they cannot be read, or name images that are not there and that is not
+                allowed.
+        """
+        found = self._read(there)
+        if found.missing and not self.allow_missing:
+            raise DataError(
+                f"labels {self.labels}: {len(found.missing)} of "
+                f"{len(found.missing) + len(found.names)} images are not there (first: "
+                f"{found.missing[0]!r}); bring them, or leave them out with --allow-missing"
+            )
+        return found
+
+    def origin(self, source: ImageSource, labelled: LabelledFiles) -> str:
+        """SHA-256 of the images' stamps, the labels and the settings, not of where they are."""
+        settings = asdict(self)
+        del settings["source"], settings["labels"], settings["classes"]
+        files = [digest_file(path) for path in self._label_files()]
+        return digest([settings, files, source.stamps(labelled.names)])
+
+    def _read(self, there: Sequence[str]) -> LabelledFiles:
+        if self.labels == FOLDERS:
+            return read_folders(there)
+        path = Path(self.labels)
+        if path.suffix.lower() == ".csv":
+            return read_table(path, there, columns=self.columns)
+        files = _list_files(path) if path.is_dir() else {"list": path}
+        lists = {role: read_list(file) for role, file in files.items()}
+        names = read_class_names(self.classes) if self.classes else None
+        return combine_lists(lists, there, classes=names, with_roles=self.lists)
+
+    def _label_files(self) -> list[Path]:
+        if self.labels == FOLDERS:
+            return []
+        path = Path(self.labels)
+        files = list(_list_files(path).values()) if path.is_dir() else [path]
+        return [*files, *([self.classes] if self.classes else [])]
+
+
+def read_class_names(path: Path) -> list[str]:
+    """Read a class name from each line.
+
+    Raises:
+        DataError: If the file cannot be read, or a name is empty or there twice.
+    """
+    try:
+        names = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: the class names cannot be read: {error}") from None
+    seen: dict[str, int] = {}
+    for number, name in enumerate(map(str.strip, names), start=1):
+        if not name:
+            raise DataError(f"{path}:{number}: expected a class name, found an empty line")
+        if name in seen:
+            raise DataError(f"{path}:{number}: {name!r} is there twice, first in line {seen[name]}")
+        seen[name] = number
+    return list(seen)
+
+
+def _list_files(folder: Path) -> dict[str, Path]:
+    files = {}
+    for role, choices in _LISTS.items():
+        there = [folder / name for name in choices if (folder / name).is_file()]
+        if len(there) != 1:
+            found = "both" if there else "none"
+            raise DataError(
+                f"labels {folder}: expected {' or '.join(choices)} with the {role} images, found "
+                f"{found}"
+            )
+        files[role] = there[0]
+    return files

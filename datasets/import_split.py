@@ -1,0 +1,197 @@
+"""The protocol of imported images: drawn, or taken from their lists, and written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hashbench.core.errors import ConfigError, DataError
+from hashbench.datasets.index_list import digest_positions, write_index_list
+from hashbench.datasets.interface import Split
+from hashbench.datasets.sampling import ROLES
+from hashbench.datasets.subset import hold_out
+
+_IMAGENET_MEAN = (0.485, 0.456, 0.406)
+_IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True, slots=True)
+class AutoSplit:
+    """How a split is drawn.
+
+    Attributes:
+        seed: Seed of the draw.
+        query_share: Share of the images that may be queries.
+        train_share: Share of the other images that are for training.
+        most_queries: Largest number of queries.
+        most_train: Largest number of training images.
+    """
+
+    seed: int = 0
+    query_share: float = 0.1
+    train_share: float = 0.5
+    most_queries: int = 5_000
+    most_train: int = 10_000
+
+
+def draw_split(labels: NDArray[np.uint8], copies: NDArray[np.bool_], *, rule: AutoSplit) -> Split:
+    """Draw queries and training images, each class giving its share.
+
+    An image with several labels counts for its first. Queries have a label and no copy, so no
+    query finds itself; training images have a label. The database is all but the queries, the
+    training images among them.
+
+    Args:
+        labels: uint8 (N, classes), multi-hot.
+        copies: Boolean (N,): images whose pixels are there more than once.
+        rule: Seed and sizes.
+
+    Raises:
+        DataError: If there are too few images to draw from.
+    """
+    labelled = labels.any(axis=1)
+    query = _draw(labels, labelled & ~copies, rule.query_share, most=rule.most_queries, rule=rule)
+    others = np.ones(len(labels), dtype=np.bool_)
+    others[query] = False
+    train = _draw(labels, labelled & others, rule.train_share, most=rule.most_train, rule=rule)
+    return Split(train=train, query=query, database=np.flatnonzero(others).astype(np.int64))
+
+
+def listed_split(roles: Mapping[str, NDArray[np.int64]], names: tuple[str, ...]) -> Split:
+    """Take the split that lists give.
+
+    Args:
+        roles: Rising positions by role.
+        names: Of all images, for messages.
+
+    Raises:
+        DataError: If a list is empty, a query is for training, or some training images are in the
+            database and some are not.
+    """
+    split = Split(**roles)
+    for role in ROLES:
+        if not len(roles[role]):
+            raise DataError(f"labels: the {role} list names no image that is there and readable")
+    both = np.intersect1d(split.query, split.train)
+    if len(both):
+        raise DataError(
+            f"labels: {len(both)} queries are in the training list too (first: "
+            f"{names[both[0]]!r}); take them out of one of the lists"
+        )
+    inside = len(np.intersect1d(split.train, split.database))
+    if 0 < inside < len(split.train):
+        raise DataError(
+            f"labels: {inside} of {len(split.train)} training images are in the database list; "
+            f"put all of them into it, or none"
+        )
+    return split
+
+
+@dataclass(frozen=True, slots=True)
+class ProtocolText:
+    """What a protocol of imported images says beside its split.
+
+    Attributes:
+        name: The NAME of ``imported/NAME`` and of ``NAME@1``.
+        images: Number of images.
+        side: Their sides, in pixels.
+        classes: Number of label columns.
+        image_size: Side of the network input.
+        pixels: SHA-256 of the pixels.
+        labels: SHA-256 of the label rows.
+        notes: One line for people.
+    """
+
+    name: str
+    images: int
+    side: int
+    classes: int
+    image_size: int
+    pixels: str
+    labels: str
+    notes: str
+
+
+def write_protocol(folder: Path, text: ProtocolText, split: Split) -> Path:
+    """Write a protocol ``NAME@1`` and its index lists.
+
+    Args:
+        folder: Where to; made if it is not there.
+        text: What it says.
+        split: What it lists.
+
+    Returns:
+        The protocol's file.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lists: dict[str, NDArray[np.int64]] = {role: getattr(split, role) for role in ROLES}
+    files = {role: f"{text.name}@1.{role}.txt" for role in ROLES}
+    for role, positions in lists.items():
+        comment = f"{role} positions of imported/{text.name}"
+        write_index_list(folder / files[role], positions, comment=comment)
+    inside = len(np.intersect1d(split.train, split.database)) > 0
+    searched = len(np.intersect1d(split.query, split.database)) > 0
+    crop = text.image_size < text.side
+    tables: dict[str, Mapping[str, object]] = {
+        "": {
+            "name": text.name,
+            "version": 1,
+            "dataset": f"imported/{text.name}",
+            "relevance": "shared-label",
+            "train_in_database": inside,
+            **({"queries_in_database": True} if searched else {}),
+            "map_at": "all",
+            "notes": text.notes,
+        },
+        "images": {
+            "count": text.images,
+            "shape": [text.side, text.side, 3],
+            "classes": text.classes,
+        },
+        "input": {
+            "image_size": text.image_size,
+            "augmentation": "crop_flip" if crop else "flip",
+            "mean": list(_IMAGENET_MEAN),
+            "std": list(_IMAGENET_STD),
+        },
+        "sampling": {"rule": "lists"},
+        "sampling.files": files,
+        "sizes": {role: len(positions) for role, positions in lists.items()},
+        "sha256": {"pixels": text.pixels, "labels": text.labels}
+        | {role: digest_positions(positions) for role, positions in lists.items()},
+    }
+    path = folder / f"{text.name}@1.toml"
+    path.write_text("\n".join(_table(*item) for item in tables.items()), encoding="utf-8")
+    return path
+
+
+def _table(name: str, values: Mapping[str, object]) -> str:
+    # A JSON value of these kinds is a TOML value too.
+    lines = [f"{key} = {json.dumps(value, ensure_ascii=True)}" for key, value in values.items()]
+    return "\n".join([*([f"[{name}]"] if name else []), *lines, ""])
+
+
+def _draw(
+    labels: NDArray[np.uint8],
+    allowed: NDArray[np.bool_],
+    share: float,
+    *,
+    most: int,
+    rule: AutoSplit,
+) -> NDArray[np.int64]:
+    positions = np.flatnonzero(allowed).astype(np.int64)
+    try:
+        _, held = hold_out(
+            labels[positions], min(share, most / max(len(positions), 1)), seed=rule.seed
+        )
+    except ConfigError:
+        raise DataError(
+            f"protocol auto: expected a class with two images to draw from, found none among "
+            f"{len(positions)}; import more images, or name lists with --protocol lists"
+        ) from None
+    return positions[held]

@@ -1,0 +1,57 @@
+"""PCA-RR: principal components in a random rotation."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from hashbench.core.info import ComponentInfo
+from hashbench.methods.shallow.interface import ShallowMethod
+from hashbench.methods.shallow.principal import principal_directions
+from hashbench.methods.shallow.rotation import random_rotation
+
+
+class PCARR(ShallowMethod):
+    """PCA and a random rotation: code = sgn((f - mean) V R), R uniform among orthogonal matrices.
+
+    V are the leading principal directions. The rotation spreads their variance over the bits, which
+    `PCAH` does not; it does not look at the codes, as `ITQ` does, which starts from this R under
+    the same seed. So the three together show what rotating and what learning the rotation gains.
+
+    Args:
+        params: The parameters.
+        bits: Code length, at most min(D, N - 1).
+        features: Maps a stream of images to features (N, D).
+
+    Attributes:
+        rotation: float64 (bits, bits), R, orthogonal; there after `fit`.
+        projection: float64 (D, bits), V R; there after `fit`.
+    """
+
+    info: ClassVar[ComponentInfo] = ComponentInfo(
+        title="PCA and a Random Rotation",
+        paper="baseline of ITQ: Gong, Lazebnik, CVPR 2011; with Gordo, Perronnin, TPAMI 2013",
+        citation="gong2013itq",
+    )
+    rotation: Tensor
+    projection: Tensor
+
+    def learn(self, centred: Tensor, generator: torch.Generator) -> None:
+        """Find V and draw R.
+
+        Raises:
+            ConfigError: If there are fewer principal directions than bits.
+        """
+        directions = principal_directions(centred, self.bits, method="pca_rr")
+        self.rotation = random_rotation(self.bits, generator)
+        self.projection = directions @ self.rotation
+
+    def project(self, centred: Tensor) -> Tensor:
+        """Map (N, D) to (N, bits)."""
+        return centred @ self.projection
+
+    def parameters(self) -> int:
+        """The mean and V R."""
+        return super().parameters() + self.projection.numel()

@@ -1,0 +1,213 @@
+"""What methods cost: training by phase, and the whole budget beside the quality it bought."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import pandas as pd
+
+from hashbench.reports.frames import TRAINING_PHASES, metric_frame, phase_frame, training_frame
+from hashbench.reports.metric_tables import wanted_metrics
+from hashbench.reports.table import (
+    Table,
+    bits_text,
+    mean_text,
+    records_text,
+    span_text,
+    text_frame,
+    worded,
+)
+from hashbench.reports.view import View
+from hashbench.store.catalogue import CellResults
+
+_MIB: Final = 2**20
+_TERA: Final = 1e12
+_GROUPS: Final = ["protocol", "device_name", "threads_used"]
+
+
+def training_tables(cells: Sequence[CellResults], *, trace: bool) -> list[Table]:
+    """One table a protocol, device and number of threads: the time of training, by phase.
+
+    Args:
+        cells: The results of every cell.
+        trace: Whether to add record ids.
+    """
+    frame = training_frame(cells)
+    if frame.empty:
+        return []
+    phases = phase_frame(cells)
+    return [
+        _training_table(group, phases[phases["record"].isin(group["record"])], trace=trace)
+        for _, group in frame.groupby(_GROUPS)
+    ]
+
+
+def _training_table(group: pd.DataFrame, phases: pd.DataFrame, *, trace: bool) -> Table:
+    spent = phases[phases["phase"].isin(TRAINING_PHASES)]
+    by_phase = spent.pivot_table(index="record", columns="phase", values="seconds", aggfunc="sum")
+    shown = [phase for phase in TRAINING_PHASES if phase in by_phase.columns]
+    spared, used = bool((group["spared"] > 0).any()), bool(group["utilisation"].notna().any())
+    rows = [
+        [
+            *_head(part),
+            mean_text(part["seconds"], digits=2),
+            *(_phase_text(by_phase, part, phase) for phase in shown),
+            *([f"{part['spared'].mean():.2f}"] if spared else []),
+            _rate(part["images_per_second"]) if part["epochs"].iloc[0] else "-",
+            _rate(part["encode_per_second"]),
+            *([_percent(part["utilisation"])] if used else []),
+            part["recipe"].iloc[0],
+            part["precision"].iloc[0],
+            *([records_text(part)] if trace else []),
+        ]
+        for _, part in group.groupby(["method", "bits"], sort=True)
+    ]
+    columns = [
+        *("method", "bits", "seeds", "training s"),
+        *(f"{phase} s" for phase in shown),
+        *(["of it spared s"] if spared else []),
+        *("images/s", "encoding images/s", *(["utilisation"] if used else [])),
+        *("recipe", "precision", *(["records"] if trace else [])),
+    ]
+    notes = (
+        "training: wall seconds of building, pre-pass, features, epochs and loss state, without "
+        "loading, validation and checkpoints; phases are means",
+        *([_SPARED] if spared else []),
+        "images/s: of the epochs alone",
+        *([_UTILISATION] if used else []),
+        *_surroundings(group),
+    )
+    title = f"Training time on {group['protocol'].iloc[0]}"
+    return Table(title, text_frame(rows, columns), notes, name="training")
+
+
+_SPARED: Final = (
+    "spared: features that another cell of the run had computed were taken from a cache; the time "
+    "they took there is counted in the phases as if it had been spent again"
+)
+_UTILISATION: Final = (
+    "utilisation: arithmetic of the epochs as a share of a large matrix product's rate on the same "
+    "device and threads"
+)
+
+
+def budget_tables(cells: Sequence[CellResults], *, trace: bool, view: View) -> list[Table]:
+    """One table a protocol, device and number of threads: all that a method used, beside its mAP.
+
+    Args:
+        cells: The results of every cell.
+        trace: Whether to add record ids.
+        view: The metrics wanted; the first that there is stands in the table.
+    """
+    frame = training_frame(cells)
+    if frame.empty:
+        return []
+    metrics = wanted_metrics(metric_frame(cells), view)
+    return [_budget_table(group, metrics, trace=trace) for _, group in frame.groupby(_GROUPS)]
+
+
+def _budget_table(group: pd.DataFrame, metrics: pd.DataFrame, *, trace: bool) -> Table:
+    quality, metric = _quality(group, metrics)
+    counted = bool(group["flops"].notna().any())
+    rows = [
+        [
+            *_head(part),
+            *([_known_mean(part["fit_id"].map(quality))] if metric else []),
+            _spread(part["epochs"]),
+            _spread(part["images_seen"]),
+            mean_text(part["seconds"], digits=2),
+            f"{part['memory'].max() / _MIB:,.0f}",
+            _spread(part["parameters"]),
+            *([_tera(part["flops"])] if counted else []),
+            *([records_text(part)] if trace else []),
+        ]
+        for _, part in group.groupby(["method", "bits"], sort=True)
+    ]
+    columns = [
+        *("method", "bits", "seeds", *([metric.partition("/")[0]] if metric else [])),
+        *("epochs", "images seen", "device s", "peak MiB", "parameters"),
+        *(["TFLOP"] if counted else []),
+        *(["records"] if trace else []),
+    ]
+    notes = [
+        *([f"metric `{metric}`"] if metric else []),
+        _equality(group),
+        "device s: wall seconds of training on the device, features from a cache counted as spent",
+        "peak MiB: of the device's memory, on a CPU of the whole process",
+        *([_FLOPS] if counted else []),
+        *_surroundings(group),
+    ]
+    title = f"Budget on {group['protocol'].iloc[0]}"
+    return Table(title, text_frame(rows, columns), tuple(notes), name="budget")
+
+
+_FLOPS: Final = (
+    "TFLOP: 10^12 floating-point operations of all training images in the network, forward and "
+    "backward; without augmentation, pre-pass and encoding"
+)
+
+
+def _quality(group: pd.DataFrame, metrics: pd.DataFrame) -> tuple[dict[str, float], str]:
+    """The values by cell of the first metric that a cell of the group has, and its name."""
+    if metrics.empty:
+        return {}, ""
+    own = metrics[metrics["fit_id"].isin(group["fit_id"])]
+    own = own[own["device_name"].isin(group["device_name"])]
+    if own.empty:
+        return {}, ""
+    first = own[own["metric"] == own["metric"].min()]
+    values = dict(zip(first["fit_id"], first["value"], strict=True))
+    return values, str(first["metric"].iloc[0])
+
+
+def _equality(group: pd.DataFrame) -> str:
+    trained = group[group["epochs"] > 0]
+    unequal = [
+        f"{span_text(trained[column])} {name}"
+        for column, name in (("epochs", "epochs"), ("images_seen", "images seen"))
+        if trained[column].nunique() > 1
+    ]
+    if not unequal:
+        return "every trained network saw as many images in as many epochs"
+    return f"budgets are unequal: {', '.join(unequal)}"
+
+
+def _head(part: pd.DataFrame) -> list[str]:
+    return [part["method"].iloc[0], bits_text(part["bits"].iloc[0]), str(len(part))]
+
+
+def _surroundings(group: pd.DataFrame) -> list[str]:
+    first = group.iloc[0]
+    threads = first["threads_used"]
+    where = f"measured on {first['device_name']}, {threads} thread{'' if threads == 1 else 's'}"
+    return [where, span_text(group["date"])]
+
+
+def _phase_text(by_phase: pd.DataFrame, part: pd.DataFrame, phase: str) -> str:
+    known = by_phase[phase].reindex(part["record"]).dropna()
+    return f"{known.mean():.2f}" if len(known) else "-"
+
+
+def _rate(values: pd.Series[Any]) -> str:
+    return f"{values.mean():,.0f}"
+
+
+def _percent(values: pd.Series[Any]) -> str:
+    known = values.dropna()
+    return f"{100 * known.mean():.1f} %" if len(known) else "-"
+
+
+def _tera(values: pd.Series[Any]) -> str:
+    known = values.dropna()
+    return worded(float(f"{known.mean() / _TERA:.3g}")) if len(known) else "-"
+
+
+def _known_mean(values: pd.Series[Any]) -> str:
+    known = values.dropna()
+    return mean_text(known) if len(known) else "-"
+
+
+def _spread(values: pd.Series[Any]) -> str:
+    """One number, or both ends where seeds differ; ``-`` for none."""
+    return span_text(values) if values.max() else "-"

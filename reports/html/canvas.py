@@ -1,0 +1,118 @@
+"""Drawing to inline SVG that follows the page's colours and is the same bytes every time."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Canvas
+
+# Colours that no plot uses otherwise; the page's own stand for them in the finished SVG.
+INK: Final = "#0a0b00"
+GRID: Final = "#0a0bff"
+SERIES: Final = tuple(f"#0a0b{number:02x}" for number in range(1, 9))
+MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X", "*")
+DASHES: Final = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (7, 2)))
+WIDTH: Final = 6.4  # inches; the page scales it
+HEIGHT: Final = 3.9
+
+_STYLE: Final[dict[Any, Any]] = {
+    "svg.fonttype": "none",
+    "font.family": "sans-serif",
+    "font.size": 10,
+    "text.color": INK,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.facecolor": "none",
+    "figure.facecolor": "none",
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "legend.frameon": False,
+    "legend.fontsize": 9,
+    "lines.linewidth": 1.6,
+    "lines.markersize": 6,
+}
+_ID = re.compile(r'(\bid="|xlink:href="#(?!record)|url\(#)')
+_SIZE = re.compile(r'<svg [^>]*?viewBox="([^"]+)"[^>]*>')
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A figure of the page, or why there is none.
+
+    Attributes:
+        key: Short name, the same in every arena.
+        title: Heading.
+        svg: Inline SVG; empty if there is nothing to draw.
+        alt: What it shows, for whoever does not see it.
+        caption: What a reader must know to read it; or why there is nothing.
+    """
+
+    key: str
+    title: str
+    svg: str
+    alt: str
+    caption: str
+
+
+def draw(
+    key: str, plot: Callable[[Canvas], None], *, width: float = WIDTH, height: float = HEIGHT
+) -> str:
+    """Draw a figure.
+
+    Args:
+        key: Unique within the page; ids inside the SVG start with it.
+        plot: Draws on an empty figure.
+        width: Inches.
+        height: Inches.
+
+    Returns:
+        An ``<svg>`` element without a size of its own, hidden from assistive technology: the page
+        labels it.
+    """
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context({**_STYLE, "svg.hashsalt": key}):
+        canvas = Figure(figsize=(width, height), layout="constrained")
+        plot(canvas)
+        buffer = io.StringIO()
+        metadata = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+        canvas.savefig(buffer, format="svg", metadata=metadata)
+    return _inline(buffer.getvalue(), key)
+
+
+def legend(canvas: Canvas, *, above: bool = False) -> None:
+    """Put the names of the first axes' series below a figure, or above it."""
+    handles, labels = canvas.axes[0].get_legend_handles_labels()
+    if handles:
+        place = "outside upper left" if above else "outside lower left"
+        canvas.legend(handles, labels, loc=place, ncols=2)  # type: ignore[call-overload] # labels are text; the stubs of the line above say Any
+
+
+def _inline(document: str, key: str) -> str:
+    svg = document[document.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"<style type.*?</style>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"<!--.*?-->\n?", "", svg, flags=re.DOTALL)
+    svg = _SIZE.sub(
+        r'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
+        r'viewBox="\1">',
+        svg,
+        count=1,
+    )
+    svg = _ID.sub(rf"\g<1>{key}-", svg)
+    svg = svg.replace(INK, "currentColor").replace(GRID, "var(--grid)")
+    for number, colour in enumerate(SERIES, start=1):
+        svg = svg.replace(colour, f"var(--series-{number})")
+    return re.sub(r"\s*\n\s*", "\n", svg)

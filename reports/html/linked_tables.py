@@ -1,0 +1,89 @@
+"""The tables of a report, with every value linked to the records behind it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from hashbench.reports.table import Mark, Table
+
+_ID: Final = "[0-9a-f]{16}"
+_TRACED = re.compile(rf"^(.*?) \[({_ID}(?: {_ID})*)\]$")
+_UNMARKED: Final = Mark()
+_IDS = re.compile(rf"^{_ID}(?: {_ID})*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of a table.
+
+    Attributes:
+        text: What it shows.
+        link: Where it leads; empty where it leads nowhere.
+        rank: 1 for the best of what it may be compared with, else 0 or 2.
+        letters: Those of significance, or none.
+    """
+
+    text: str
+    link: str = ""
+    rank: int = 0
+    letters: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedTable:
+    """A table of the page.
+
+    Attributes:
+        key: Unique within the page.
+        title: Heading.
+        head: Column headings.
+        rows: Entries.
+        notes: What a reader must know to read it.
+    """
+
+    key: str
+    title: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[Entry, ...], ...]
+    notes: str
+
+
+def linked(table: Table, key: str) -> LinkedTable:
+    """Link a table that was made with ``trace``.
+
+    Args:
+        table: The table.
+        key: Unique within the page.
+    """
+    rows = tuple(
+        tuple(
+            entry(str(text), table.marks.get((row, column), _UNMARKED))
+            for column, text in enumerate(texts)
+        )
+        for row, texts in enumerate(table.frame.values.tolist())
+    )
+    notes = f"{'; '.join(table.notes)}.".replace("`", "") if table.notes else ""
+    return LinkedTable(key, table.title, tuple(map(str, table.frame.columns)), rows, notes)
+
+
+def entry(text: str, mark: Mark = _UNMARKED) -> Entry:
+    """An entry of a traced table as a link to its records.
+
+    Example:
+        >>> entry("0.5000 [00000000000000aa 00000000000000bb]")
+        Entry(text='0.5000', link='#record-00000000000000aa,00000000000000bb', rank=0, letters='')
+    """
+    if found := _TRACED.match(text):
+        return Entry(found[1], record_link(found[2].split()), mark.rank, mark.letters)
+    if _IDS.match(text):
+        ids = text.split()
+        return Entry(ids[0] if len(ids) == 1 else f"{len(ids)} records", record_link(ids))
+    return Entry(text, "", mark.rank, mark.letters)
+
+
+def record_link(ids: Sequence[str]) -> str:
+    """The address, within the page, of the details of some records."""
+    return f"#record-{','.join(dict.fromkeys(ids))}"

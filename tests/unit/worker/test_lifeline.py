@@ -1,0 +1,96 @@
+"""A worker ends when its parent dies, when it is asked to, and when its cell is another's."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hashbench.core.cell import Cell
+from hashbench.core.errors import ExitCode
+from hashbench.core.job import JOB, Job
+from hashbench.store.lease import take
+from hashbench.store.store import Store
+
+PERIOD = 1.0
+SCRIPT = """
+import signal, sys, time
+from pathlib import Path
+from hashbench.core.job import JOB
+from hashbench.worker.lifeline import Lifeline
+lifeline = Lifeline(int(sys.argv[2]), JOB.validate_json(Path(sys.argv[1]).read_bytes()))
+lifeline.start()
+print("ready", flush=True)
+"""
+STEPS = "lifeline.stop.wait(60); print('a checkpoint', flush=True); sys.exit(130)"
+STUCK = "print(lifeline.stop.wait(60), flush=True); time.sleep(60)"
+
+
+@pytest.fixture
+def job(tmp_path: Path, cell: Cell) -> Path:
+    store = Store.create(tmp_path / "store")
+    lease = take(store.lease_folder(cell.fit_id), above=0, period=PERIOD)
+    assert lease is not None
+    file = tmp_path / "job.json"
+    job = Job(cell, store.root, fit=True, lease=lease.number, lease_period=PERIOD)
+    file.write_bytes(JOB.dump_json(job))
+    return file
+
+
+def start(job: Path, script: str) -> tuple[subprocess.Popen[str], int]:
+    """Start a stand-in for the worker; its process, once it is ready, and its parent's end."""
+    ending, life = os.pipe()
+    process = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT + script, str(job), str(ending)],
+        stdout=subprocess.PIPE,
+        text=True,
+        pass_fds=[ending],
+        start_new_session=True,
+    )
+    os.close(ending)
+    assert process.stdout is not None and process.stdout.readline() == "ready\n"
+    return process, life
+
+
+def test_at_its_next_step_it_ends_with_a_checkpoint_once_its_parent_is_gone(job: Path) -> None:
+    process, life = start(job, STEPS)
+    os.close(life)
+    assert process.communicate(timeout=60) == ("a checkpoint\n", None)
+    assert process.returncode == ExitCode.INTERRUPTED
+
+
+def test_it_is_gone_half_a_lease_after_its_parent_though_no_step_comes(job: Path) -> None:
+    process, life = start(job, STUCK)
+    os.close(life)
+    assert process.communicate(timeout=60) == ("True\n", None)
+    assert process.returncode == -signal.SIGKILL
+
+
+def test_asked_to_end_it_ends_at_its_next_step(job: Path) -> None:
+    process, life = start(job, STEPS)
+    process.terminate()
+    assert process.communicate(timeout=60) == ("a checkpoint\n", None)
+    os.close(life)
+
+
+def test_asked_to_end_where_no_step_comes_it_ends_all_the_same(job: Path) -> None:
+    quick = "import hashbench.worker.lifeline as it; it._SECONDS_AFTER_SIGTERM = 0.2\n"
+    process, life = start(job, quick + "time.sleep(60)")
+    process.terminate()
+    process.communicate(timeout=60)
+    assert process.returncode == ExitCode.INTERRUPTED
+    os.close(life)
+
+
+def test_it_is_killed_once_another_run_has_its_cell(job: Path) -> None:
+    process, life = start(job, STUCK)
+    named = JOB.validate_json(job.read_bytes())
+    folder = Store(named.store).lease_folder(named.cell.fit_id)
+    assert take(folder, above=named.lease) is not None
+    process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL
+    os.close(life)
