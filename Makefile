@@ -2,6 +2,7 @@
 #   make quickstart   install, run the quickstart matrix, print its report
 #   make test         install with the test extra, run the whole test suite
 #   make browser      install Chromium by apt where there is none; the tests open the HTML report
+#   make gate         run matrices/ci.yaml and set it against results/ci
 #   make check-code   linter, formatter, types
 #   make docs         install with the docs extra, build the documentation into build/site
 #   make torture      kill runs and workers 50 times, write results/torture.json
@@ -17,7 +18,7 @@ GPU_PYTHON ?= $(firstword $(wildcard $(BIN)/python) $(PYTHON))
 SETUP := pyproject.toml setup.py constraints.txt
 
 .DELETE_ON_ERROR:
-.PHONY: quickstart test browser install install-test install-docs docs check-code lint types links constraints gpu torture clean
+.PHONY: quickstart test gate browser install install-test install-docs docs check-code lint types links constraints gpu torture clean
 
 quickstart: install
 	$(BIN)/hashbench run matrices/quickstart.yaml
@@ -25,6 +26,12 @@ quickstart: install
 
 test: install-test browser
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+
+# The floors let a busy machine pass; a lost optimisation still fails.
+gate: install
+	@store=$$(mktemp -d); trap 'rm -rf "$$store"' EXIT; \
+	$(BIN)/hashbench run matrices/ci.yaml --store "$$store" && \
+	$(BIN)/hashbench gate results/ci --store "$$store" --ratio 3 --floor-seconds 10 --floor-ms 5
 
 install: $(VENV)/.installed
 install-test: $(VENV)/.installed-test

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from hashbench.core.canonical import canonical_json
@@ -33,12 +33,34 @@ def method_labels(fits: Sequence[FitRecord]) -> dict[str, str]:
         groups[fit.cell.data.label, fit.cell.method_label].append(fit)
     labels = {}
     for (_, name), group in groups.items():
-        settings = [settings_of(fit.cell) for fit in group]
-        keys = _telling_apart(settings)
-        for fit, own in zip(group, settings, strict=True):
+        settings = _settings(group)
+        keys = _telling_apart([own for _, own in settings])
+        for fit in group:
+            own = _of(fit.cell, settings)
             shown = ", ".join(f"{key}={_text(own.get(key, _LEFT_OUT))}" for key in keys)
             labels[fit.record_id] = f"{name} ({shown})" if shown else name
     return labels
+
+
+_Settings = list[tuple[Cell, dict[str, Any]]]
+
+
+def _settings(fits: Sequence[FitRecord]) -> _Settings:
+    """The settings of every different method; hundreds of fits may share one."""
+    found: _Settings = []
+    for fit in fits:
+        if not _of(fit.cell, found):
+            found.append((_method_of(fit.cell), settings_of(fit.cell)))
+    return found
+
+
+def _of(cell: Cell, settings: _Settings) -> dict[str, Any]:
+    method = _method_of(cell)
+    return next((own for other, own in settings if other == method), {})
+
+
+def _method_of(cell: Cell) -> Cell:
+    return replace(cell, bits=None, seed=0)
 
 
 def settings_of(cell: Cell) -> dict[str, Any]:

@@ -192,8 +192,9 @@ def _read(folders: Sequence[Path]) -> tuple[list[CellResults], dict[str, Store]]
     return cells, {fit_id: store for fit_id, (_, store) in found.items()}
 
 
-def _age(results: CellResults) -> tuple[bool, str]:
-    return results.fitted, results.fit.finished if results.fit else ""
+def _age(results: CellResults) -> tuple[bool, str, int]:
+    finished = results.fit.finished if results.fit else ""
+    return results.fitted, finished, len(results.evaluations) + len(results.latencies)
 
 
 def _matching(

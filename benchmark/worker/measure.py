@@ -17,13 +17,15 @@ from hashbench.search.recall import ExactAnswers
 from hashbench.store.codes import EncodedSplit
 from hashbench.store.store import Store
 from hashbench.worker.building import resolve_device
+from hashbench.worker.examples import example_answers
 
 
 def evaluate_fit(job: Job, fit: FitRecord, encoded: EncodedSplit, store: Store) -> dict[str, Any]:
     """Compute the job's metrics and the codes' statistics on stored codes.
 
     Returns:
-        The fields of an `EvaluationRecord`; per-query values and curves become its artifact.
+        The fields of an `EvaluationRecord`; per-query values and curves become its artifact, and
+        so do a few queries with their nearest images, where those are small.
 
     Raises:
         StoreError: If the artifact cannot be written.
@@ -38,11 +40,15 @@ def evaluate_fit(job: Job, fit: FitRecord, encoded: EncodedSplit, store: Store) 
         threads=job.threads,
         device=resolve_device(job.device).type,
     )
-    artifact = store.write_arrays(fit.fit_id, "per-query", found.arrays, metadata={})
+    artifacts = {
+        "per_query": store.write_arrays(fit.fit_id, "per-query", found.arrays, metadata={})
+    }
+    if examples := example_answers(job, fit, encoded):
+        artifacts["examples"] = store.write_arrays(fit.fit_id, "examples", examples, metadata={})
     return {
         "metrics": found.metrics,
         "codes": found.codes,
-        "artifacts": {"per_query": artifact},
+        "artifacts": artifacts,
         "seconds": found.seconds,
     }
 

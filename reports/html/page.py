@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from hashbench.reports.html.decision_data import page_data
 from hashbench.reports.html.evidence import ClaimShown, Evidence
+from hashbench.reports.html.examples import examples
 from hashbench.reports.html.gallery import drawings
 from hashbench.reports.html.linked_tables import LinkedTable, entry, linked
 from hashbench.reports.html.points import Arena, arenas
@@ -97,6 +98,7 @@ def _shown(arena: Arena, number: int, evidence: Evidence) -> dict[str, Any]:
         "title": arena.title,
         "figures": [figure for figure in found if figure.svg],
         "missing": [figure for figure in found if not figure.svg],
+        "examples": examples(arena, evidence.stores),
     }
 
 

@@ -80,9 +80,7 @@ if (DATA.arenas.length) {
     choice("comparison-first", "First", []), choice("comparison-second", "Second", []));
   refillMethods();
   form.addEventListener("submit", (event) => event.preventDefault());
-  form.addEventListener("input", (event) => {
-    if (event.target.id === "comparison-arena") refillMethods();
-    compareMethods();
-  });
+  document.getElementById("comparison-arena").addEventListener("change", refillMethods);
+  for (const kind of ["input", "change"]) form.addEventListener(kind, compareMethods);
   compareMethods();
 }

@@ -176,9 +176,7 @@ if (DATA.arenas.length) {
     choice("decision-setting", "Latency measured with", [], true));
   refillDecision();
   form.addEventListener("submit", (event) => event.preventDefault());
-  form.addEventListener("input", (event) => {
-    if (event.target.id === "decision-arena") refillDecision();
-    decide();
-  });
+  document.getElementById("decision-arena").addEventListener("change", refillDecision);
+  for (const kind of ["input", "change"]) form.addEventListener(kind, decide);
   decide();
 }

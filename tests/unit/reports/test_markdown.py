@@ -363,42 +363,5 @@ def test_latency_is_told_by_the_device_that_searched_not_by_the_one_that_trained
     assert "H200" not in section
 
 
-@pytest.mark.parametrize(
-    ("changes", "labels"),
-    [
-        (
-            {"loss": Component("hsc", 1, {"temperature": 0.5})},
-            {"(loss.temperature=0.2)", "(loss.temperature=0.5)"},
-        ),
-        (
-            {"loss": Component("hsc", 2, {"temperature": 0.2})},
-            {"(loss.version=1)", "(loss.version=2)"},
-        ),
-        (
-            {"train": replace(TRAIN, recipe="csq", lr=0.1, epochs=90)},
-            {"(train.recipe=ours)", "(train.recipe=csq)"},
-        ),
-        (
-            {"data": replace(DATA, protocol_sha256="cd" * 32)},
-            {"(protocol_sha256=abababab)", "(protocol_sha256=cdcdcdcd)"},
-        ),
-    ],
-)
-def test_two_variants_of_a_method_get_labels_that_tell_them_apart(
-    changes: dict[str, Any], labels: set[str]
-) -> None:
-    text = render([results(deep_cell(), "a", 0.5), results(deep_cell(**changes), "b", 0.6)])
-
-    rows = table_lines(text, "map@5000")[2:]
-    assert {row.split("|")[1].strip().removeprefix("resnet18 + hsc ") for row in rows} == labels
-
-
-def test_settings_that_differ_between_protocols_do_not_lengthen_labels() -> None:
-    elsewhere = replace(DATA, protocol="digits@2", image_size=16)
-    text = render([results(deep_cell(), "a", 0.5), results(deep_cell(data=elsewhere), "b", 0.6)])
-
-    assert {row.split("|")[1].strip() for row in lines_of(text, "| resnet18")} == {"resnet18 + hsc"}
-
-
 def test_no_records_are_said_to_be_none() -> None:
     assert render([]) == "No results yet: run a matrix first.\n"
