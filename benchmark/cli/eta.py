@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from statistics import mean
+from statistics import median
 
 _MINUTE = 60
 _HOUR = 3600
@@ -71,7 +71,8 @@ class Eta:
         return None if expected is None else max(0.0, expected - spent)
 
     def _usual(self) -> float | None:
-        return mean(self._took.values()) if self._took else None
+        # The first cell on a frozen backbone may take an hour, and leave its features for the others.
+        return median(self._took.values()) if self._took else None
 
     def _correction(self) -> float:
         """How much longer cells took than was estimated: starting a process, other load."""

@@ -110,10 +110,11 @@ def _cost(results: CellResults, device: str) -> _Cost | None:
     if fit is None or not results.fitted or fit.environment.device.kind != device:
         return None
     records = [fit, *results.evaluations, *results.latencies]
+    spent = sum(fit.phases.values()) - sum(fit.spared.values())
     artifacts = chain.from_iterable(record.artifacts.values() for record in records)
     return _Cost(
         fit.cell,
-        fit=max(sum(fit.phases.values()), 0.0 if fit.resumed_from else _wall(fit)),
+        fit=max(spent, 0.0 if fit.resumed_from else _wall(fit)),
         measuring=sum(_wall(record) for record in results.evaluations),
         latency=sum(_wall(record) for record in results.latencies),
         stored_bytes=sum(artifact.bytes for artifact in artifacts),

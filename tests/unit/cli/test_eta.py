@@ -64,3 +64,11 @@ def test_a_cell_that_is_put_off_is_still_to_be_done(clock: list[float]) -> None:
 )
 def test_durations_are_read_at_a_glance(seconds: float | None, text: str) -> None:
     assert duration(seconds) == text
+
+
+def test_one_cell_that_took_long_does_not_stand_for_those_to_come() -> None:
+    eta = Eta()
+    for name, seconds in (("a", 3_600.0), ("b", 20.0), ("c", 20.0)):
+        eta.started(name, total=5)
+        eta.finished(name, seconds)
+    assert eta.left == pytest.approx(40.0)

@@ -129,3 +129,18 @@ def test_damaged_records_of_other_cells_stop_no_estimate(
     (store.root / broken.fit_id / f"fit-{broken.record_id}.json").write_text("{")
     stored(replace(deep, seed=9), 7.0)
     assert Estimator(store, device="cpu")(job(deep)).seconds == 7.0
+
+
+def test_what_another_cell_spent_on_features_is_not_spent_again(
+    store: Store, deep: Cell, fit_record: FitRecord
+) -> None:
+    about = {
+        "cell": deep,
+        "fit_id": deep.fit_id,
+        "phases": {"features": 1_000.0, "train": 5.0},
+        "spared": {"features": 999.0},
+        "finished": fit_record.started,
+        "artifacts": {},
+    }
+    store.write_record(fit_record.model_copy(update=about))
+    assert Estimator(store, device="cpu")(job(replace(deep, seed=7))).seconds == pytest.approx(6.0)
