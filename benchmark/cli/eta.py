@@ -71,7 +71,7 @@ class Eta:
         return None if expected is None else max(0.0, expected - spent)
 
     def _usual(self) -> float | None:
-        # The first cell on a frozen backbone may take an hour, and leave its features for the others.
+        # The first cell on a frozen backbone may take an hour and leave features for the others.
         return median(self._took.values()) if self._took else None
 
     def _correction(self) -> float:
