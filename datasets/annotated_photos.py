@@ -65,6 +65,10 @@ class PhotoDataset(Dataset):
         """Read annotations and images; see `decode`."""
         return self.decode(root)
 
+    def names(self, root: Path | None) -> Sequence[str]:
+        """The paths of the photos, from the annotations."""
+        return [file.name for file in self.annotated(self._existing(root)).files]
+
     def decode(
         self,
         root: Path | None,
@@ -88,13 +92,7 @@ class PhotoDataset(Dataset):
             DataError: If there is no data root, or a file is missing, damaged or not what was
                 published.
         """
-        if root is None:
-            raise DataError(
-                f"{self.NAME}: expected a data root, found none; set HASHBENCH_DATA to the folder "
-                f"that has it ({self.SOURCE})"
-            )
-        if not root.is_dir():
-            raise DataError(f"data root {root}: no such folder; name one that exists")
+        root = self._existing(root)
         photos = self.annotated(root)
         check_present(self.NAME, photos.files)
         decoded = decode_images(
@@ -113,6 +111,16 @@ class PhotoDataset(Dataset):
         return ImageData(
             decoded.images, photos.labels, photos.classes, pixels_sha256=decoded.sha256
         )
+
+    def _existing(self, root: Path | None) -> Path:
+        if root is None:
+            raise DataError(
+                f"{self.NAME}: expected a data root, found none; set HASHBENCH_DATA to the folder "
+                f"that has it ({self.SOURCE})"
+            )
+        if not root.is_dir():
+            raise DataError(f"data root {root}: no such folder; name one that exists")
+        return root
 
 
 def find_folder(root: Path, below: Sequence[str], *, marker: str, name: str, source: str) -> Path:

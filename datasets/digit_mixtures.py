@@ -13,6 +13,7 @@ from hashbench.core.info import ComponentInfo, LabelKind
 from hashbench.datasets.digits import LEVELS
 from hashbench.datasets.interface import Dataset, ImageData
 from hashbench.datasets.label_mixtures import LabelMixture
+from hashbench.datasets.optical_digits import CLASSES, read_digits
 from hashbench.datasets.shuffle import shuffled
 
 MIXTURE: Final = LabelMixture(
@@ -65,12 +66,8 @@ class DigitMixtures(Dataset):
         Returns:
             uint8 (6000, 16, 16) and labels uint8 (6000, 10) with one to three 1s a row.
         """
-        from sklearn.datasets import load_digits
-
-        bunch = load_digits()
-        digits = bunch.images.astype(np.int64)
-        classes = bunch.target.astype(np.int64)
-        names = tuple(str(name) for name in bunch.target_names)
+        digits, classes = read_digits()
+        names = tuple(str(number) for number in range(CLASSES))
         slots = MIXTURE.classes()
         images = _pictures(digits, MIXTURE.members(slots, _pools(classes)))
         return ImageData(images, MIXTURE.labels(slots), names)

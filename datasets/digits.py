@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from hashbench.core.info import ComponentInfo, LabelKind
 from hashbench.datasets.interface import Dataset, ImageData
 from hashbench.datasets.labels import one_hot
+from hashbench.datasets.optical_digits import CLASSES, read_digits
 
 LEVELS = 16
 _WHITE = 255
@@ -46,12 +47,9 @@ class Digits(Dataset):
         Returns:
             uint8 (1797, 8, 8) by `to_bytes`, labels uint8 (1797, 10).
         """
-        from sklearn.datasets import load_digits
-
-        bunch = load_digits()
-        names = tuple(str(name) for name in bunch.target_names)
-        images = to_bytes(bunch.images.astype(np.int64))
-        return ImageData(images, one_hot(bunch.target, len(names)), names)
+        images, classes = read_digits()
+        names = tuple(str(number) for number in range(CLASSES))
+        return ImageData(to_bytes(images), one_hot(classes, CLASSES), names)
 
     def is_here(self, root: Path | None) -> bool:
         """Always: it needs no file of the user's."""

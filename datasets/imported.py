@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Final, Literal, Self
 
@@ -71,7 +72,7 @@ def read_description(folder: Path) -> Description:
 
 
 class ImportedData(Dataset):
-    """Your own images, imported with ``hashbench data import``: ``imported/NAME``."""
+    """Your own images: a folder, list or csv file that ``hashbench data import`` named NAME."""
 
     info: ClassVar[ComponentInfo] = ComponentInfo(title="Imported images")
     default_protocol: ClassVar[str] = ""
@@ -120,6 +121,19 @@ class ImportedData(Dataset):
         images = open_decoded(folder / PIXELS / found.pixels).images
         return ImageData(images, labels, found.classes, warnings=found.warnings)
 
+    def names(self, root: Path | None) -> Sequence[str]:
+        """The files that were imported, by their paths.
+
+        Raises:
+            ConfigError: If no data root has the dataset.
+            DataError: If the file of names is missing or damaged.
+        """
+        path = _folder(self.name, root) / NAMES
+        try:
+            return path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise DataError(f"{path}: cannot be read: {error}; {_REMEDY}") from None
+
     def is_here(self, root: Path | None) -> bool:
         """Whether a data root has a dataset of its name."""
         del root
@@ -144,6 +158,8 @@ class ImportedData(Dataset):
 
 
 def _folder(name: str, root: Path | None = None) -> Path:
+    if not name:
+        raise ConfigError(f"'{IMPORTED}/*' stands for many names; give one of them")
     if root is not None and (root / IMPORTED / name / DESCRIPTION).is_file():
         return root / IMPORTED / name
     folders = imported_folders()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -80,6 +81,21 @@ class Dataset(ABC):
 
         Returns:
             None where only loading can tell.
+        """
+        del root
+        return None
+
+    def names(self, root: Path | None) -> Sequence[str] | None:
+        """The path of each image below the dataset's folder, in the order of positions.
+
+        Args:
+            root: The user's data root, if one was named.
+
+        Returns:
+            None where images are not in files of their own.
+
+        Raises:
+            DataError: If files are missing, or are not what was published.
         """
         del root
         return None

@@ -13,6 +13,8 @@ DATA_ROOT_VARIABLE = "HASHBENCH_DATA"
 IMPORTED = "imported"
 DESCRIPTION = "dataset.json"
 
+_SHAPES = frozenset({"folder", "list", "csv"})
+
 _named: list[Path] = []
 
 
@@ -46,3 +48,22 @@ def imported_folders() -> dict[str, Path]:
         for description in sorted((root / IMPORTED).glob(f"[!.]*/{DESCRIPTION}")):
             folders.setdefault(description.parent.name, description.parent)
     return folders
+
+
+def imported_hint(name: str) -> str:
+    """What to add to the message that no dataset has a name: how images of one's own are named.
+
+    Args:
+        name: What was asked for.
+
+    Returns:
+        A sentence after a space; empty where the name is no sign that own images are meant.
+    """
+    if name in imported_folders():
+        return f" Did you mean '{IMPORTED}/{name}'?"
+    if name in _SHAPES:
+        return (
+            f" A folder, list or CSV file of your own is imported once, with `hashbench data "
+            f"import`, and is then '{IMPORTED}/NAME'."
+        )
+    return ""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hashbench.audit.bundle import MAX_BYTES, Bundle, opened_bundle, verify_bundle
+from hashbench.audit.left_out import add_left_out
 from hashbench.audit.manifest import STORED
 from hashbench.audit.promise import broken_promises
 from hashbench.core.canonical import digest_file
@@ -132,6 +133,7 @@ def _add(bundle: Bundle, root: Path, new: list[str]) -> None:
         for name in sorted(new, key=_order):
             write_atomically(root / name, (bundle.root / name).read_bytes())
             done.append(root / name)
+        add_left_out(root, bundle.manifest.absent)
     except BaseException:
         for path in reversed(done):
             path.unlink(missing_ok=True)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hashbench.audit.leaflets import make_leaflets
+from hashbench.audit.left_out import read_left_out
 from hashbench.audit.manifest import NAME, FileSeal, Manifest, seal_file
 from hashbench.core.canonical import digest_file
 from hashbench.core.cell import Cell
@@ -60,7 +61,8 @@ def export_bundle(
         output: The bundle.
         registry: Where components are looked up, for their papers.
         wanted: Which cells.
-        without: Artifacts to leave out, by name (``model``) or file (``FIT_ID/FILE``).
+        without: Artifacts to leave out, by name (``model``) or file (``FIT_ID/FILE``); those that
+            the store itself does without (``left-out.txt``) are left out anyhow.
 
     Raises:
         NothingSelectedError: If no cell is wanted.
@@ -68,6 +70,7 @@ def export_bundle(
         StoreError: If the bundle cannot be written.
     """
     records = _records(store, wanted)
+    gone = {name for name in read_left_out(store.root) if not (store.root / name).exists()}
     files: dict[str, bytes | Path] = {MARKER: json.dumps(FORMAT).encode()}
     seals: dict[str, FileSeal] = {}
     absent: dict[str, str] = {}
@@ -76,7 +79,7 @@ def export_bundle(
         files[name] = document_bytes(json.loads((store.root / name).read_bytes()))
         for what, artifact in record.artifacts.items():
             place = f"{record.fit_id}/{artifact.file}"
-            if what in without or place in without:
+            if what in without or place in gone.union(without):
                 absent[place] = artifact.sha256
             else:
                 files[place] = store.root / place

@@ -6,12 +6,14 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hashbench.audit.left_out import NAME as LEFT_OUT
 from hashbench.core.files import TEMPORARY_PREFIX
 from hashbench.store.store import MARKER
 
 FIT_ID = re.compile(r"[0-9a-f]{16}")
 _WORK = ".work"
-_ASIDE = (".leases", ".logs")
+_ASIDE = (".leases", ".logs", ".collections")
+_SERVING = ("serve.json", "serve.lock", "serve.token")  # where a search worker is, in .work
 
 
 @dataclass(slots=True)
@@ -45,7 +47,8 @@ def sort_files(root: Path) -> Shelves:
     for path in sorted(root.rglob("*")):
         if path.is_symlink() or not path.is_dir():
             _shelf(found, path, path.relative_to(root)).append(path)
-    found.strange = [path for path in found.strange if path != root / MARKER]
+    known = (root / MARKER, root / LEFT_OUT)
+    found.strange = [path for path in found.strange if path not in known or path.is_symlink()]
     return found
 
 
@@ -53,6 +56,8 @@ def _shelf(found: Shelves, path: Path, inside: Path) -> list[Path]:
     folder = inside.parts[:-1]
     if inside.name.startswith(TEMPORARY_PREFIX) or (folder and _is_temporary(folder[0])):
         return found.temporary
+    if folder == (_WORK,) and inside.name in _SERVING:
+        return found.aside
     if folder and folder[0] in (_WORK, *_ASIDE):
         return found.work if folder[0] == _WORK else found.aside
     hidden = inside.name.startswith(".")

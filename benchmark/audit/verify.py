@@ -12,6 +12,8 @@ from typing import Any
 from hashbench.audit.evaluations import check_evaluation
 from hashbench.audit.findings import Audit, Subject
 from hashbench.audit.latencies import entry_differences, histogram_differences
+from hashbench.audit.left_out import NAME as LEFT_OUT
+from hashbench.audit.left_out import read_left_out
 from hashbench.audit.protocols import data_differences, find_protocol, protocol_differences
 from hashbench.audit.reproductions import reproduction_differences
 from hashbench.audit.seals import read_sealed
@@ -46,7 +48,8 @@ def verify_store(
         root: Its folder.
         deep: Whether to load datasets again, and to draw resampled databases again.
         data_root: Where datasets are looked for.
-        absent: Artifacts that need not be there, by name (``codes``) or file (``FIT_ID/FILE``).
+        absent: Artifacts that need not be there, by name (``codes``) or file (``FIT_ID/FILE``);
+            those that the store's own ``left-out.txt`` names need not either.
         say: Hears of progress: the cell being looked at.
 
     Raises:
@@ -57,7 +60,8 @@ def verify_store(
     audit, shelves = Audit(), sort_files(root)
     _check_marker(root, audit)
     cells = _read_records(root, shelves.records, audit)
-    settings = _Settings(Store(root), deep, data_root, frozenset(absent))
+    stated = _read_left_out(root, audit)
+    settings = _Settings(Store(root), deep, data_root, frozenset(absent), stated)
     for fit_id in sorted(cells):
         say(fit_id)
         _CellAudit(settings, cells[fit_id], audit).check()
@@ -73,6 +77,7 @@ class _Settings:
     deep: bool
     data_root: Path | None
     absent: frozenset[str]
+    stated: frozenset[str]
 
 
 def _check_marker(root: Path, audit: Audit) -> None:
@@ -90,6 +95,15 @@ def _read_records(root: Path, paths: Iterable[Path], audit: Audit) -> dict[str, 
             what = str(error).removeprefix(f"store: {path} ")
             audit.wrong(Subject.RECORDS, str(path.relative_to(root)), what)
     return cells
+
+
+def _read_left_out(root: Path, audit: Audit) -> frozenset[str]:
+    try:
+        return read_left_out(root)
+    except DamagedStoreError as error:
+        what = str(error).removeprefix(f"store: {root / LEFT_OUT} ")
+        audit.wrong(Subject.RECORDS, LEFT_OUT, what)
+        return frozenset()
 
 
 def _note_left_overs(
@@ -151,8 +165,10 @@ class _CellAudit:
     def _look_at(self, record: Record, artifact: Artifact, name: str) -> bool:
         file = f"{record.fit_id}/{artifact.file}"
         path = self.settings.store.root / file
-        if not path.is_file() and self.settings.absent & {file, name}:
-            self.audit.note(file, "left out; what was computed from it is not checked")
+        stated = file in self.settings.stated
+        if not path.is_file() and (stated or self.settings.absent & {file, name}):
+            where = f" ({LEFT_OUT} says so)" if stated else ""
+            self.audit.note(file, f"left out{where}; what was computed from it is not checked")
             return False
         self.audit.checked[Subject.ARTIFACTS] += 1
         if not path.is_file():

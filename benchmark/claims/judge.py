@@ -166,8 +166,8 @@ def _overall(
     if valid and not lacking and all(each.verdict is Verdict.SUPPORTED for each in valid):
         return Verdict.SUPPORTED, ""
     open_checks = sum(each.verdict is Verdict.UNDECIDED for each in valid)
-    within = f"{open_checks} of {len(valid)} intervals hold the margin" if open_checks else ""
-    return Verdict.UNDECIDED, "; ".join(filter(None, [within, *lacking]))
+    undecided = f"{open_checks} of {len(valid)} comparisons leave it open" if open_checks else ""
+    return Verdict.UNDECIDED, "; ".join(filter(None, [undecided, *lacking]))
 
 
 def _lacking(

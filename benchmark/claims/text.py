@@ -88,9 +88,13 @@ def _bits(check: Check) -> str:
 def _figures(check: Check) -> list[str]:
     effect = check.effect
     if effect is None:
-        return ["", "", f"{len(check.seeds)} seeds"]
+        return ["", "", _seeds(len(check.seeds))]
     if check.quantity.kind == "metric":
         n = f"{effect.seeds} x {effect.queries}"
         return [f"{effect.mean:+.4f}", f"[{effect.low:+.4f}, {effect.high:+.4f}]", n]
     times = [f"x {ratio(value):.2f}" for value in (effect.mean, effect.low, effect.high)]
-    return [times[0], f"[{times[1]}, {times[2]}]", f"{effect.seeds} seeds"]
+    return [times[0], f"[{times[1]}, {times[2]}]", _seeds(effect.seeds)]
+
+
+def _seeds(number: int) -> str:
+    return f"{number} seed{'' if number == 1 else 's'}"

@@ -9,6 +9,7 @@ import click
 _COMMANDS = {
     "import": "data_import",
     "prepare": "data_prepare",
+    "lists": "data_lists",
 }
 
 
@@ -28,4 +29,4 @@ class _DataCommands(click.Group):
 
 @click.group(cls=_DataCommands)
 def command() -> None:
-    """Bring in your own images, and prepare published datasets."""
+    """Bring in your own images, prepare published datasets, and write their lists."""

@@ -81,10 +81,10 @@ def command(
     how they are split. Run again after a stop, it goes on; run again when all is done, it does
     nothing.
     """
-    from hashbench.datasets.csv_labels import TableColumns
-    from hashbench.datasets.import_images import import_images
-    from hashbench.datasets.import_plan import ImportPlan
-    from hashbench.datasets.import_split import AutoSplit
+    from hashbench.datasets.importing.csv_labels import TableColumns
+    from hashbench.datasets.importing.images import import_images
+    from hashbench.datasets.importing.plan import ImportPlan
+    from hashbench.datasets.importing.split import AutoSplit
 
     root = _root(data_root)
     plan = ImportPlan(

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from hashbench.cli.options import plugin_option
 from hashbench.cli.phases import phases
 from hashbench.core.errors import ConfigError, DataError, HashbenchError, did_you_mean
+from hashbench.core.plugins import load_plugins
 from hashbench.core.registry import Kind, registry
-from hashbench.datasets.roots import DATA_ROOT_VARIABLE, data_root
+from hashbench.datasets.roots import DATA_ROOT_VARIABLE, data_root, imported_hint, look_in
 
 if TYPE_CHECKING:
     from hashbench.datasets.interface import Dataset, ImageData
@@ -28,14 +31,18 @@ if TYPE_CHECKING:
 )
 @click.option("--protocol", help="Check this protocol only, not all of the dataset.")
 @click.option("--download", "fetch", is_flag=True, help="Fetch the files first, where allowed.")
-def command(name: str, root: Path | None, protocol: str | None, fetch: bool) -> None:
+@plugin_option
+def command(
+    name: str, *, root: Path | None, protocol: str | None, fetch: bool, plugins: Sequence[Path]
+) -> None:
     """Decode the official files of the dataset NAME once and check them against its protocols.
 
     Photos are decoded into a cache in the data root; one that is there is checked. Prints sizes,
     checksums and label counts.
     """
+    load_plugins(plugins, registry())
     place = data_root(root)
-    component: Dataset = registry().get(Kind.DATASET, name).load()()
+    component = _component(name, place)
     protocols = _protocols(name, protocol)
     if fetch:
         _download(name, component, place)
@@ -43,6 +50,15 @@ def command(name: str, root: Path | None, protocol: str | None, fetch: bool) -> 
     click.echo(_heading(name, data))
     click.echo(_counts(data))
     _check(data, protocols)
+
+
+def _component(name: str, root: Path | None) -> Dataset:
+    look_in(root)
+    try:
+        component: Dataset = registry().load(Kind.DATASET, name)()
+    except ConfigError as error:
+        raise ConfigError(f"{error}{imported_hint(name)}") from None
+    return component
 
 
 def _protocols(name: str, wanted: str | None) -> list[str]:

@@ -20,7 +20,7 @@ _TIMES = (
 
 
 @click.command("verify")
-@click.argument("store", type=click.Path(path_type=Path), default=DEFAULT_STORE)
+@click.argument("stores", metavar="[STORE]...", type=click.Path(path_type=Path), nargs=-1)
 @click.option(
     "--deep",
     is_flag=True,
@@ -34,33 +34,41 @@ _TIMES = (
 @without_option
 @plugin_option
 def command(
-    store: Path,
+    stores: tuple[Path, ...],
     data_root: Path | None,
     without: tuple[str, ...],
     plugins: tuple[Path, ...],
     *,
     deep: bool,
 ) -> None:
-    """Check every record, artifact and number of STORE, a folder or a bundle made by export.
+    """Check every record, artifact and number of each STORE, a folder or a bundle made by export.
 
     Ids, checksums, metrics, per-query values, curves and code statistics are computed again, and
-    protocols compared with the installed ones. Nothing is written. Ends with code 7 if anything is
-    wrong.
+    protocols compared with the installed ones. An artifact that is not there is a problem, unless
+    --without or a line FIT_ID/FILE of the store's left-out.txt says so. Nothing is written. Ends
+    with code 7 if anything is wrong.
     """
-    from hashbench.audit.bundle import opened_bundle, verify_bundle
-    from hashbench.audit.verify import verify_store
     from hashbench.core.plugins import load_plugins
     from hashbench.core.registry import registry
 
     load_plugins(plugins, registry())
-    if store.is_file():
-        with opened_bundle(store) as bundle:
-            audit = verify_bundle(bundle, deep=deep, data_root=data_root, absent=without)
-    else:
-        audit = verify_store(store, deep=deep, data_root=data_root, absent=without)
-    _print(audit, store)
-    if audit.problems:
+    wrong = False
+    for store in stores or (DEFAULT_STORE,):
+        audit = _audit(store, deep=deep, data_root=data_root, absent=without)
+        _print(audit, store)
+        wrong = wrong or bool(audit.problems)
+    if wrong:
         click.get_current_context().exit(ExitCode.STORE_DAMAGED)
+
+
+def _audit(store: Path, *, deep: bool, data_root: Path | None, absent: tuple[str, ...]) -> Audit:
+    from hashbench.audit.bundle import opened_bundle, verify_bundle
+    from hashbench.audit.verify import verify_store
+
+    if not store.is_file():
+        return verify_store(store, deep=deep, data_root=data_root, absent=absent)
+    with opened_bundle(store) as bundle:
+        return verify_bundle(bundle, deep=deep, data_root=data_root, absent=absent)
 
 
 def _print(audit: Audit, store: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,7 @@ class Attempt:
             StoreError: If the job cannot be written.
         """
         job = replace(job, lease=lease.number, lease_period=lease.period)
-        file = store.work_folder(job.cell.fit_id) / "job.json"
+        file = _job_file(store.work_folder(job.cell.fit_id), lease)
         write_atomically(file, JOB.dump_json(job))
         log = store.log_file(job.cell.fit_id)
         log.parent.mkdir(exist_ok=True)
@@ -118,6 +119,18 @@ class Attempt:
         """
         if self.lease.held:
             _record_end(self.item, self.job, store, end, started=self.started, phase=self.phase)
+
+
+def _job_file(folder: Path, lease: Lease) -> Path:
+    """Where the job under a lease is written; those of past leases go.
+
+    A worker that slept before it read its job must not read, as its own, that of the worker which
+    has the cell now.
+    """
+    for past in folder.glob("job-*.json"):
+        with suppress(OSError):
+            past.unlink()
+    return folder / f"job-{lease.number}.json"
 
 
 def _environment(slot: Slot, threads: int) -> dict[str, str]:

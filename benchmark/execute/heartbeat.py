@@ -26,6 +26,7 @@ class Heartbeat:
         self._alive: dict[Lease, float] = {}
         self._lost: set[Lease] = set()
         self._lock = threading.Lock()
+        self._writing = threading.Lock()  # a beat must not overwrite that a lease was given back
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True, name="heartbeat")
         self._thread.start()
@@ -45,7 +46,7 @@ class Heartbeat:
         with self._lock:
             self._alive.pop(lease, None)
             self._lost.discard(lease)
-        with suppress(StoreError):
+        with suppress(StoreError), self._writing:
             lease.release()
 
     def close(self) -> None:
@@ -56,17 +57,25 @@ class Heartbeat:
     def _run(self) -> None:
         while not self._ended.wait(self._pause):
             with self._lock:
-                leases = dict(self._alive)
-            for lease, since in leases.items():
-                alive = _beat(lease, since)
-                with self._lock:
-                    if lease not in self._alive:
-                        continue
-                    if alive is None:
-                        self._lost.add(lease)
-                        del self._alive[lease]
-                    else:
-                        self._alive[lease] = alive
+                leases = list(self._alive)
+            for lease in leases:
+                self._raise_counter(lease)
+
+    def _raise_counter(self, lease: Lease) -> None:
+        with self._writing:
+            with self._lock:
+                since = self._alive.get(lease)
+            if since is None:  # given back meanwhile
+                return
+            alive = _beat(lease, since)
+        with self._lock:
+            if lease not in self._alive:
+                return
+            if alive is None:
+                self._lost.add(lease)
+                del self._alive[lease]
+            else:
+                self._alive[lease] = alive
 
 
 def _beat(lease: Lease, since: float) -> float | None:

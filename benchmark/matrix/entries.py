@@ -16,13 +16,14 @@ from hashbench.core.info import LabelKind
 from hashbench.core.params import resolve_params
 from hashbench.core.registry import Kind, Registry
 from hashbench.datasets.protocol import ProtocolSpec, load_protocol
+from hashbench.matrix.data_schema import DatasetSpec
 from hashbench.matrix.load import Matrix
 from hashbench.matrix.lookup import DOWNLOADS, NO_WEIGHTS
 from hashbench.matrix.positions import KeyPath
 from hashbench.matrix.schema import (
+    BASELINES,
     BackboneSpec,
     ComponentSpec,
-    DatasetSpec,
     LossGroupSpec,
     LossSpec,
     MethodSpec,
@@ -97,7 +98,7 @@ class Entries:
         return [self._source(spec) for spec in self.matrix.spec.datasets]
 
     def methods(self) -> list[Entry]:
-        """The methods, the grid's first."""
+        """The methods: the grid's, the pairs', then the baselines'."""
         methods, found = self.matrix.spec.methods, []
         if methods.grid:
             trunks = [self._trunk(spec) for spec in methods.grid.backbones]
@@ -111,10 +112,16 @@ class Entries:
             found = [
                 self._deep(trunk, *tail, last_layer=usual) for trunk, tail in product(trunks, tails)
             ]
-        pairs = enumerate(methods.pairs)
-        return found + [
-            entry for i, pair in pairs for entry in self._pair(pair, ("methods", "pairs", i))
-        ]
+        for i, pair in enumerate(methods.pairs):
+            found += self._pair(pair, ("methods", "pairs", i))
+        for i, features in enumerate(methods.baselines):
+            found += self._baselines(features, ("methods", "baselines", i))
+        return found
+
+    def _baselines(self, features: BackboneSpec | None, path: KeyPath) -> list[Entry]:
+        wanted = ({"name": name} for name in BASELINES)
+        specs = (MethodSpec.model_validate(one, context=self.matrix.lookup) for one in wanted)
+        return [self._shallow(spec, features, path) for spec in specs]
 
     def _source(self, spec: DatasetSpec) -> Source:
         cls = self.registry.load(Kind.DATASET, spec.name)

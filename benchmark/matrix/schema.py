@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -17,8 +17,8 @@ from pydantic import (
 )
 
 from hashbench.core.registry import Kind
-from hashbench.datasets.protocol import ProtocolSpec, load_protocol
 from hashbench.evaluation.names import parse_cutoff, parse_metric
+from hashbench.matrix.data_schema import DatasetSpec
 from hashbench.matrix.lookup import (
     DOWNLOADS,
     NO_WEIGHTS,
@@ -28,60 +28,10 @@ from hashbench.matrix.lookup import (
     refuse,
 )
 from hashbench.matrix.naming import PIXELS
-from hashbench.matrix.positions import KeyPath
 from hashbench.matrix.rules_schema import Bits, ExcludeSpec, OverrideSpec
 from hashbench.matrix.shorthand import OR_NAME, OR_SINGLE, OR_WITH_UNIT
 from hashbench.matrix.training_schema import Count, Seed, Strict, TrainSpec
 from hashbench.methods.head_names import LAST_LAYERS, NECKS, TOKEN_NECKS
-
-
-class SubsetSpec(Strict):
-    """Sizes drawn class by class; a list that is not named stays whole."""
-
-    train: Count | None = None
-    query: Count | None = None
-    database: Count | None = None
-    seed: Seed = 0
-
-
-class DatasetSpec(Strict):
-    """A dataset and the protocol that splits it; without one, the dataset's usual protocol."""
-
-    name: str
-    protocol: str | None = None
-    subset: SubsetSpec | None = None
-
-    @field_validator("name")
-    @classmethod
-    def _registered(cls, name: str, info: ValidationInfo) -> str:
-        Lookup.of(info).component(Kind.DATASET, name)
-        return name
-
-    @field_validator("protocol")
-    @classmethod
-    def _defined(cls, name: str | None) -> str | None:
-        if name is not None:
-            with collected():
-                load_protocol(name)
-        return name
-
-    @model_validator(mode="after")
-    def _fitting(self, info: ValidationInfo) -> Self:
-        usual = Lookup.of(info).component(Kind.DATASET, self.name).default_protocol
-        protocol = load_protocol(self.protocol or usual)
-        if protocol.dataset != self.name:
-            why = f"'{protocol.name}' is a protocol of '{protocol.dataset}', not of '{self.name}'"
-            refuse([(("protocol",), why)])
-        refuse(self._too_large(protocol))
-        return self
-
-    def _too_large(self, protocol: ProtocolSpec) -> list[tuple[KeyPath, str]]:
-        wanted = self.subset.model_dump(include=set(protocol.sizes)) if self.subset else {}
-        return [
-            (("subset", role), f"{size} is more than the {protocol.sizes[role]} of {protocol.name}")
-            for role, size in wanted.items()
-            if size is not None and size > protocol.sizes[role]
-        ]
 
 
 class ComponentSpec(Strict):
@@ -188,6 +138,9 @@ class MethodSpec(ComponentSpec):
     kind: ClassVar[Kind] = Kind.METHOD
 
 
+BASELINES: Final = ("cosine", "predicted_class", "lsh", "pca_rr", "itq")
+"""The rows that every table needs, by name: what hashing costs, and what it has to beat."""
+
 BackboneRef = Annotated[BackboneSpec, OR_NAME]
 LossRef = Annotated[LossSpec, WrapValidator(_group_or_loss), OR_NAME]
 MethodRef = Annotated[MethodSpec, OR_NAME]
@@ -233,15 +186,22 @@ class PairSpec(Strict):
 
 
 class MethodsSpec(Strict):
-    """Which methods to run."""
+    """Which methods to run; ``baselines`` runs each of `BASELINES` on the features it names."""
 
     grid: GridSpec | None = None
     pairs: list[PairSpec] = Field(default_factory=list)
+    baselines: Annotated[list[BackboneRef | None], OR_SINGLE] = Field(default_factory=list)
+
+    @field_validator("baselines", mode="before")
+    @classmethod
+    def _none_for_pixels(cls, value: Any) -> Any:
+        listed = value if isinstance(value, list) else [value]
+        return [None if features == PIXELS else features for features in listed]
 
     @model_validator(mode="after")
     def _not_empty(self) -> Self:
-        if self.grid is None and not self.pairs:
-            raise ValueError("names no method; give grid, pairs, or both")
+        if self.grid is None and not self.pairs and not self.baselines:
+            raise ValueError("names no method; give grid, pairs, baselines, or several of them")
         return self
 
 

@@ -35,6 +35,7 @@ class Seen:
         host, pid: Its holder.
         period: Seconds of silence that end it.
         beat: The counter, or ``released``.
+        at: When it was looked at, on the observer's monotonic clock.
     """
 
     number: int = 0
@@ -42,6 +43,7 @@ class Seen:
     pid: int = 0
     period: float = PERIOD
     beat: str = _RELEASED
+    at: float = field(default=0.0, compare=False)
 
     @property
     def free(self) -> bool:
@@ -71,22 +73,23 @@ def look(folder: Path) -> Seen:
     Raises:
         StoreError: If the folder cannot be listed.
     """
+    at = time.monotonic()  # before it is read: an observer that sleeps here saw nothing meanwhile
     number = _highest(folder)
     if number == 0:
-        return Seen()
+        return Seen(at=at)
     try:
         text = _file(folder, number).read_text(errors="replace")
     except FileNotFoundError:
-        return Seen(number, beat="just replaced")
+        return Seen(number, beat="just replaced", at=at)
     except OSError as error:
-        return Seen(number, beat=f"unreadable: {error.strerror}")
+        return Seen(number, beat=f"unreadable: {error.strerror}", at=at)
     about, _, beat = text.partition("\n")
     try:
         facts = json.loads(about)
         host, pid, period = str(facts["host"]), int(facts["pid"]), float(facts["period"])
     except (ValueError, KeyError, TypeError):
-        return Seen(number, beat=f"damaged: {text}")
-    return Seen(number, host, pid, period, beat.strip())
+        return Seen(number, beat=f"damaged: {text}", at=at)
+    return Seen(number, host, pid, period, beat.strip(), at)
 
 
 @dataclass(slots=True, eq=False)
@@ -191,12 +194,12 @@ class Watch:
         self._since: dict[Path, tuple[Seen, float]] = {}
 
     def silent(self, folder: Path, seen: Seen) -> bool:
-        """Whether a lease, seen now, has not changed for its period since it was first seen so."""
+        """Whether a lease, as seen, had not changed for its period since it was first seen so."""
         before, since = self._since.get(folder, (None, 0.0))
         if before != seen:
-            self._since[folder] = (seen, time.monotonic())
+            self._since[folder] = (seen, seen.at)
             return False
-        return time.monotonic() - since > seen.period
+        return seen.at - since > seen.period
 
 
 def _about(period: float) -> bytes:

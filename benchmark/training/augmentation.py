@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from hashbench.training.colours import jitter
 from hashbench.training.resizing import resize_crops
-from hashbench.training.views import CIBHASH, DHD, ViewRule, draw_views
+from hashbench.training.view_rules import CIBHASH, DHD, ViewRule
 from hashbench.training.views_at_once import make_views
 
 _PADDING_FRACTION = 8
@@ -61,9 +61,7 @@ def augment(
     if rule == "none":
         return images
     if rule in _VIEWS:
-        # On the CPU image by image: fits are recorded whose codes rest on its rounding.
-        make = draw_views if images.device.type == "cpu" else make_views
-        return make(images, _VIEWS[rule][view], draw)
+        return _views(images, _VIEWS[rule][view], draw)
     if rule == "noise":
         return images + _NOISE * torch.randn(images.shape, generator=draw).to(images.device)
     if rule in _CROPS:
@@ -76,6 +74,16 @@ def augment(
     flips = mirrored.to(images.device, non_blocking=True)[:, None, None, None]
     images = torch.where(flips, images.flip(3), images)
     return recolour(images, draw) if rule in RECOLOURED else images
+
+
+def _views(images: Tensor, rule: ViewRule, draw: torch.Generator) -> Tensor:
+    if images.device.type != "cpu":
+        return make_views(images, rule, draw)
+    # Image by image: fits are recorded whose codes rest on its rounding. Imported where it is
+    # needed: torchvision takes a second, and no other rule wants it.
+    from hashbench.training.views import draw_views
+
+    return draw_views(images, rule, draw)
 
 
 def window_places(

@@ -40,7 +40,7 @@ class Checkpoints:
             return
         _write(self.folder / f"epoch-{epoch:06d}.pt", state)
         for old in [*self._newest_first()[KEPT:], *self._parts()]:
-            old.unlink()
+            old.unlink(missing_ok=True)  # a worker that woke up after a takeover drops some, too
 
     def save_part(self, epoch: int, state: Mapping[str, Any]) -> None:
         """Write the state within the epoch that follows ``epoch`` whole ones.
@@ -63,7 +63,7 @@ class Checkpoints:
     def clear(self) -> None:
         """Remove them: the cell is done, or they are another code's work."""
         for path in [*self._newest_first(), *self._parts()]:
-            path.unlink()
+            path.unlink(missing_ok=True)
 
     def _newest_first(self) -> list[Path]:
         return [] if self.folder is None else sorted(self.folder.glob("epoch-*.pt"), reverse=True)

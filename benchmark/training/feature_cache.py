@@ -8,6 +8,7 @@ was spared. The folder may be deleted at any time; what was not used for longest
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from collections.abc import Mapping
@@ -28,7 +29,7 @@ from hashbench.methods.interface import ImageStream
 from hashbench.training.backbone import state_sha256
 from hashbench.training.phases import PhaseClock
 
-_NAME, _SECONDS = "features", "seconds"
+_NAME, _SECONDS, _SHA256 = "features", "seconds", "sha256"
 MOST_BYTES = 4 << 30
 
 
@@ -73,7 +74,9 @@ class FeatureCache:
             return kept
         features = extractor.extract(images)
         seconds = time.perf_counter() - began
-        data = save({_NAME: features.contiguous()}, metadata={_SECONDS: repr(seconds)})
+        features = features.contiguous()
+        about = {_SECONDS: repr(seconds), _SHA256: _digest(features)}
+        data = save({_NAME: features}, metadata=about)
         # A full disk costs the next cell its time and this one nothing.
         with suppress(StoreError):
             write_atomically(path, data)
@@ -123,8 +126,14 @@ def _read(path: Path) -> tuple[Tensor, float] | None:
     try:
         with safe_open(path, framework="pt") as file:
             features: Tensor = file.get_tensor(_NAME)
-            seconds = float(file.metadata()[_SECONDS])
+            about = file.metadata() or {}
+        whole = about.get(_SHA256) == _digest(features)
         os.utime(path)
-        return features, seconds
     except (OSError, SafetensorError):
         return None
+    return (features, float(about[_SECONDS])) if whole else None
+
+
+def _digest(features: Tensor) -> str:
+    """SHA-256 of the values: damage that leaves the file's form alone would change results."""
+    return hashlib.sha256(features.detach().cpu().numpy().data).hexdigest()

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from hashbench.training.colours import grey, jitter
 from hashbench.training.resizing import resize_crops
-from hashbench.training.views import LEAST_KERNEL, LOG_RATIO, NUMBERS, SIGMA, ViewRule
+from hashbench.training.view_rules import LEAST_KERNEL, LOG_RATIO, NUMBERS, SIGMA, ViewRule
 
 _COLOURED: Final = 3
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -44,7 +45,13 @@ def find_images(places: Iterable[Path]) -> list[Path]:
     return found
 
 
-def decode_image(path: Path, protocol: ProtocolSpec) -> NDArray[np.uint8]:
+def decode_image(
+    path: Path | BinaryIO,
+    protocol: ProtocolSpec,
+    *,
+    name: str = "",
+    formats: tuple[str, ...] | None = None,
+) -> NDArray[np.uint8]:
     """Decode an image file to the shape of a protocol's images.
 
     An image of another size is resized as the harness resizes (bicubic with antialiasing, without
@@ -52,8 +59,10 @@ def decode_image(path: Path, protocol: ProtocolSpec) -> NDArray[np.uint8]:
     pillow does, and a camera's note of orientation is followed.
 
     Args:
-        path: The file.
+        path: The file, by its path or opened.
         protocol: Whose shape to take; its input size and colour where sizes vary.
+        name: What messages call it, if not by its path.
+        formats: The formats of pillow that are taken; None takes all.
 
     Returns:
         uint8 (H, W) or (H, W, 3).
@@ -61,22 +70,22 @@ def decode_image(path: Path, protocol: ProtocolSpec) -> NDArray[np.uint8]:
     Raises:
         DataError: If the file is missing, damaged, or no image of 8 bits a channel.
     """
-    size = protocol.image_size
+    shown, size = name or path, protocol.image_size
     shape = protocol.shape or (size, size, _COLOURED)
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=formats) as image:
             if image.mode.startswith(_WIDER_THAN_A_BYTE):
                 raise DataError(
-                    f"images: {path} has more than 8 bits a channel (mode {image.mode}); convert "
+                    f"images: {shown} has more than 8 bits a channel (mode {image.mode}); convert "
                     f"it to 8 bits first"
                 )
             upright = ImageOps.exif_transpose(image)
             pixels = np.array(upright.convert("RGB" if len(shape) == _COLOURED else "L"))
     except UnidentifiedImageError:
-        raise DataError(f"images: {path} is no image that pillow reads") from None
+        raise DataError(f"images: {shown} is no image that pillow reads") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         why = getattr(error, "strerror", None) or " ".join(str(error).split())
-        raise DataError(f"images: {path} cannot be decoded: {why}") from None
+        raise DataError(f"images: {shown} cannot be decoded: {why}") from None
     return _resized(pixels, shape[:2])
 
 

@@ -51,9 +51,11 @@ class Lifeline:
         self.stop.set()
 
     def _watch(self) -> None:
-        while not self._parent_gone():
+        gone = False
+        while not gone:
+            gone = self._parent_gone()
             if self._lease is not None and _lost(self._lease):
-                _end_group()
+                _end_group()  # without a checkpoint: the folder is another worker's now
         self.stop.set()
         time.sleep(self._period / 2)
         _end_group()

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from hashbench.core.errors import ConfigError
 from hashbench.core.plugins import load_plugins
 from hashbench.core.record import FitRecord
@@ -48,13 +50,19 @@ def open_encoder(root: Path, record: str, *, device: str, plugins: Iterable[Path
     store = Store.open(root)
     load_plugins(list(plugins), registry())
     fit = find_fit(store, record)
-    chosen = resolve_device(device)
-    if chosen.type == "cuda" and not _has_cuda():
+    return Opened(store, fit, Encoder(store, fit, registry(), device=usable_device(device)))
+
+
+def usable_device(wanted: str) -> torch.device:
+    """The device of a word on a command line.
+
+    Args:
+        wanted: ``auto``, ``cpu`` or ``cuda``.
+
+    Raises:
+        ConfigError: If it is not here.
+    """
+    chosen = resolve_device(wanted)
+    if chosen.type == "cuda" and not torch.cuda.is_available():
         raise ConfigError("--device cuda: no CUDA device here; write auto or cpu")
-    return Opened(store, fit, Encoder(store, fit, registry(), device=chosen))
-
-
-def _has_cuda() -> bool:
-    import torch
-
-    return torch.cuda.is_available()
+    return chosen

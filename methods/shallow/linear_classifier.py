@@ -7,12 +7,16 @@ from torch import Tensor
 from torch.nn import functional
 
 _SMALL = 1e-7  # the gradient's largest entry at the end
+_WIDEST = 4096  # dimensions that are never too many: the pixels of photos are 196,608
 
 
 def fit_linear(
     features: Tensor, labels: Tensor, *, multilabel: bool, decay: float, iterations: int
 ) -> tuple[Tensor, Tensor]:
     """Fit logits x W + b by L-BFGS from zero; nothing is drawn.
+
+    The penalty keeps W in the span of the features, so features with many more dimensions than
+    there are images are fitted by their coordinates in it: the same W, from N x N numbers.
 
     Single-label, the loss is the mean cross-entropy of the softmax; multi-label, the mean over
     images of the sum over classes of the binary cross-entropies. Added is decay / 2 ||W||^2.
@@ -27,6 +31,12 @@ def fit_linear(
     Returns:
         W, float64 (D, classes), and b, float64 (classes,).
     """
+    if features.shape[1] > max(len(features), _WIDEST):
+        basis, coordinates = torch.linalg.qr(features.T)
+        found, offset = fit_linear(
+            coordinates.T, labels, multilabel=multilabel, decay=decay, iterations=iterations
+        )
+        return basis @ found, offset
     targets = labels.to(features)
     weights = torch.zeros(features.shape[1], targets.shape[1], dtype=features.dtype)
     offset = torch.zeros(targets.shape[1], dtype=features.dtype)

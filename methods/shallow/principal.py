@@ -7,6 +7,10 @@ from torch import Tensor
 
 from hashbench.core.errors import ConfigError
 
+# Features with more dimensions than this, and than there are images, have their directions from
+# the N x N inner products: the D x D covariance of the pixels of photos fits into no machine.
+_WIDEST = 4096
+
 
 def principal_directions(centred: Tensor, count: int, *, method: str) -> Tensor:
     """The directions of greatest variance, in falling order.
@@ -33,8 +37,18 @@ def principal_directions(centred: Tensor, count: int, *, method: str) -> Tensor:
             f"bits: {method} takes at most min(feature dimensions, training images - 1) = {most} "
             f"bits here (D = {width}, N = {samples}), got {count}"
         )
-    vectors = torch.linalg.eigh(centred.T @ centred).eigenvectors  # in rising order
-    directions = vectors[:, -count:].flip(1)
+    directions = _leading(centred, count)
     peaks = directions.gather(0, directions.abs().argmax(dim=0, keepdim=True))
     signed: Tensor = directions * torch.sign(peaks)
     return signed
+
+
+def _leading(centred: Tensor, count: int) -> Tensor:
+    samples, width = centred.shape
+    if width <= max(samples, _WIDEST):
+        vectors: Tensor = torch.linalg.eigh(centred.T @ centred).eigenvectors  # in rising order
+        return vectors[:, -count:].flip(1)
+    # QR makes directions of little variance, which rounding bends, orthogonal again.
+    vectors = torch.linalg.eigh(centred @ centred.T).eigenvectors
+    directions: Tensor = torch.linalg.qr(centred.T @ vectors[:, -count:].flip(1)).Q
+    return directions

@@ -16,7 +16,7 @@ COMMAND = str(Path(sys.executable).with_name("hashbench"))
 COMMANDS = [
     *("check", "run", "status", "logs", "report", "compare", "gate", "claims"),
     *("verify", "reproduce", "explain-diff", "evaluate", "export", "import"),
-    *("encode", "query", "latency", "data", "list", "describe", "protocols"),
+    *("encode", "query", "serve", "latency", "data", "list", "describe", "protocols"),
     *("cite", "new", "check-method", "doctor"),
 ]
 MATRIX = """\

@@ -3,10 +3,10 @@
     python tests/torture/torture.py --kills 50 --seed 0 --output results/torture.json
 
 Kinds of kills: the run, a worker, all at once, Ctrl-C, or one of two runs on one store. Some runs
-are stopped for longer than their leases last, and go on. Damage between two runs: torn or changed
-checkpoints, notes, leases, records. What must hold: no finished record is lost or changed, every
-record reads, codes and metrics equal those of an unbroken run bit for bit, every cell has one
-successful fit, and no worker outlives its run by a lease period.
+are stopped for longer than their leases last, with their workers or without, and go on. Damage
+between two runs: torn or changed checkpoints, notes, leases, records. What must hold: no finished
+record is lost or changed, every record reads, codes and metrics equal those of an unbroken run bit
+for bit, every cell has one successful fit, and no worker outlives its run by a lease period.
 """
 
 from __future__ import annotations
@@ -48,6 +48,15 @@ def workers(store: Path) -> list[int]:
             if b"hashbench.worker" in words and mine:
                 found.append(int(entry.name))
     return found
+
+
+def parent(pid: int) -> int:
+    """Return the process id of a process's parent; 0 if it has ended."""
+    try:
+        words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0
+    return int(words[1])
 
 
 def kill(pid: int, number: signal.Signals) -> None:
@@ -176,10 +185,16 @@ class Torture:
     def put_to_sleep(self) -> None:
         """Stop one of two runs for longer than its leases last; the other takes its cells over."""
         victim = self.random.choice(self.runs)
-        kill(victim.pid, signal.SIGSTOP)
+        its_workers = [pid for pid in workers(self.store) if parent(pid) == victim.pid]
+        # Alone a worker sees that its lease is lost; with its run it sleeps through that, too.
+        sleepers = [victim.pid, *(its_workers if self.random.random() < 0.5 else [])]
+        for pid in sleepers:
+            kill(pid, signal.SIGSTOP)
         time.sleep(LEASE + 1.5)
-        kill(victim.pid, signal.SIGCONT)
+        for pid in sleepers:
+            kill(pid, signal.SIGCONT)
         self.found["runs put to sleep beyond their leases"] += 1
+        self.found["of them with their workers"] += len(sleepers) > 1
 
     def strike(self, kind: str) -> None:
         """Kill."""
@@ -230,7 +245,7 @@ class Torture:
             "torn checkpoint": lambda: self.tear(".work/*/*.pt"),
             "changed checkpoint": lambda: self.flip(".work/*/*.pt"),
             "torn note": lambda: self.tear(".work/*/made-by.json"),
-            "torn job": lambda: self.tear(".work/*/job.json"),
+            "torn job": lambda: self.tear(".work/*/job-*.json"),
             "torn lease": lambda: self.tear(".leases/*/*"),
             "half a record under its temporary name": self.leave_half_a_record,
             "torn record": self.tear_record,

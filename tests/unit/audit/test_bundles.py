@@ -18,6 +18,7 @@ from hashbench.audit.adopt import import_bundle
 from hashbench.audit.bundle import opened_bundle, verify_bundle
 from hashbench.audit.export import export_bundle
 from hashbench.audit.manifest import NAME, Manifest, seal_file
+from hashbench.audit.verify import verify_store
 from hashbench.core.errors import (
     ConfigError,
     DamagedStoreError,
@@ -140,6 +141,22 @@ def test_artifacts_left_out_are_named_and_missed_by_nobody(store: Store, tmp_pat
         assert not list(opened.root.glob("*/codes-*"))
     assert audit.problems == []
     assert [note.what.partition(";")[0] for note in audit.notes] == ["left out", "left out"]
+
+
+def test_what_was_left_out_is_known_wherever_the_bundle_goes(store: Store, tmp_path: Path) -> None:
+    export_bundle(store, tmp_path / "light.zip", registry(), without=["codes"])
+    second, third = tmp_path / "second", tmp_path / "third"
+    import_bundle(tmp_path / "light.zip", second)
+    assert verify_store(second).problems == []
+    assert len((second / "left-out.txt").read_text().splitlines()) == 2
+
+    export_bundle(Store.open(second), tmp_path / "again.zip", registry())
+    assert (tmp_path / "again.zip").read_bytes() == (tmp_path / "light.zip").read_bytes()
+
+    export_bundle(store, tmp_path / "whole.zip", registry())
+    import_bundle(tmp_path / "whole.zip", third)
+    import_bundle(tmp_path / "light.zip", third)
+    assert not (third / "left-out.txt").exists()
 
 
 def test_a_damaged_store_is_not_exported(store: Store, fit: FitRecord, tmp_path: Path) -> None:

@@ -40,6 +40,18 @@ def test_verify_prints_a_table_and_says_what_it_cannot_check(store: Store) -> No
     assert result.stdout.endswith(f"{store.root}: nothing wrong\n")
 
 
+def test_verify_goes_through_several_stores_though_the_first_is_wrong(
+    store: Store, fit: FitRecord, tmp_path: Path
+) -> None:
+    bundle = tmp_path / "bundle.zip"
+    assert call("export", store.root, "-o", bundle).exit_code == 0
+    (store.root / fit.fit_id / fit.artifacts["codes"].file).unlink()
+    result = call("verify", store.root, bundle)
+    assert result.exit_code == 7
+    assert f"{store.root}: 1 problem" in result.stdout
+    assert result.stdout.endswith(f"{bundle}: nothing wrong\n")
+
+
 def test_verify_prints_a_line_for_each_problem_and_ends_with_7(
     store: Store, fit: FitRecord
 ) -> None:

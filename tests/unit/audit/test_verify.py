@@ -213,6 +213,36 @@ def test_an_artifact_that_is_not_there_is_a_problem_unless_it_was_left_out(
         assert [note.file for note in audit.notes] == [file]
 
 
+def test_what_a_store_says_it_does_without_is_a_note_and_what_it_has_is_checked_as_ever(
+    store: Store, fit: FitRecord
+) -> None:
+    file = f"{fit.fit_id}/{fit.artifacts['codes'].file}"
+    (store.root / "left-out.txt").write_text(f"# too large\n\n{file}\n")
+    whole = verify_store(store.root)
+    assert (whole.problems, whole.notes) == ([], [])
+
+    (store.root / file).write_bytes(b"damaged")
+    (problem,) = verify_store(store.root).problems
+    assert problem.file == file
+
+    (store.root / file).unlink()
+    audit = verify_store(store.root)
+    assert audit.problems == []
+    (note,) = audit.notes
+    assert (note.file, note.what.partition(";")[0]) == (file, "left out (left-out.txt says so)")
+
+
+@pytest.mark.parametrize("line", ["codes", "*", "../0123456789abcdef/codes-0.safetensors"])
+def test_a_store_cannot_do_without_more_than_single_artifacts(
+    store: Store, fit: FitRecord, line: str
+) -> None:
+    (store.root / fit.fit_id / fit.artifacts["codes"].file).unlink()
+    (store.root / "left-out.txt").write_text(f"# why\n{line}\n")
+    missing, unread = sorted(verify_store(store.root).problems)
+    assert missing.file.startswith(fit.fit_id)
+    assert (unread.file, "line 2" in unread.what) == ("left-out.txt", True)
+
+
 def test_a_measurement_whose_fit_was_taken_away_is_found(store: Store, only: Only) -> None:
     path = only(store, "fit-*.json")
     path.unlink()

@@ -95,7 +95,7 @@ def test_a_clear_disadvantage_is_refuted(store: Store, fill: Callable[..., list[
 def test_too_close_to_tell_is_undecided(store: Store, fill: Callable[..., list[str]]) -> None:
     fill("new", 0.7)
     fill("old", 0.7001)
-    assert str(judged(store)) == "undecided (1 of 1 intervals hold the margin)"
+    assert str(judged(store)) == "undecided (1 of 1 comparisons leave it open)"
 
 
 def test_nothing_to_compare_is_undecided(store: Store, fill: Callable[..., list[str]]) -> None:

@@ -11,7 +11,8 @@ import pytest
 from click.testing import Result
 from PIL import Image
 
-from hashbench.datasets import download, protocol
+from hashbench.core.registry import registry
+from hashbench.datasets import download, protocol, roots
 
 Call = Callable[..., Result]
 
@@ -130,6 +131,36 @@ def test_mistakes_are_refused_in_one_line(refused: Callable[..., str], tmp_path:
         "data", "prepare", "coco", "--data-root", str(tmp_path)
     )
     assert "no such folder" in refused("data", "prepare", "voc2012", "--data-root", "/gone")
+
+
+def test_where_own_images_seem_to_be_meant_the_message_says_how_they_are_named(
+    refused: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(roots, "_named", [])
+    (tmp_path / "imported" / "mine").mkdir(parents=True)
+    (tmp_path / "imported" / "mine" / "dataset.json").write_text("{}")
+    words = ("data", "prepare", "--data-root", str(tmp_path))
+    assert refused(*words, "mine").endswith(" Did you mean 'imported/mine'?")
+    for shape in ("folder", "list", "csv"):
+        line = refused(*words, shape)
+        assert line.endswith("once, with `hashbench data import`, and is then 'imported/NAME'.")
+    line = refused(*words, "imported/*")
+    assert line == "error: 'imported/*' stands for many names; give one of them"
+
+
+def test_a_dataset_of_a_plugin_file_is_prepared(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry(), "_entries", dict(registry()._entries))
+    plugin = tmp_path / "mine.py"
+    # A process imports a file of the same name and content once, wherever it lies.
+    plugin.write_text(
+        f"# {tmp_path}\nfrom hashbench.datasets.digits import Digits\n\n\n"
+        'class Prepared(Digits):\n    """Digits again."""\n\n    default_protocol = "mine@1"\n'
+    )
+    result = call("data", "prepare", "prepared", "--plugin", plugin)
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith("prepared: 1,797 images of 8 x 8, 10 labels")
 
 
 @pytest.mark.parametrize("name", ["coco", "imagenet100", "mirflickr", "nuswide", "nuswide_hashnet"])

@@ -16,9 +16,9 @@ from hashbench.core.errors import ConfigError, DataError
 from hashbench.core.info import LabelKind
 from hashbench.core.registry import Kind, registry
 from hashbench.datasets import roots
-from hashbench.datasets.import_images import Imported, import_images
-from hashbench.datasets.import_plan import ImportPlan
-from hashbench.datasets.import_split import AutoSplit
+from hashbench.datasets.importing.images import Imported, import_images
+from hashbench.datasets.importing.plan import ImportPlan
+from hashbench.datasets.importing.split import AutoSplit
 from hashbench.datasets.loading import load_data
 from hashbench.datasets.protocol import load_protocol, protocol_names
 

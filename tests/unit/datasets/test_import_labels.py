@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from hashbench.core.errors import DataError
-from hashbench.datasets.csv_labels import TableColumns, read_table
-from hashbench.datasets.folder_labels import read_folders
-from hashbench.datasets.labelled_files import combine_lists, match_names
+from hashbench.datasets.importing.csv_labels import TableColumns, read_table
+from hashbench.datasets.importing.folder_labels import read_folders
+from hashbench.datasets.importing.labelled_files import combine_lists, match_names
 from hashbench.datasets.list_file import ImageList
 
 THERE = ("x/1.jpg", "x/2.jpg", "y/3.jpg")
@@ -169,3 +170,13 @@ def test_a_mistake_in_a_table_is_told_with_file_and_line(
 def test_a_table_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"gone\.csv: the table cannot be read"):
         read_table(tmp_path / "gone.csv", THERE, columns=TableColumns())
+
+
+def test_a_long_cell_is_read_and_other_tables_keep_the_limit_of_the_csv_module(
+    tmp_path: Path,
+) -> None:
+    path, usual = tmp_path / "labels.csv", csv.field_size_limit()
+    label = "a" * (usual + 1)
+    path.write_text(f"path,label\nx/1.jpg,{label}\nx/2.jpg,b\n")
+    assert read_table(path, THERE, columns=TableColumns()).classes == (label, "b")
+    assert csv.field_size_limit() == usual

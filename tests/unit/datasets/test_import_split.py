@@ -9,7 +9,7 @@ import pytest
 
 from hashbench.core.errors import DataError
 from hashbench.datasets.checks import check_split
-from hashbench.datasets.import_split import (
+from hashbench.datasets.importing.split import (
     AutoSplit,
     ProtocolText,
     draw_split,

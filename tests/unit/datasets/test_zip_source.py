@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hashbench.core.errors import DataError
-from hashbench.datasets.zip_source import ZipSource
+from hashbench.datasets.importing.zip_source import ZipSource
 
 
 def zipped(path: Path, content: dict[str, bytes], *, how: int = zipfile.ZIP_STORED) -> Path:

@@ -257,6 +257,23 @@ def test_a_run_that_slept_through_a_takeover_ends_its_worker_and_leaves_no_recor
     assert [record.status for record in place.store.records(cell.fit_id)] == [Status.OK]
 
 
+def test_no_worker_can_read_the_job_of_one_that_has_the_cell_after_it(
+    place: Place, cell: Cell
+) -> None:
+    place.worker(
+        LEAVE + "note(os.path.basename(job) + ' ' + str(json.load(open(job))['lease']))\n"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+
+    place.run([place.plan(cell)], retries={Status.KILLED: 1})
+
+    first, second = (words[1:] for words in place.notes())
+    assert first[0] != second[0]
+    assert first[1] != second[1]
+    folder = place.store.work_folder(cell.fit_id)
+    assert [path.name for path in folder.glob("job*")] == [second[0]]
+
+
 def test_leases_are_given_back_however_the_run_ends(place: Place, cell: Cell) -> None:
     place.worker("say(event='phase', phase='fit'); time.sleep(60)")
 

@@ -37,6 +37,7 @@ ALLOWED: dict[str, set[str]] = {
     "execute": CORE | {"store"},
     "gate": CORE | {"store", "reports"},
     "reports": CORE | {"store", "evaluation"},
+    "serve": LEARNING | {"search", "store", "training", "worker"},
 }
 ON_TOP = {"cli", "worker", "ud2h_speed"}
 WITHOUT_TORCH = {"core", "matrix", "cli"}

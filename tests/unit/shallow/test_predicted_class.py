@@ -70,6 +70,19 @@ def test_an_image_has_the_code_of_its_class_and_no_two_classes_share_one(fitted)
     assert float(apart[~torch.eye(4, dtype=torch.bool)].min()) >= 0.2 * 16
 
 
+@pytest.mark.parametrize("several", [False, True])
+def test_many_dimensions_to_spare_change_nothing(several, fitted):
+    # The same points in 5,000 dimensions, of which they fill three, as photos' pixels are few.
+    turn = np.linalg.qr(np.random.default_rng(2).normal(size=(5_000, 3)))[0]
+    labels = np.maximum(LABELS, np.roll(LABELS, 1, axis=0)) if several else LABELS
+    one, _ = fitted(labels=labels)
+    other, _ = fitted(FEATURES @ turn.T, labels)
+    np.testing.assert_allclose(turn.T @ other.projection.numpy(), one.projection.numpy(), atol=1e-6)
+    np.testing.assert_allclose(
+        turn @ (turn.T @ other.projection.numpy()), other.projection.numpy(), atol=1e-9
+    )
+
+
 def test_features_of_another_size_change_nothing(fitted):
     one, _ = fitted()
     other, _ = fitted(1000 * FEATURES)

@@ -83,6 +83,19 @@ def test_a_lease_is_silent_after_its_own_period_on_the_observers_clock(
     assert watch.silent(folder, look(folder))
 
 
+def test_an_observer_that_slept_between_looking_and_judging_takes_nothing_from_the_living(
+    folder: Path, clock: list[float]
+) -> None:
+    lease, watch = taken(folder), Watch()
+    assert not watch.silent(folder, look(folder))
+    clock[0] += 4.0
+    seen = look(folder)
+    clock[0] += 60.0  # asleep; the holder is not
+    lease.beat()
+    assert not watch.silent(folder, seen)
+    assert not watch.silent(folder, look(folder))
+
+
 def test_who_slept_through_a_takeover_finds_the_lease_lost_and_disturbs_nobody(
     folder: Path,
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save
 
 from hashbench.core.cell import DataChoice, Precision
 from hashbench.datasets.protocol import load_protocol
@@ -90,10 +91,20 @@ def test_what_was_spared_is_charged_once_and_to_the_phase_it_belongs_to(extracto
     assert clock.seconds == memory.spared == {"features": 9.0}
 
 
-def test_a_damaged_file_is_computed_anew_and_mended(extractor, tmp_path):
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: content[:-5],
+        lambda content: content[:-1] + bytes([content[-1] ^ 1]),
+        lambda content: b"",
+        lambda _: save({"features": torch.zeros(20, 2)}),
+    ],
+    ids=["cut off", "one bit of a number", "empty", "another's file"],
+)
+def test_a_damaged_file_is_computed_anew_and_mended(damage, extractor, tmp_path):
     whole = extractor()[0](images())
     (file,) = tmp_path.iterdir()
-    file.write_bytes(file.read_bytes()[:-5])
+    file.write_bytes(damage(file.read_bytes()))
     assert torch.equal(extractor()[0](images()), whole)
     passes = Counted.passes
     extractor()[0](images())

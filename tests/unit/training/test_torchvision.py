@@ -16,7 +16,8 @@ from hashbench.training import augmentation, colours
 from hashbench.training.augmentation import augment, draw_boxes, recolour
 from hashbench.training.determinism import generator
 from hashbench.training.resizing import resize_crops
-from hashbench.training.views import CIBHASH, DHD, ViewRule, draw_views
+from hashbench.training.view_rules import CIBHASH, DHD, ViewRule
+from hashbench.training.views import draw_views
 from hashbench.training.views_at_once import blur, make_views
 
 Change = Callable[[Tensor, Tensor], Tensor]

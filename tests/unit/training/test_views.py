@@ -10,7 +10,8 @@ import torch
 
 from hashbench.training.augmentation import augment
 from hashbench.training.determinism import generator
-from hashbench.training.views import CIBHASH, DHD, ViewRule, draw_views
+from hashbench.training.view_rules import CIBHASH, DHD, ViewRule
+from hashbench.training.views import draw_views
 
 STILL = ViewRule(
     crop=0.0,

@@ -94,3 +94,16 @@ def test_it_is_killed_once_another_run_has_its_cell(job: Path) -> None:
     process.communicate(timeout=60)
     assert process.returncode == -signal.SIGKILL
     os.close(life)
+
+
+def test_put_to_sleep_with_its_parent_killed_it_wakes_up_to_end_at_once_if_another_has_its_cell(
+    job: Path,
+) -> None:
+    process, life = start(job, STEPS)
+    named = JOB.validate_json(job.read_bytes())
+    os.kill(process.pid, signal.SIGSTOP)
+    os.close(life)
+    assert take(Store(named.store).lease_folder(named.cell.fit_id), above=named.lease) is not None
+    os.kill(process.pid, signal.SIGCONT)
+    assert process.communicate(timeout=60) == ("", None)  # no checkpoint: the folder is another's
+    assert process.returncode == -signal.SIGKILL

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from hashbench.core.errors import DataError, did_you_mean
-from hashbench.datasets.labelled_files import LabelledFiles, match_names
+from hashbench.datasets.importing.labelled_files import LabelledFiles, match_names
 from hashbench.datasets.list_file import is_text
 
 _LONGEST_CELL = 1 << 20
@@ -78,11 +79,11 @@ def read_table(path: Path, there: Sequence[str], *, columns: TableColumns) -> La
 
 def _read(path: Path, columns: TableColumns) -> tuple[dict[str, set[str]], list[str]]:
     """The labels of every path, and the class columns (none where one column has the labels)."""
-    csv.field_size_limit(_LONGEST_CELL)
     found: dict[str, set[str]] = {}
     try:
         # Bytes that are no text are let through, to be told with their line.
-        with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+        text = path.open(encoding="utf-8-sig", errors="surrogateescape", newline="")
+        with text as file, _cells_up_to(_LONGEST_CELL):
             lines = csv.reader(file, strict=True)
             header = next(lines, [])
             _check_header(header, path, columns)
@@ -97,6 +98,16 @@ def _read(path: Path, columns: TableColumns) -> tuple[dict[str, set[str]], list[
     except csv.Error as error:
         raise DataError(f"{path}:{lines.line_num}: not a line of a CSV file: {error}") from None
     return found, wide
+
+
+@contextmanager
+def _cells_up_to(length: int) -> Iterator[None]:
+    """Let the csv module, whose limit is that of the whole process, read longer cells for now."""
+    usual = csv.field_size_limit(length)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(usual)
 
 
 def _row(header: list[str], cells: list[str], where: str) -> dict[str, str]:

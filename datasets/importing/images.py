@@ -19,20 +19,6 @@ from hashbench.core.errors import ConfigError, DataError, StoreError
 from hashbench.core.files import TEMPORARY_PREFIX, write_atomically
 from hashbench.datasets.checks import check_split
 from hashbench.datasets.decode_cache import DecodedImages, Progress, ResizeRule, decode_images
-from hashbench.datasets.image_source import ImageSource
-from hashbench.datasets.import_plan import ImportPlan
-from hashbench.datasets.import_report import (
-    ImportReport,
-    equal_images,
-    label_pairs,
-    shared_content,
-)
-from hashbench.datasets.import_split import (
-    ProtocolText,
-    draw_split,
-    listed_split,
-    write_protocol,
-)
 from hashbench.datasets.imported import (
     LABELS,
     NAMES,
@@ -42,8 +28,22 @@ from hashbench.datasets.imported import (
     Description,
     read_description,
 )
+from hashbench.datasets.importing.image_source import ImageSource
+from hashbench.datasets.importing.labelled_files import LabelledFiles
+from hashbench.datasets.importing.plan import ImportPlan
+from hashbench.datasets.importing.report import (
+    ImportReport,
+    equal_images,
+    label_pairs,
+    shared_content,
+)
+from hashbench.datasets.importing.split import (
+    ProtocolText,
+    draw_split,
+    listed_split,
+    write_protocol,
+)
 from hashbench.datasets.interface import Split
-from hashbench.datasets.labelled_files import LabelledFiles
 from hashbench.datasets.protocol import protocol_names, read_protocol
 from hashbench.datasets.roots import DESCRIPTION, IMPORTED
 
@@ -211,7 +211,8 @@ def _write(
     split: Split,
 ) -> None:
     np.save(work / LABELS, labels)
-    lines = "".join(f"{name}\n" for name in names)
+    # A name may have a line break in it, and would then be two.
+    lines = "".join(name.replace("\n", "\\n") + "\n" for name in names)
     write_atomically(work / NAMES, lines.encode("utf-8", "backslashreplace"))
     text = ProtocolText(
         name=plan.name,

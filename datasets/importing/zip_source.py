@@ -15,7 +15,7 @@ from typing import Any
 from hashbench.core.errors import DataError, StoreError
 from hashbench.core.files import TEMPORARY_PREFIX
 from hashbench.datasets.decode_cache import ImageFile, Progress
-from hashbench.datasets.image_source import ImageSource, is_hidden, is_image
+from hashbench.datasets.importing.image_source import ImageSource, is_hidden, is_image
 
 MOST_BYTES = 256 * 2**30
 _MOST_RATIO = 200  # photos hardly shrink; a bomb shrinks a thousandfold
@@ -109,7 +109,8 @@ class ZipSource(ImageSource):
                 yield archive
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
             raise DataError(
-                f"{self._path}: expected a whole zip file, found: {error}; copy it again"
+                f"{self._path}: expected a whole zip file or a folder, found: {error}; copy "
+                f"the zip file again (a list or table of labels goes with --labels)"
             ) from None
         except FileNotFoundError:
             raise DataError(f"{self._path}: no such file") from None

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from hashbench.core.canonical import digest, digest_file
 from hashbench.core.errors import ConfigError, DataError
-from hashbench.datasets.csv_labels import TableColumns, read_table
-from hashbench.datasets.folder_labels import read_folders
-from hashbench.datasets.image_source import FolderSource, ImageSource
-from hashbench.datasets.import_split import AutoSplit
-from hashbench.datasets.labelled_files import LabelledFiles, combine_lists
+from hashbench.datasets.importing.csv_labels import TableColumns, read_table
+from hashbench.datasets.importing.folder_labels import read_folders
+from hashbench.datasets.importing.image_source import FolderSource, ImageSource
+from hashbench.datasets.importing.labelled_files import LabelledFiles, combine_lists
+from hashbench.datasets.importing.split import AutoSplit
+from hashbench.datasets.importing.zip_source import ZipSource
 from hashbench.datasets.list_file import read_list
-from hashbench.datasets.zip_source import ZipSource
 
 FOLDERS = "folders"
 _LISTS = {

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from hashbench.core.errors import DataError
-from hashbench.datasets.labelled_files import LabelledFiles
+from hashbench.datasets.importing.labelled_files import LabelledFiles
 from hashbench.datasets.labels import one_hot
 
 _FEWEST = 2

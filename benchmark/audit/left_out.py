@@ -1,0 +1,64 @@
+"""Artifacts that a store says it does without, e.g. too large for the repository it lies in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from hashbench.core.errors import DamagedStoreError
+from hashbench.core.files import write_atomically
+
+NAME = "left-out.txt"
+_ARTIFACT = re.compile(r"[0-9a-f]{16}/[A-Za-z0-9_][A-Za-z0-9_.-]*\.safetensors")
+
+
+def read_left_out(root: Path) -> frozenset[str]:
+    """The artifacts, as ``FIT_ID/FILE``, that a store's ``left-out.txt`` names, one a line.
+
+    Empty lines and those that start with ``#`` are for people. Only single files can be named, so
+    that nobody excuses more than was seen; one that is there all the same is checked like any.
+
+    Args:
+        root: The store's folder.
+
+    Returns:
+        The names; none where there is no such file.
+
+    Raises:
+        DamagedStoreError: If it cannot be read, or a line names no artifact.
+    """
+    path = root / NAME
+    if path.is_symlink() or not path.exists():
+        return frozenset()
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DamagedStoreError(f"store: {path} cannot be read ({error})") from None
+    named = {number: line.strip() for number, line in enumerate(lines, start=1)}
+    artifacts = {n: text for n, text in named.items() if text and not text.startswith("#")}
+    for number, text in artifacts.items():
+        if not _ARTIFACT.fullmatch(text):
+            raise DamagedStoreError(
+                f"store: {path} line {number}: {text[:60]!r} is no FIT_ID/FILE of an artifact; "
+                f"write one a line, and notes behind a #"
+            )
+    return frozenset(artifacts.values())
+
+
+def add_left_out(root: Path, names: Iterable[str]) -> None:
+    """Say of more artifacts that a store does without them.
+
+    Args:
+        root: The store's folder.
+        names: As ``FIT_ID/FILE``; those that are there, or named already, are not written.
+
+    Raises:
+        DamagedStoreError: If the present file cannot be read.
+        StoreError: If it cannot be written.
+    """
+    known, path = read_left_out(root), root / NAME
+    new = [name for name in sorted(set(names) - known) if not (root / name).exists()]
+    if new:
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        write_atomically(path, ("\n".join([*lines, *new]) + "\n").encode())

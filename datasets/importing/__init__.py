@@ -1,0 +1,1 @@
+"""From a folder or zip file of images to a dataset that a matrix can name."""
