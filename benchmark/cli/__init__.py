@@ -28,6 +28,7 @@ _COMMANDS = {
     "import": "import_bundle",
     "encode": "encode",
     "query": "query",
+    "serve": "serve",
     "latency": "latency",
     "data": "data",
     "list": "listing",

@@ -1,0 +1,1 @@
+"""``hashbench serve``: a search worker that keeps models and codes in memory, on loopback only."""
