@@ -102,6 +102,7 @@ def test_put_to_sleep_with_its_parent_killed_it_wakes_up_to_end_at_once_if_anoth
     process, life = start(job, STEPS)
     named = JOB.validate_json(job.read_bytes())
     os.kill(process.pid, signal.SIGSTOP)
+    os.waitpid(process.pid, os.WUNTRACED)  # until it sleeps, it could see the pipe close
     os.close(life)
     assert take(Store(named.store).lease_folder(named.cell.fit_id), above=named.lease) is not None
     os.kill(process.pid, signal.SIGCONT)
