@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,13 +59,17 @@ class Scoreboard:
         self._stable = [metric for metric in self._plain if metric.ties is Ties.STABLE]
         self._limit = max((m.cutoff or ranking.items for m in self._stable), default=0)
         self._curves: dict[int, NDArray[np.float64]] = {}
+        self._scoring = Lock()
 
     def add(self, start: int, stop: int) -> None:
         """Score the queries ``start`` to ``stop - 1``; blocks may come in any order."""
         groups = self._groups(start, stop)
-        self._totals[start:stop] = groups.totals
-        self._add_cuts(groups, slice(start, stop))
-        self._add_balls(groups, slice(start, stop))
+        # Counting leaves the interpreter to others, scoring does not: two that score at once hold
+        # each other up for longer than one waits.
+        with self._scoring:
+            self._totals[start:stop] = groups.totals
+            self._add_cuts(groups, slice(start, stop))
+            self._add_balls(groups, slice(start, stop))
         if self._stable:
             self._add_stable(groups, start, stop)
 

@@ -39,6 +39,7 @@ BITS = 64
 REPEATS = 9
 _LOOPED = 10  # queries that the field's loop is timed on at once
 _KEYS, _ROUNDS = 1 << 14, 2_000
+_REST = 0.1  # seconds in which threads of linear algebra stop waiting for more of it
 _FIRST_CALL = """
 import time
 began = time.perf_counter()
@@ -173,6 +174,7 @@ def _shortest(runs: Sequence[Callable[[], object]], repeats: int) -> list[float]
     found = [float("inf")] * len(runs)
     for _ in range(repeats):
         for i, run in enumerate(runs):
+            time.sleep(_REST)
             began = time.perf_counter()
             run()
             found[i] = min(found[i], time.perf_counter() - began)
