@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Any
 
 import click
 
+from hashbench.cli.lazy import LazyGroup
 from hashbench.core.errors import ExitCode, HashbenchError
 from hashbench.version import VERSION
 
@@ -41,18 +41,8 @@ _COMMANDS = {
 }
 
 
-class _Commands(click.Group):
-    """Loads a command when it is asked for, and turns errors into one line and an exit code."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
-            return None
-        command = import_module(f"hashbench.cli.{_COMMANDS[cmd_name]}").command
-        assert isinstance(command, click.Command)  # noqa: S101 - our own modules
-        return command
+class _Commands(LazyGroup):
+    """Turns errors into one line and an exit code."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -68,6 +58,7 @@ class _Commands(click.Group):
 
 @click.group(
     cls=_Commands,
+    modules=_COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(VERSION, prog_name="hashbench")

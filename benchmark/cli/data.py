@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 import click
+
+from hashbench.cli.lazy import LazyGroup
 
 _COMMANDS = {
     "import": "data_import",
@@ -13,20 +13,6 @@ _COMMANDS = {
 }
 
 
-class _DataCommands(click.Group):
-    """Loads a command when it is asked for."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
-            return None
-        command = import_module(f"hashbench.cli.{_COMMANDS[cmd_name]}").command
-        assert isinstance(command, click.Command)  # noqa: S101 - our own modules
-        return command
-
-
-@click.group(cls=_DataCommands)
+@click.group(cls=LazyGroup, modules=_COMMANDS)
 def command() -> None:
     """Bring in your own images, prepare published datasets, and write their lists."""
