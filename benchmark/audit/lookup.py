@@ -20,10 +20,10 @@ from hashbench.core.record import (
     compute_record_id,
 )
 from hashbench.store.catalogue import read_cell
+from hashbench.store.lookup import refuse_several
 from hashbench.store.store import MARKER, Store, read_record
 
 _ID = re.compile(r"\b[0-9a-f]{16}\b")
-_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +89,7 @@ def _by_id(store: Store, word: str) -> Found:
             f"record {word!r}: no fit id and no record id in {store.root} starts so; hashbench "
             f"status --store {store.root} lists the fits"
         )
-    if len(found) > 1:
-        more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-        raise ConfigError(
-            f"record {word}: may be {', '.join(found[:_SHOWN])}{more}; write more of the id"
-        )
+    refuse_several(f"record {word}", found)
     return _of_file(files[0]) if files else _of_cell(store, cells[0], word)
 
 

@@ -9,29 +9,23 @@ from pydantic import Field, field_validator, model_validator
 from hashbench.claims.controls import ControlName
 from hashbench.claims.quantities import parse_quantity
 from hashbench.core.errors import ConfigError
-from hashbench.matrix.rules_schema import Bits, Names
+from hashbench.matrix.rules_schema import NamedSpec
 from hashbench.matrix.shorthand import OR_SINGLE
 from hashbench.matrix.training_schema import Strict
 
 
-class ArmSpec(Strict):
+class ArmSpec(NamedSpec):
     """Selects cells; a key that is given must hold one of its values.
 
     ``settings`` are dotted keys as the report prints them, such as ``loss.preset: null`` or
     ``loss.asymmetric: true``; all must be equal.
     """
 
-    dataset: Names | None = None
-    protocol: Names | None = None
-    backbone: Names | None = None
-    loss: Names | None = None
-    method: Names | None = None
-    bits: Annotated[list[Bits], Field(min_length=1), OR_SINGLE] | None = None
     settings: dict[str, Any] = Field(default_factory=dict)
 
     def names(self) -> dict[str, list[Any]]:
         """What is asked for by name."""
-        given = {key: getattr(self, key) for key in ArmSpec.model_fields if key != "settings"}
+        given = {key: getattr(self, key) for key in NamedSpec.model_fields}
         return {key: values for key, values in given.items() if values is not None}
 
 

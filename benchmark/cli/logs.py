@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from hashbench.core.record import Record
     from hashbench.store.store import Store
 
-_SHOWN = 5
-
 
 @click.command("logs")
 @click.argument("cell")
@@ -61,6 +59,7 @@ def _find(store: Store, word: str) -> str:
         ConfigError: If there is none, or several.
     """
     from hashbench.core.errors import ConfigError
+    from hashbench.store.lookup import refuse_several
 
     known = {*store.fit_ids(), *(path.stem for path in store.log_file("x").parent.glob("*.txt"))}
     found = sorted(fit_id for fit_id in known if fit_id.startswith(word.lower()))
@@ -69,9 +68,5 @@ def _find(store: Store, word: str) -> str:
             f"cell {word!r}: nothing in {store.root} starts so; hashbench status --store "
             f"{store.root} lists the cells"
         )
-    if len(found) > 1:
-        more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-        raise ConfigError(
-            f"cell {word}: may be {', '.join(found[:_SHOWN])}{more}; write more of it"
-        )
+    refuse_several(f"cell {word}", found)
     return found[0]

@@ -16,8 +16,8 @@ Bits = Annotated[int, Field(ge=1, le=MAX_BITS)]
 Names = Annotated[list[str], Field(min_length=1), OR_SINGLE]
 
 
-class WhereSpec(Strict):
-    """Selects cells; a key that is given must hold one of its values."""
+class NamedSpec(Strict):
+    """Selects cells by name; a key that is given must hold one of its values."""
 
     dataset: Names | None = None
     protocol: Names | None = None
@@ -25,6 +25,11 @@ class WhereSpec(Strict):
     loss: Names | None = None
     method: Names | None = None
     bits: Annotated[list[Bits], Field(min_length=1), OR_SINGLE] | None = None
+
+
+class WhereSpec(NamedSpec):
+    """Selects cells; a key that is given must hold one of its values."""
+
     seed: Annotated[list[Seed], Field(min_length=1), OR_SINGLE] | None = None
 
     def values(self) -> dict[str, list[Any]]:

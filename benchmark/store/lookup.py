@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hashbench.core.errors import ConfigError
 from hashbench.core.record import FitRecord, Status
 from hashbench.store.catalogue import read_cell
@@ -30,17 +32,29 @@ def find_fit(store: Store, word: str) -> FitRecord:
             f"record {word!r}: no fit id and no record id in {store.root} starts so; hashbench "
             f"status --store {store.root} lists the fits"
         )
-    if len(found) > 1:
-        ids = sorted(f"{fit.fit_id} ({fit.cell})" for fit in found.values())
-        more = f" and {len(ids) - _SHOWN} more" if len(ids) > _SHOWN else ""
-        raise ConfigError(
-            f"record {word}: may be {', '.join(ids[:_SHOWN])}{more}; write more of the id"
-        )
+    refuse_several(f"record {word}", sorted(f"{f.fit_id} ({f.cell})" for f in found.values()))
     (fit,) = found.values()
     if fit.status is not Status.OK:
         why = f": {fit.error.message.splitlines()[0]}" if fit.error else ""
         raise ConfigError(f"record {word}: {fit.cell} has no codes, it ended {fit.status}{why}")
     return fit
+
+
+def refuse_several(typed: str, found: Sequence[str]) -> None:
+    """Say what the start of an id may stand for.
+
+    Args:
+        typed: What it was and what it shall name, such as ``record 12ab``.
+        found: What starts so.
+
+    Raises:
+        ConfigError: If that is more than one thing.
+    """
+    if len(found) > 1:
+        more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+        raise ConfigError(
+            f"{typed}: may be {', '.join(found[:_SHOWN])}{more}; write more of the id"
+        )
 
 
 def _fits(store: Store, word: str) -> list[FitRecord]:

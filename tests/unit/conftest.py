@@ -126,9 +126,9 @@ def evaluation_record(cell: Cell, environment: Environment) -> EvaluationRecord:
 
 
 @pytest.fixture
-def latency_record(cell: Cell, environment: Environment) -> LatencyRecord:
-    """An unsealed latency measurement that failed after its first engine."""
-    entry = LatencyEntry(
+def latency_entry() -> LatencyEntry:
+    """What the exact scan took."""
+    return LatencyEntry(
         setting=LatencySetting("exact", 10, 1, 1),
         threads_used=1,
         bits=16,
@@ -143,6 +143,13 @@ def latency_record(cell: Cell, environment: Environment) -> LatencyRecord:
         queries_per_second=5000.0,
         load_average=0.5,
     )
+
+
+@pytest.fixture
+def latency_record(
+    cell: Cell, environment: Environment, latency_entry: LatencyEntry
+) -> LatencyRecord:
+    """An unsealed latency measurement that failed after its first engine."""
     return LatencyRecord(
         fit_id=cell.fit_id,
         status=Status.FAILED,
@@ -152,7 +159,7 @@ def latency_record(cell: Cell, environment: Environment) -> LatencyRecord:
         started="2026-01-01T00:02:00.000000+00:00",
         finished="2026-01-01T00:03:00.000000+00:00",
         fit_record="0" * 16,
-        entries=[entry],
+        entries=[latency_entry],
     )
 
 

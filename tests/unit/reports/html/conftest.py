@@ -12,7 +12,6 @@ import pytest
 
 from hashbench.core.cell import Cell, Component
 from hashbench.core.codes import Codes
-from hashbench.core.job import LatencySetting
 from hashbench.core.record import (
     EvaluationRecord,
     FitRecord,
@@ -32,25 +31,6 @@ METRICS = (
     "precision@r2/empty=zero",
     "recall@r2/empty=zero",
 )
-
-
-@pytest.fixture
-def latency_entry() -> LatencyEntry:
-    return LatencyEntry(
-        setting=LatencySetting("exact", 10, 1, 1),
-        threads_used=1,
-        bits=16,
-        database=500,
-        build_seconds=0.01,
-        index_bytes=1000,
-        calls=200,
-        mean_ms=0.2,
-        p50_ms=0.1,
-        p95_ms=0.3,
-        p99_ms=None,
-        queries_per_second=5000.0,
-        load_average=0.5,
-    )
 
 
 @pytest.fixture
