@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hashbench.core.codes import Codes
-from hashbench.evaluation.counting import Counting
+from hashbench.evaluation.counting import Counting, last_distance
 from hashbench.evaluation.label_index import index_labels, padded
 from hashbench.evaluation.relevance import Relevance
 
@@ -62,7 +62,7 @@ class CompiledCounting(Counting):
         limit: int,
     ) -> list[NDArray[np.int64]]:
         """Count every distance's ranks and hits on from those of the closer ones."""
-        last = np.array([_last_distance(before, limit) for before in items_before])
+        last = last_distance(items_before, limit)
         wanted = hits_before[np.arange(len(last)), last + 1]
         ends = wanted.cumsum()
         ranks = np.empty(ends[-1], dtype=np.int64)
@@ -78,13 +78,13 @@ class CompiledCounting(Counting):
             hits_before[:, :-1] + (ends - wanted)[:, None],
             ranks,
         )
-        return np.split(ranks, ends[:-1])
+        return [ranks[end - some : end] for end, some in zip(ends, wanted, strict=True)]
 
     def ranked_gains(
         self, query: int, items_before: NDArray[np.int64], *, levels: int, limit: int
     ) -> NDArray[np.int64]:
         """Count every distance's ranks on from those of the closer ones."""
-        last = _last_distance(items_before, limit)
+        last = int(last_distance(items_before[None], limit)[0])
         gains = np.empty(int(items_before[last + 1]), dtype=np.int64)
         self._kernels.rank_gains(
             self._words,
@@ -101,10 +101,3 @@ class CompiledCounting(Counting):
 
     def _labels_of(self, query: int) -> NDArray[np.int64]:
         return self._labels[self._starts[query] : self._starts[query + 1]]
-
-
-def _last_distance(items_before: NDArray[np.int64], limit: int) -> int:
-    """The distance that rank ``limit`` is at; the largest there is where that takes all items."""
-    items = int(items_before[-1])
-    last = int(items_before.searchsorted(min(limit, items))) - 1
-    return last if items_before[last + 1] < items else len(items_before) - 2

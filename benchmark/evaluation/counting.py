@@ -68,3 +68,19 @@ class Counting(ABC):
         Returns:
             int64 (min(limit, N),).
         """
+
+
+def last_distance(items_before: NDArray[np.int64], limit: int) -> NDArray[np.int64]:
+    """The distance that rank ``limit`` is at; the largest there is where that takes all items.
+
+    Args:
+        items_before: Items at smaller distances, (Q, bits + 2) with all of them at the end.
+        limit: The rank, from 1.
+
+    Returns:
+        int64 (Q,).
+    """
+    items = items_before[:, -1]
+    last = (items_before < np.minimum(items, limit)[:, None]).sum(axis=1) - 1
+    everything = items_before[np.arange(len(last)), last + 1] == items
+    return np.where(everything, items_before.shape[1] - 2, last)

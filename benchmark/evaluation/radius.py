@@ -32,12 +32,12 @@ def eleven_points(groups: TieGroups, precision: NDArray[np.float64]) -> NDArray[
     Returns:
         float64 (Q,); 0 without a relevant item.
     """
-    hits, totals = groups.hits_before + groups.hits, groups.totals[:, None]
+    tenfold, totals = 10 * (groups.hits_before + groups.hits), groups.totals[:, None]
     highest = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
-    found = np.zeros(len(precision))
-    for level in range(11):
-        first = (10 * hits >= level * totals).argmax(axis=1)
-        found += highest[np.arange(len(found)), first]
+    rows = np.arange(len(precision))
+    found = highest[:, 0].copy()  # recall 0 is reached at once
+    for level in range(1, 11):
+        found += highest[rows, (tenfold >= level * totals).argmax(axis=1)]
     return found / 11
 
 

@@ -49,6 +49,6 @@ def score_hit_ranks(ranks: NDArray[np.int64], metric: Metric, *, total: float, i
         return hits / cutoff
     if metric.family is Family.RECALL:
         return hits / total
-    precisions = np.arange(1, hits + 1) / ranks[:hits]
+    precisions = np.arange(1.0, hits + 1) / ranks[:hits]
     divisor = hits if metric.div is Div.HITS else min(cutoff, total)
     return float(precisions.sum()) / divisor

@@ -150,8 +150,9 @@ EVERYTHING = [
 ]
 
 
-def test_no_bit_of_a_value_depends_on_the_tool_or_on_the_number_of_threads():
-    data = Data(bits=32, items=9_000, classes=8, labels_each=3, queries=2_000)
+@pytest.mark.parametrize("labels_each", [1, 3])
+def test_no_bit_of_a_value_depends_on_the_tool_or_on_the_number_of_threads(labels_each):
+    data = Data(bits=32, items=9_000, classes=8, labels_each=labels_each, queries=2_000)
     sides = data.query, data.database, data.query_labels, data.labels
     metrics = [parse_metric(name) for name in EVERYTHING]
 
