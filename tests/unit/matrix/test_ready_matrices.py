@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,14 +12,26 @@ from hashbench.core.registry import Registry
 from hashbench.matrix.expand import expand
 from hashbench.matrix.load import load_matrix
 
-MATRICES = sorted(Path(__file__).resolve().parents[3].joinpath("matrices").glob("*.yaml"))
+FOLDER = Path(__file__).resolve().parents[3] / "matrices"
+MATRICES = sorted(FOLDER.glob("*.yaml"))
+# The one that is not here is on images that a user imports.
+ON_OFFICIAL_IMAGES = sorted(FOLDER.glob("real/cifar10-*.yaml"))
 
 
-@pytest.mark.parametrize("file", MATRICES, ids=lambda file: file.stem)
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The matrices, and something in the place of the weights that a user provides."""
+    copy = tmp_path_factory.mktemp("ready") / "matrices"
+    shutil.copytree(FOLDER, copy)
+    copy.joinpath("real", "vit_tiny_patch16_224.safetensors").write_bytes(b"weights")
+    return copy
+
+
+@pytest.mark.parametrize("file", [*MATRICES, *ON_OFFICIAL_IMAGES], ids=lambda file: file.stem)
 def test_a_ready_matrix_has_no_mistake_and_is_named_as_its_file(
-    file: Path, components: Registry
+    file: Path, folder: Path, components: Registry
 ) -> None:
-    matrix = load_matrix(file, components)
+    matrix = load_matrix(folder / file.relative_to(FOLDER), components)
     assert matrix.spec.name == file.stem
     assert expand(matrix, components).cells
 
