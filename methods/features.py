@@ -74,7 +74,9 @@ class BackboneFeatures:
         ):
             for block in images.blocks(_BATCH):
                 batch = images.batch(block).to(self.device)
-                blocks.append(self.backbone(batch).pooled.float().cpu())
+                pooled = self.backbone(batch).pooled
+                # A copy: a transformer's pooled output is a view that would keep every token.
+                blocks.append(pooled.to("cpu", torch.float32, copy=True))
         return torch.cat(blocks)
 
 

@@ -1,5 +1,7 @@
 """Features: order, eval mode, precision, and pixels as they are."""
 
+import weakref
+
 import numpy as np
 import pytest
 import torch
@@ -77,3 +79,31 @@ def test_bf16_runs_the_network_under_autocast_and_returns_float32(backbone, imag
 def test_pixels_are_flattened_as_they_are(images):
     stream = images(300)
     assert torch.equal(PixelFeatures()(stream), stream.images.reshape(300, 16))
+
+
+class Tokens(Backbone):
+    """Its pooled output is a view of all tokens, as a transformer's is."""
+
+    feature_dim = 48
+
+    def __init__(self):
+        super().__init__()
+        self.made = []
+
+    def forward(self, images):
+        tokens = np.tile(images.flatten(1).numpy()[:, None], (1, 9, 1))
+        self.made.append(weakref.ref(tokens))
+        return BackboneOutput(torch.from_numpy(tokens)[:, 0])
+
+    def load_pretrained(self, state):
+        raise NotImplementedError
+
+
+def test_a_batch_s_tokens_are_gone_when_the_next_one_is_passed(images):
+    backbone = Tokens()
+    alive = []
+    backbone.register_forward_pre_hook(
+        lambda *_: alive.append(sum(tokens() is not None for tokens in backbone.made))
+    )
+    extractor(backbone)(images(900))
+    assert max(alive) <= 1  # the last one, which its variable still holds
