@@ -44,7 +44,17 @@ _LAST_PORT = 65535
     help="The search engine where a request names none.",
 )
 @click.option(
-    "--data-root", type=click.Path(path_type=Path), help="Where datasets are, for thumbnails."
+    "--data-root",
+    "data_roots",
+    multiple=True,
+    type=click.Path(path_type=Path, resolve_path=True),
+    help="Where datasets are, for thumbnails; may be given several times.",
+)
+@click.option(
+    "--idle",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="End when nothing was asked for so long.  [default: never]",
 )
 @device_option
 @plugin_option
@@ -55,7 +65,8 @@ def command(
     with_token: bool,
     keep: int,
     engine: str,
-    data_root: Path | None,
+    data_roots: tuple[Path, ...],
+    idle: float | None,
     device: str,
     plugins: tuple[Path, ...],
 ) -> None:
@@ -63,8 +74,11 @@ def command(
 
     Every fit of the store whose model was kept (execute: {keep_model: true}) can be searched by an
     image or by one of its own; fits that come later are noticed. GET /v1 lists what can be asked.
-    STORE/.work/serve.json says where the worker is while it runs. Ctrl-C or SIGTERM ends it.
+    STORE/.work/serve.json says where the worker is while it runs. Ctrl-C ends it, with code 130;
+    SIGTERM, as a service manager sends it, with code 0.
     """
+    import signal
+
     from hashbench.serve.discovery import check_not_served
     from hashbench.store.store import Store
 
@@ -72,8 +86,9 @@ def command(
 
     from hashbench.serve.worker import Settings, serve
 
-    settings = Settings(port, with_token, keep, engine, device, data_root, plugins)
-    serve(store, settings, _tell)
+    settings = Settings(port, with_token, keep, engine, device, data_roots, plugins, idle)
+    if serve(store, settings, _tell) is signal.SIGINT:
+        raise KeyboardInterrupt
 
 
 def _tell(made: Announcement, token: str | None) -> None:

@@ -27,6 +27,18 @@ class AnswerError(HashbenchError):
         self.status = status
 
 
+class NoAnswerError(AnswerError):
+    """A worker is gone, or takes too long.
+
+    Args:
+        port: Where it was asked.
+        why: What the connection said.
+    """
+
+    def __init__(self, port: int, why: str) -> None:
+        super().__init__(503, f"serve: no answer on port {port} ({why})")
+
+
 class Client:
     """Asks one worker; a connection a request, so that several threads may share it.
 
@@ -94,7 +106,8 @@ class Client:
             parameters: Behind the question mark.
 
         Raises:
-            AnswerError: If the worker refuses, with its status and its line; 503 if it is gone.
+            AnswerError: If the worker refuses, with its status and its line.
+            NoAnswerError: If it is gone, or does not answer within a minute; its status is 503.
         """
         behind = f"?{urlencode(parameters)}" if parameters else ""
         connection = HTTPConnection(LOOPBACK, self._port, timeout=_SECONDS)
@@ -104,9 +117,7 @@ class Client:
             response = connection.getresponse()
             data = response.read()
         except (OSError, HTTPException) as error:
-            raise AnswerError(
-                503, f"serve: no answer on port {self._port} ({error or type(error).__name__})"
-            ) from None
+            raise NoAnswerError(self._port, str(error) or type(error).__name__) from None
         finally:
             connection.close()
         if response.status >= 400:  # noqa: PLR2004 - what HTTP calls errors

@@ -12,8 +12,7 @@ from __future__ import annotations
 import json
 import os
 import threading
-import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from http import HTTPStatus
@@ -21,18 +20,21 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hashbench.core.codes import Codes, Embeddings
 from hashbench.core.errors import DamagedStoreError, DataError, StoreError
 from hashbench.core.files import write_atomically
 from hashbench.serve.index import Index
+from hashbench.serve.journal import Replay, added, line_of
 from hashbench.serve.refusal import Refusal
+from hashbench.serve.shelf import Columns, Item, Shelf
 
 ABOUT: Final = "collection.json"
 JOURNAL: Final = "journal.txt"
 _THUMBNAILS: Final = "thumbnails"
-_CRC_DIGITS: Final = 8
 _FEW: Final = 100  # removed images that do not yet make the journal be written anew
+_MANY_LINES: Final = 10_000  # that make it be written anew when it is opened
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,23 +58,6 @@ class About:
     version: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
-    """An image of a collection.
-
-    Attributes:
-        id: Its number, never given again.
-        name: What whoever added it calls it.
-        code: The bytes of its packed code or float32 embedding.
-        database: Its place in the fit's database, if it was taken from there.
-    """
-
-    id: int
-    name: str
-    code: bytes
-    database: int | None = None
-
-
 class Collection:
     """A collection on disk and in memory; safe for several threads of one process.
 
@@ -88,11 +73,10 @@ class Collection:
         self.folder = folder
         self.about = _read_about(folder)
         self._lock = threading.Lock()
-        self._items: dict[int, Item] = {}
+        self._shelf = Shelf()
         self._next = 0
         self._length = 0  # bytes of the journal that count
-        self._removed = 0  # images that the journal still has and the collection has not
-        self._index: tuple[Index, tuple[Item, ...]] | None = None
+        self._index: tuple[Index, Columns] | None = None
         self._open_journal()
 
     @classmethod
@@ -110,12 +94,12 @@ class Collection:
         return cls(folder)
 
     def __len__(self) -> int:
-        return len(self._items)
+        return len(self._shelf)
 
-    def items(self) -> list[Item]:
-        """What is in it, in the order of adding."""
+    def items(self) -> Columns:
+        """What is in it now, in the order of adding."""
         with self._lock:
-            return list(self._items.values())
+            return self._index[1] if self._index else self._shelf.columns()
 
     def item(self, number: int) -> Item:
         """One image.
@@ -152,17 +136,16 @@ class Collection:
         bits = codes.bits if isinstance(codes, Codes) else None
         if bits != self.about.bits or len(codes) != len(names):
             raise DataError(f"collection '{self.about.name}': codes that are not of its own fit")
-        rows = codes.packed if isinstance(codes, Codes) else codes.values
         with self._lock:
-            added = [
-                Item(self._next + row, name, rows[row].tobytes(), row if database else None)
-                for row, name in enumerate(names)
-            ]
+            ids = np.arange(self._next, self._next + len(names), dtype=np.int64)
+            places = range(len(names)) if database else None
+            new = Columns.of(ids, _bytes_of(codes), names=names, places=places)
             if thumbnail is not None:
-                write_atomically(self._thumbnail(added[0].id), thumbnail)
-            self._append({"add": _plain(added)})
-            self._take(added)
-        return [item.id for item in added]
+                write_atomically(self._thumbnail(self._next), thumbnail)
+            self._append(added(new))
+            self._shelf.add(new)
+            self._next, self._index = self._next + len(names), None
+        return [int(number) for number in ids]
 
     def remove(self, number: int) -> None:
         """Take an image out.
@@ -174,11 +157,11 @@ class Collection:
         with self._lock:
             self._there(number)
             self._append({"remove": [number]})
-            del self._items[number]
-            self._index, self._removed = None, self._removed + 1
+            self._shelf.remove(number)
+            self._index = None
             with suppress(OSError):
                 self._thumbnail(number).unlink()
-            if self._removed > max(len(self._items), _FEW):
+            if self._shelf.removed > max(len(self._shelf), _FEW):
                 self._rewrite()
 
     def thumbnail(self, number: int) -> bytes | None:
@@ -193,84 +176,74 @@ class Collection:
         except OSError:
             return None
 
-    def index(self) -> tuple[Index, tuple[Item, ...]]:
+    def index(self) -> tuple[Index, Columns]:
         """What is searched, and the image of each position; built when something has changed.
 
         Raises:
             Refusal: 409 if the collection is empty.
         """
         with self._lock:
-            if not self._items:
+            if not len(self._shelf):
                 raise Refusal(
                     HTTPStatus.CONFLICT, f"collection '{self.about.name}' is empty; add images"
                 )
             if self._index is None:
-                items = tuple(self._items.values())
-                self._index = Index(self._joined(items)), items
+                columns = self._shelf.columns()
+                self._index = Index(self._codes(columns.rows)), columns
             return self._index
 
-    def _joined(self, items: Sequence[Item]) -> Codes | Embeddings:
-        data = b"".join(item.code for item in items)
+    def _codes(self, rows: NDArray[np.uint8]) -> Codes | Embeddings:
         if self.about.bits is None:
-            return Embeddings(np.frombuffer(data, dtype=np.float32).reshape(len(items), -1))
-        rows = np.frombuffer(data, dtype=np.uint8).reshape(len(items), -1)
+            return Embeddings(np.ascontiguousarray(rows).view(np.float32))
         return Codes(rows, self.about.bits)
 
     def _there(self, number: int) -> Item:
-        if number not in self._items:
+        found = self._shelf.find(number)
+        if found is None:
             raise Refusal(
                 HTTPStatus.NOT_FOUND, f"collection '{self.about.name}' has no image {number}"
             )
-        return self._items[number]
+        return found
 
     def _thumbnail(self, number: int) -> Path:
         return self.folder / _THUMBNAILS / f"{number}.png"
-
-    def _take(self, added: Sequence[Item]) -> None:
-        self._items |= {item.id: item for item in added}
-        self._next = max([self._next, *(item.id + 1 for item in added)])
-        self._index = None
 
     def _open_journal(self) -> None:
         path = self.folder / JOURNAL
         try:
             data = path.read_bytes()
-            whole = data.rfind(b"\n") + 1
         except OSError as error:
             raise StoreError(f"cannot read {path}: {error.strerror or error}") from None
-        self._length = whole
-        for number, line in enumerate(data[:whole].splitlines(), start=1):
-            try:
-                self._replay(_parsed(line))
-            except (ValueError, KeyError, TypeError, RecursionError):
-                raise DamagedStoreError(
-                    f"{path}: line {number} is damaged; move {self.folder.name} out of "
-                    f"{self.folder.parent} and make the collection again"
-                ) from None
+        self._length = data.rfind(b"\n") + 1
+        lines = data[: self._length].splitlines()
+        self._replay(path, lines)
         self._check_codes()
+        if len(lines) > _MANY_LINES:
+            self._rewrite()
 
     def _check_codes(self) -> None:
         try:
-            if self._items:
-                self._joined(tuple(self._items.values()))
+            if len(self._shelf):
+                self._codes(self._shelf.columns().rows)
         except (DataError, ValueError) as error:
             raise DamagedStoreError(f"{self.folder / JOURNAL}: {error}") from None
 
-    def _replay(self, change: dict[str, Any]) -> None:
-        self._next = max(self._next, int(change.get("next", 0)))
-        for number in change.get("remove", ()):
-            del self._items[number]
-            self._removed += 1
-        self._take(
-            [
-                Item(int(number), str(name), bytes.fromhex(code), place)
-                for number, name, code, place in change.get("add", ())
-            ]
-        )
+    def _replay(self, path: Path, lines: Sequence[bytes]) -> None:
+        number, replay = 0, Replay(self._shelf)
+        try:
+            for number, line in enumerate(lines, start=1):  # noqa: B007 - told below
+                replay.line(line)
+            replay.end()
+        except (ValueError, KeyError, TypeError, RecursionError):
+            raise DamagedStoreError(
+                f"{path}: line {number} is damaged; move {self.folder.name} out of "
+                f"{self.folder.parent} and make the collection again"
+            ) from None
+        self._next = replay.next
 
     def _append(self, change: dict[str, Any]) -> None:
         """Write one line behind those that count; a part of one does not."""
-        path, line = self.folder / JOURNAL, _line(change)
+        path, line = self.folder / JOURNAL, line_of(change)
         try:
             with path.open("r+b", buffering=0) as file:
                 file.truncate(self._length)
@@ -287,23 +260,12 @@ class Collection:
 
     def _rewrite(self) -> None:
         """Leave what was removed out of the journal; where that fails it stays as it is."""
-        line = _line({"next": self._next, "add": _plain(self._items.values())})
+        columns = self._shelf.columns()
+        line = line_of({"next": self._next, **added(columns)})
         with suppress(StoreError):
             write_atomically(self.folder / JOURNAL, line)
-            self._length, self._removed = len(line), 0
-
-
-def _plain(items: Iterable[Item]) -> list[list[Any]]:
-    return [[item.id, item.name, item.code.hex(), item.database] for item in items]
-
-
-def _line(change: dict[str, Any]) -> bytes:
-    text = json.dumps(change, separators=(",", ":")).encode("ascii")
-    return _checksum(text) + text + b"\n"
-
-
-def _checksum(text: bytes) -> bytes:
-    return f"{zlib.crc32(text):0{_CRC_DIGITS}x} ".encode("ascii")
+            self._length, self._shelf = len(line), Shelf()
+            self._shelf.add(columns)
 
 
 def _write_all(descriptor: int, data: bytes) -> None:
@@ -313,11 +275,10 @@ def _write_all(descriptor: int, data: bytes) -> None:
         rest = rest[os.write(descriptor, rest) :]
 
 
-def _parsed(line: bytes) -> dict[str, Any]:
-    text = line[_CRC_DIGITS + 1 :]
-    if line[: _CRC_DIGITS + 1] != _checksum(text):
-        raise ValueError("its checksum is another")
-    return dict(json.loads(text))
+def _bytes_of(codes: Codes | Embeddings) -> NDArray[np.uint8]:
+    """Rows as bytes, uint8 (N, bytes)."""
+    rows = codes.packed if isinstance(codes, Codes) else codes.values
+    return np.ascontiguousarray(rows).view(np.uint8)
 
 
 def _read_about(folder: Path) -> About:

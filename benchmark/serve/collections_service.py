@@ -6,25 +6,23 @@ import re
 import shutil
 import threading
 from http import HTTPStatus
-from io import BytesIO
 from typing import Any, Final
-
-from PIL import Image, ImageOps
 
 from hashbench.core.codes import Role
 from hashbench.core.errors import StoreError
 from hashbench.core.files import TEMPORARY_PREFIX
 from hashbench.core.record import timestamp
 from hashbench.serve.answers import Asked, distance_of, label_names, tie_groups, timing
-from hashbench.serve.collection import ABOUT, About, Collection, Item
+from hashbench.serve.collection import ABOUT, About, Collection
 from hashbench.serve.index import row_of, written_bits
 from hashbench.serve.message import Request, Response
 from hashbench.serve.models import LoadedMethod
 from hashbench.serve.parameters import Parameters
-from hashbench.serve.pictures import LARGEST_SIDE, SIDE, png
+from hashbench.serve.pictures import LARGEST_SIDE, SIDE
 from hashbench.serve.refusal import Refusal
 from hashbench.serve.service import Service
-from hashbench.serve.upload import FORMATS, check_upload
+from hashbench.serve.shelf import Item
+from hashbench.serve.upload import check_upload, small_png
 
 FOLDER: Final = ".collections"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -111,7 +109,7 @@ class CollectionsService:
         found = self._collection(name)
         check_upload(request.body)
         sent = self._service.models.encode(self._method(found), request.body)
-        picture = self._service.models.small(_small, request.body)
+        picture = self._service.models.small(small_png, request.body)
         (number,) = found.add(sent.code, [called], thumbnail=picture)
         said = {"id": number, "name": called, "code": written_bits(sent.code)}
         return Response.of({**said, "images": len(found)}, HTTPStatus.CREATED)
@@ -155,7 +153,7 @@ class CollectionsService:
         number = given.number("image", low=0, high=_BEYOND)
         found.item(number)
         index, items = found.index()
-        at = next((at for at, item in enumerate(items) if item.id == number), None)
+        at = items.position(number)
         if at is None:  # removed just now
             raise Refusal(HTTPStatus.NOT_FOUND, "the collection changed; ask again")
         return Asked(row_of(index.database, at), "image", number)
@@ -217,9 +215,16 @@ def _answer(
                 "thumbnail": _picture(found.about.name, item),
             }
         )
+    name = found.about.name
+    query = {
+        "kind": asked.kind,
+        "id": asked.index,
+        "code": written_bits(asked.code),
+        "thumbnail": None if asked.index is None else _address(name, asked.index),
+    }
     return {
         "collection": _about(found),
-        "query": {"kind": asked.kind, "id": asked.index, "code": written_bits(asked.code)},
+        "query": query,
         "k": k,
         **timing(near, asked),
         "ties": ties,
@@ -228,9 +233,8 @@ def _answer(
 
 
 def _picture(name: str, item: Item) -> str:
-    return f"/v1/collections/{name}/images/{item.id}"
+    return _address(name, item.id)
 
 
-def _small(data: bytes) -> bytes:
-    with Image.open(BytesIO(data), formats=FORMATS) as image:
-        return png(ImageOps.exif_transpose(image).convert("RGB"), SIDE)
+def _address(name: str, number: int) -> str:
+    return f"/v1/collections/{name}/images/{number}"

@@ -87,6 +87,15 @@ def find_server(root: Path) -> Announcement | None:
     return found if here and _is_locked(_lock_file(root)) else None
 
 
+def is_claimed(root: Path) -> bool:
+    """Whether a process is a store's worker, or about to be announced as one.
+
+    Args:
+        root: The store's folder.
+    """
+    return _is_locked(_lock_file(root))
+
+
 def check_not_served(root: Path) -> None:
     """See whether `claim` would be refused, before anything that takes long.
 
@@ -114,6 +123,8 @@ def claim(root: Path) -> Iterator[None]:
     if descriptor is None:
         raise _served(root, find_server(root))
     try:
+        with suppress(OSError):  # what a killed worker left would be taken for this one
+            announcement_file(root).unlink(missing_ok=True)
         yield
     finally:
         with suppress(OSError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hashbench.serve.collections_service import CollectionsService
+from hashbench.serve.listings import Listings
 from hashbench.serve.routes import Route, Routes
 from hashbench.serve.service import Service
 
@@ -19,7 +20,9 @@ def endpoints(service: Service) -> Routes:
     Args:
         service: What it knows.
     """
-    return Routes([*_reading(service), *_of_collections(CollectionsService(service))])
+    listings = Listings(service, service.pictures.root)
+    collections = CollectionsService(service)
+    return Routes([*_reading(service), *_listing(listings), *_of_collections(collections)])
 
 
 def _reading(service: Service) -> list[Route]:
@@ -55,8 +58,16 @@ def _reading(service: Service) -> list[Route]:
             "The same query answered by two methods.",
             "methods k engine query database",
         ),
+        Route(_POST, "/v1/thumbnail", service.small, "A PNG of the image posted, made small."),
         Route(_GET, "/v1/engines", service.engines, "Search engines, and what they miss."),
         Route(_POST, "/v1/reload", service.reload, "Read the whole store again."),
+    ]
+
+
+def _listing(listings: Listings) -> list[Route]:
+    return [
+        Route(_GET, "/v1/datasets", listings.datasets, "Datasets and their protocols."),
+        Route(_GET, "/v1/runs", listings.runs, "The store's runs.", "start count"),
     ]
 
 

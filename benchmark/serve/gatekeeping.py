@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 from hashbench.serve.refusal import Refusal
 
-_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
+LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
+"""What this machine is called by its own programs."""
 _SCHEME = "Bearer "
 
 
@@ -31,10 +32,10 @@ def check_sender(headers: Message, *, token: str | None) -> None:
     hosts = headers.get_all("Host", [])
     if len(hosts) != 1:
         raise Refusal(HTTPStatus.BAD_REQUEST, "Host: expected this header once")
-    if _name(f"//{hosts[0]}") not in _NAMES:
+    if host_name(f"//{hosts[0]}") not in LOOPBACK_NAMES:
         raise Refusal(HTTPStatus.FORBIDDEN, f"Host: {hosts[0][:80]!r} is not a name of loopback")
     for origin in headers.get_all("Origin", []):
-        if _name(origin) not in _NAMES:
+        if host_name(origin) not in LOOPBACK_NAMES:
             raise Refusal(HTTPStatus.FORBIDDEN, "Origin: pages of other sites may not ask")
     if token is not None and not _brings(headers.get_all("Authorization", []), token):
         raise Refusal(
@@ -44,7 +45,12 @@ def check_sender(headers: Message, *, token: str | None) -> None:
         )
 
 
-def _name(address: str) -> str | None:
+def host_name(address: str) -> str | None:
+    """The name in an address, in lower case; None where it has none, or somebody's login.
+
+    Args:
+        address: With a scheme, or beginning with ``//``.
+    """
     try:
         parts = urlsplit(address)
         parts.port  # noqa: B018 - raises where it is no number

@@ -55,10 +55,13 @@ class Offers:
 
     Args:
         store: The store.
+
+    Attributes:
+        store: The same.
     """
 
     def __init__(self, store: Store) -> None:
-        self._store = store
+        self.store = store
         self._folders: dict[str, _Folder] = {}
         self._lock = threading.Lock()
 
@@ -107,7 +110,7 @@ class Offers:
     def _now(self) -> dict[str, _Folder]:
         with self._lock:
             try:
-                with os.scandir(self._store.root) as entries:
+                with os.scandir(self.store.root) as entries:
                     changed = {
                         entry.name: entry.stat().st_mtime_ns
                         for entry in entries
@@ -115,7 +118,7 @@ class Offers:
                     }
             except OSError as error:
                 raise StoreError(
-                    f"store: cannot read {self._store.root}: {error.strerror or error}"
+                    f"store: cannot read {self.store.root}: {error.strerror or error}"
                 ) from None
             self._folders = {
                 fit_id: self._kept(fit_id, changed_ns) or self._read(fit_id, changed_ns)
@@ -135,7 +138,7 @@ class Offers:
             return _Folder(changed_ns, now, problem=str(error))
 
     def _offer(self, fit_id: str) -> Offer | None:
-        records = list(self._store.records(fit_id))
+        records = list(self.store.records(fit_id))
         fits = [r for r in records if isinstance(r, FitRecord) and self._is_whole(r)]
         if not fits:
             return None
@@ -153,6 +156,6 @@ class Offers:
         """Whether a fit went well and what a search needs of it lies there."""
         artifacts = [fit.artifacts.get(name) for name in (model.NAME, codes.NAME)]
         return fit.status is Status.OK and all(
-            artifact and (self._store.root / fit.fit_id / artifact.file).is_file()
+            artifact and (self.store.root / fit.fit_id / artifact.file).is_file()
             for artifact in artifacts
         )

@@ -32,10 +32,13 @@ class Pictures:
 
     Args:
         root: The user's data root, if one was named.
+
+    Attributes:
+        root: The same.
     """
 
     def __init__(self, root: Path | None) -> None:
-        self._root = root
+        self.root = root
         self._loaded: OrderedDict[_Key, LoadedData] = OrderedDict()
         self._failed: dict[_Key, tuple[float, str]] = {}
         self._lock = threading.Lock()
@@ -78,7 +81,7 @@ class Pictures:
             raise Refusal(HTTPStatus.NOT_FOUND, why)
         if key not in self._loaded:
             try:
-                self._loaded[key] = load_data(*key[:2], subset=data.subset, root=self._root)
+                self._loaded[key] = load_data(*key[:2], subset=data.subset, root=self.root)
             except HashbenchError as error:
                 why = f"no images of {data.name} here: {str(error).splitlines()[0]}"
                 self._failed[key] = time.monotonic(), why

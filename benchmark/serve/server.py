@@ -49,6 +49,7 @@ class Server(ThreadingHTTPServer):
         self.answer, self.token = answer, token
         self._slots = threading.BoundedSemaphore(MOST_CONNECTIONS)
         self._running = 0
+        self._asked = time.monotonic()
         self._changed = threading.Condition()
         try:
             super().__init__((LOOPBACK, port), _Handler)
@@ -97,12 +98,19 @@ class Server(ThreadingHTTPServer):
         """Answer one request and count it while it runs."""
         with self._changed:
             self._running += 1
+            self._asked = time.monotonic()
         try:
             send(self.answer(request))
         finally:
             with self._changed:
                 self._running -= 1
+                self._asked = time.monotonic()
                 self._changed.notify_all()
+
+    def silence(self) -> float:
+        """Seconds since anything was asked or answered; 0 while something is."""
+        with self._changed:
+            return 0.0 if self._running else time.monotonic() - self._asked
 
     def end(self) -> None:
         """Take no more requests, let those that run come to their end, and close."""

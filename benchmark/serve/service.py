@@ -23,7 +23,7 @@ from hashbench.serve.offers import Offer, Offers
 from hashbench.serve.parameters import Parameters
 from hashbench.serve.pictures import LARGEST_SIDE, SIDE, Pictures
 from hashbench.serve.refusal import Refusal, refusal_of
-from hashbench.serve.upload import check_upload
+from hashbench.serve.upload import check_upload, small_png
 from hashbench.version import VERSION
 
 MOST_NEIGHBOURS: Final = 1000
@@ -129,6 +129,12 @@ class Service:
         fit = self.offers.find(word).fit
         picture = self.pictures.thumbnail(fit, Role(role), int(index), side=side)
         return Response(HTTPStatus.OK, picture, "image/png")
+
+    def small(self, request: Request) -> Response:
+        """A small picture of an image that is sent, to be shown beside what it finds."""
+        Parameters(request.parameters, ())
+        check_upload(request.body)
+        return Response(HTTPStatus.OK, self.models.small(small_png, request.body), "image/png")
 
     def search(self, request: Request, word: str) -> Response:
         """The nearest of a method's database to an image that is sent or one of its own."""

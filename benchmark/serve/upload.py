@@ -7,10 +7,11 @@ from http import HTTPStatus
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 
 from hashbench.core.errors import DataError
 from hashbench.datasets.protocol import ProtocolSpec
+from hashbench.serve.pictures import SIDE, png
 from hashbench.serve.refusal import Refusal
 from hashbench.worker.image_files import decode_image
 
@@ -61,6 +62,24 @@ def decode_upload(data: bytes, protocol: ProtocolSpec) -> NDArray[np.uint8]:
     try:
         return decode_image(io.BytesIO(data), protocol, name=_NAME, formats=FORMATS)
     except (DataError, MemoryError):
+        raise
+    except Exception as error:  # as above
+        raise DataError(f"images: {_NAME} cannot be decoded: {type(error).__name__}") from None
+
+
+def small_png(data: bytes) -> bytes:
+    """A thumbnail of an image that passed `check_upload`, turned as its camera says.
+
+    Args:
+        data: The file.
+
+    Raises:
+        DataError: If it is damaged.
+    """
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            return png(ImageOps.exif_transpose(image).convert("RGB"), SIDE)
+    except MemoryError:
         raise
     except Exception as error:  # as above
         raise DataError(f"images: {_NAME} cannot be decoded: {type(error).__name__}") from None

@@ -42,8 +42,9 @@ class Settings:
         keep: How many methods stay in memory.
         engine: The search engine where a request names none.
         device: ``auto``, ``cpu`` or ``cuda``.
-        data_root: The user's data root, for thumbnails.
+        data_roots: The user's data roots, for thumbnails; imported datasets are found in all.
         plugins: Plugin files to load first.
+        idle: Seconds without a request after which the worker ends by itself; None for never.
     """
 
     port: int = 0
@@ -51,17 +52,23 @@ class Settings:
     keep: int = 4
     engine: str = EXACT
     device: str = "auto"
-    data_root: Path | None = None
+    data_roots: tuple[Path, ...] = ()
     plugins: tuple[Path, ...] = ()
+    idle: float | None = None
 
 
-def serve(root: Path, settings: Settings, tell: Callable[[Announcement, str | None], None]) -> None:
+def serve(
+    root: Path, settings: Settings, tell: Callable[[Announcement, str | None], None]
+) -> signal.Signals:
     """Serve a store until the process is told to end.
 
     Args:
         root: The store's folder.
         settings: How.
         tell: Called with where it is served, and the token, when requests are taken.
+
+    Returns:
+        What told it; SIGTERM where it ended by itself.
 
     Raises:
         StoreError: If there is no such store, or it cannot be written.
@@ -72,10 +79,11 @@ def serve(root: Path, settings: Settings, tell: Callable[[Announcement, str | No
     # Too many pixels are refused; that they are many need not be told as well.
     warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
     load_plugins(list(settings.plugins), registry())
-    look_in(settings.data_root)
+    for folder in reversed(settings.data_roots):
+        look_in(folder)
     _check_engine(settings.engine)
     models = Models(store, device=usable_device(settings.device), most=settings.keep)
-    pictures = Pictures(settings.data_root)
+    pictures = Pictures(next(iter(settings.data_roots), None))
     service = Service(root, Offers(store), models, pictures, settings.engine)
     token = new_token() if settings.with_token else None
     with claim(root), _told_to_end() as ended:
@@ -84,9 +92,20 @@ def serve(root: Path, settings: Settings, tell: Callable[[Announcement, str | No
         listener = threading.Thread(target=server.serve_forever, name="listener", daemon=True)
         listener.start()
         tell(made, token)
-        ended.wait()
+        _wait(ended, server, settings.idle)
         server.end()
     models.close()
+    return ended.by
+
+
+def _wait(ended: threading.Event, server: Server, idle: float | None) -> None:
+    """Wait for the end, or until nothing was asked for so long."""
+    left = idle
+    while not ended.wait(left):
+        assert idle is not None  # noqa: S101 - a wait without a limit ends only when told
+        left = idle - server.silence()
+        if left <= 0:
+            return
 
 
 def _check_engine(name: str) -> None:
@@ -95,13 +114,21 @@ def _check_engine(name: str) -> None:
         raise ConfigError(missing)
 
 
+class _End(threading.Event):
+    """The end, and the signal that told it first."""
+
+    by: signal.Signals = signal.SIGTERM
+
+
 @contextmanager
-def _told_to_end() -> Iterator[threading.Event]:
+def _told_to_end() -> Iterator[_End]:
     """An event that is set by the signals that end a process, which then end nothing else."""
-    ended = threading.Event()
+    ended = _End()
 
     def end(number: int, frame: FrameType | None) -> None:
-        del number, frame
+        del frame
+        if not ended.is_set():
+            ended.by = signal.Signals(number)
         ended.set()
 
     before = {number: signal.signal(number, end) for number in _ENDING}

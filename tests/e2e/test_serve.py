@@ -127,6 +127,28 @@ def test_a_served_store_is_searched_with_an_image_as_query_does_it(
     assert not (folder / "kept" / ".work").exists()
 
 
+def test_ctrl_c_ends_a_worker_with_the_code_of_an_interruption(start: Start, folder: Path) -> None:
+    process = start()
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert errors.startswith("interrupted")
+    assert output.startswith("serving on ")
+    assert find_server(folder / "kept") is None
+
+
+def test_datasets_and_runs_are_listed_by_the_client(start: Start, folder: Path) -> None:
+    start()
+    client = Client.of_store(folder / "kept")
+    (run,) = client.get("runs")["runs"]
+    (method,) = client.get("methods")["methods"]
+    assert (run["id"], run["method"], run["bits"]) == (method["id"], "mlp + hsc", 16)
+    assert (run["status"], run["searchable"], run["metrics"]) == ("ok", True, method["metrics"])
+    digits = {each["name"]: each for each in client.get("datasets")["datasets"]}["digits"]
+    assert digits["here"] is True
+    assert "digits@1" in [each["name"] for each in digits["protocols"]]
+
+
 def test_a_second_worker_is_refused_and_a_killed_one_is_replaced(
     folder: Path, start: Start
 ) -> None:

@@ -6,6 +6,7 @@ import errno
 import io
 import os
 import shutil
+import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -138,10 +139,55 @@ def test_a_journal_of_many_removals_is_written_anew_with_the_same_content(folder
         made.remove(number)
     assert (folder / JOURNAL).read_bytes().count(b"\n") < 20
     again = Collection(folder)
-    assert again.items() == made.items()
+    assert list(again.items()) == list(made.items())
     assert [item.id for item in again.items()] == list(range(110, 200))
     assert b'"image 50"' not in (folder / JOURNAL).read_bytes()
     assert again.add(codes(1), ["new"]) == [200]
+
+
+def test_a_journal_of_rows_as_it_was_first_written_is_read(folder: Path) -> None:
+    Collection.create(folder, ABOUT)
+    lines = [
+        b'{"add":[[0,"a","0000",null],[1,"b","0010",7]]}',
+        b'{"remove":[0]}',
+        b'{"next":5,"add":[[4,"c","0070",null]]}',
+    ]
+    written = [b"%08x %s\n" % (zlib.crc32(line), line) for line in lines]
+    (folder / JOURNAL).write_bytes(b"".join(written))
+    opened = Collection(folder)
+    assert [(i.id, i.name, i.database) for i in opened.items()] == [(1, "b", 7), (4, "c", None)]
+    assert found(opened, 0b111) == [("c", 0.0), ("b", 2.0)]
+    assert opened.add(codes(0), ["d"]) == [5]
+
+
+def test_a_journal_of_many_lines_is_written_anew_when_it_is_opened(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Collection.create(folder, ABOUT)
+    for number in range(12):
+        made.add(codes(number), [f"image {number}"])
+    made.remove(11)
+    monkeypatch.setattr(module, "_MANY_LINES", 10)
+    assert list(Collection(folder).items()) == list(made.items())
+    assert (folder / JOURNAL).read_bytes().count(b"\n") == 1
+    again = Collection(folder)
+    assert list(again.items()) == list(made.items())
+    assert again.add(codes(1), ["new"]) == [12]
+
+
+def test_what_was_listed_before_a_change_stays_what_it_was(three: Collection) -> None:
+    before = three.items()
+    three.remove(1)
+    three.add(codes(*range(200)), [f"{i}" for i in range(200)])
+    assert [(item.id, item.name) for item in before] == [(0, "a"), (1, "b"), (2, "c")]
+    assert [item.id for item in three.items()[:3]] == [0, 2, 3]
+    assert [three.items().position(number) for number in (0, 1, 2, 202, 203)] == [
+        0,
+        None,
+        1,
+        201,
+        None,
+    ]
 
 
 def test_many_threads_add_and_remove_at_once_and_nothing_is_lost(folder: Path) -> None:

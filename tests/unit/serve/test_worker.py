@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ def test_a_signal_ends_a_worker_that_answered_until_then(
         assert len(found["results"]) == 1
         os.kill(os.getpid(), number)
 
-    serve(root, Settings(with_token=True), tell)
+    assert serve(root, Settings(with_token=True), tell) is number
 
     ((made, token),) = told
     assert token and made.pid == os.getpid()
@@ -50,6 +51,26 @@ def test_a_signal_ends_a_worker_that_answered_until_then(
     assert signal.getsignal(number) == before
     with pytest.raises(AnswerError, match="no answer"):
         Client(made.port, token).get("health")
+
+
+def test_a_worker_that_nobody_asks_ends_by_itself_and_not_while_it_is_asked(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Service.health
+
+    def slow(service: Service, request: Any) -> Any:
+        time.sleep(0.3)
+        return real(service, request)
+
+    monkeypatch.setattr(Service, "health", slow)
+    answers: list[Any] = []
+
+    def tell(made: Announcement, token: str | None) -> None:
+        answers.append(Client.of_store(root).get("health"))
+
+    assert serve(root, Settings(idle=0.1), tell) is signal.SIGTERM
+    assert answers[0]["status"] == "ok"
+    assert find_server(root) is None
 
 
 def test_a_request_that_runs_is_answered_before_the_end(
