@@ -57,6 +57,12 @@ class DamagedStoreError(StoreError):
     exit_code = ExitCode.STORE_DAMAGED
 
 
+class LeaseLostError(StoreError):
+    """Another run took the cell over; nothing of this one's is kept."""
+
+    exit_code = ExitCode.INTERRUPTED
+
+
 class NothingSelectedError(HashbenchError):
     """A selection matched no cell."""
 

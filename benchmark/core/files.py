@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,23 +12,32 @@ from hashbench.core.errors import StoreError
 TEMPORARY_PREFIX = ".tmp-"
 
 
-def write_atomically(path: Path, data: bytes | memoryview) -> None:
+def write_atomically(
+    path: Path,
+    data: bytes | memoryview,
+    *,
+    staged: Path | None = None,
+    check: Callable[[], object] = bool,
+) -> None:
     """Write a file under a temporary name, sync it, and rename it into place.
 
     Args:
         path: Where the file shall be; folders above it are made.
         data: Its whole content.
+        staged: The temporary name, on the same file system; by default one beside the file.
+        check: Called when all of it is on disk under that name; what it raises leaves nothing.
 
     Raises:
         StoreError: If the disk is full, or the place cannot be written to; nothing is left behind.
     """
-    temporary = path.parent / f"{TEMPORARY_PREFIX}{os.getpid()}-{path.name}"
+    temporary = staged or path.parent / f"{TEMPORARY_PREFIX}{os.getpid()}-{path.name}"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
+        check()
         temporary.replace(path)
         _sync_folder(path.parent)
     except OSError as error:

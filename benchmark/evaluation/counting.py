@@ -83,4 +83,4 @@ def last_distance(items_before: NDArray[np.int64], limit: int) -> NDArray[np.int
     items = items_before[:, -1]
     last = (items_before < np.minimum(items, limit)[:, None]).sum(axis=1) - 1
     everything = items_before[np.arange(len(last)), last + 1] == items
-    return np.where(everything, items_before.shape[1] - 2, last)
+    return np.asarray(np.where(everything, items_before.shape[1] - 2, last))

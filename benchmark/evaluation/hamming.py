@@ -26,37 +26,27 @@ _BLOCKS_AT_LEAST = 4  # work for that many threads, where there are pairs for so
 _BLOCKS_ENOUGH = 16  # more would only cost
 
 
-class HammingRanking(Ranking):
-    """Binary codes; memory grows with the database by a few bytes an item and thread.
+class CountedRanking(Ranking):
+    """A database of codes of which nothing is known but what a counting says.
 
     Args:
-        query: Codes of the queries.
-        database: Codes of the database, of the same length.
-        relevance: Who is relevant to whom.
-        tool: What counts pairs on the CPU; the numbers are the same.
-        device: Where pairs are counted; a CUDA device counts for one thread.
-
-    Raises:
-        DataError: If the two code lengths differ.
+        counting: Counts the database's pairs.
+        queries: Number of queries Q.
+        items: Database size N.
+        bits: Code length.
+        levels: Gains are below it.
     """
 
+    concurrent = True
+
     def __init__(
-        self,
-        query: Codes,
-        database: Codes,
-        relevance: Relevance,
-        *,
-        tool: Tool,
-        device: str = "cpu",
+        self, counting: Counting, *, queries: int, items: int, bits: int, levels: int
     ) -> None:
-        if query.bits != database.bits:
-            raise DataError(f"codes: queries have {query.bits} bits, the database {database.bits}")
-        self._counting = _counting(query, database, relevance, tool=tool, device=device)
-        self.concurrent = device == "cpu"
-        self._radii = database.bits + 1
-        self.items = len(database)
-        self.levels = relevance.levels
-        self.block = self._block(len(query))
+        self._counting = counting
+        self._radii = bits + 1
+        self.items = items
+        self.levels = levels
+        self.block = self._block(queries)
 
     def _block(self, queries: int) -> int:
         """Queries at once, of blocks of even size; neither threads nor tool have a say in it."""
@@ -113,6 +103,46 @@ class HammingRanking(Ranking):
         for first, last in self._parts(start, stop):
             for counts in self._counting.histograms(first, last, self.levels):
                 yield _written_out(counts, limit, largest_first=ties is Ties.BEST)
+
+
+class HammingRanking(CountedRanking):
+    """Binary codes; memory grows with the database by a few bytes an item and thread.
+
+    Args:
+        query: Codes of the queries.
+        database: Codes of the database, of the same length.
+        relevance: Who is relevant to whom.
+        tool: What counts pairs on the CPU; the numbers are the same.
+        device: Where pairs are counted; a CUDA device counts for one thread.
+
+    Raises:
+        DataError: If the two code lengths differ.
+    """
+
+    def __init__(
+        self,
+        query: Codes,
+        database: Codes,
+        relevance: Relevance,
+        *,
+        tool: Tool,
+        device: str = "cpu",
+    ) -> None:
+        check_same_bits(query.bits, database.bits)
+        super().__init__(
+            _counting(query, database, relevance, tool=tool, device=device),
+            queries=len(query),
+            items=len(database),
+            bits=database.bits,
+            levels=relevance.levels,
+        )
+        self.concurrent = device == "cpu"
+
+
+def check_same_bits(query: int, database: int) -> None:
+    """Raise DataError if queries and database have codes of different length."""
+    if query != database:
+        raise DataError(f"codes: queries have {query} bits, the database {database}")
 
 
 def _counting(

@@ -44,6 +44,8 @@ def run_trial(trial: Path, *, max_build: float, max_memory: int) -> Iterator[dic
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
+        # It is killed in the end; what an engine leaves then goes with the trial's own folder.
+        env={**os.environ, "TMPDIR": str(trial.parent.resolve())},
     ) as process:
         try:
             yield from _results(process, max_build=max_build, max_memory=max_memory)

@@ -5,6 +5,10 @@ creating the next number, which the file system lets one taker do. A holder rais
 file; no clock is compared between machines: an observer takes over when its own clock saw the
 counter stand still for as long as the holder said. Files are never taken from a living holder: one
 that slept too long finds a higher number and stops.
+
+A record is staged beside the leases under its lease's number, and only then renamed into the store.
+Whoever takes the cell over removes what is staged under lower numbers before it looks at the store:
+a holder that slept just before the rename has nothing left to rename.
 """
 
 from __future__ import annotations
@@ -17,12 +21,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hashbench.core.errors import StoreError
+from hashbench.core.errors import LeaseLostError, StoreError
+from hashbench.core.files import write_atomically
 
 PERIOD = 20.0
 """Seconds of silence after which another run takes a cell over, where nothing else is said."""
 
 _RELEASED = "released"
+_STAGED = ".staged"
 _DIGITS = 20  # the counter is overwritten in place: a full disk does not end a lease
 
 
@@ -136,6 +142,28 @@ class Lease:
         with suppress(FileNotFoundError):
             self._write(_RELEASED)
 
+    def publish(self, path: Path, data: bytes) -> None:
+        """Write a file of the store, unless the cell was taken over, however late that is seen.
+
+        Args:
+            path: Where it shall be.
+            data: Its whole content.
+
+        Raises:
+            LeaseLostError: If the cell was taken over; the file is not there then.
+            StoreError: If it cannot be written.
+        """
+        staged = self.folder / f"{self.number:08d}{_STAGED}"
+        try:
+            write_atomically(path, data, staged=staged, check=self._check)
+        except StoreError:
+            self._check()  # then what was staged is gone because others removed it
+            raise
+
+    def _check(self) -> None:
+        if not self.held:
+            raise LeaseLostError(f"{self.folder.name}: another run took the cell over")
+
     def _write(self, beat: str) -> None:
         file = _file(self.folder, self.number)
         try:
@@ -180,11 +208,22 @@ def take(folder: Path, *, above: int, period: float = PERIOD) -> Lease | None:
     if not lease.held:  # it was looked at so long ago that others came and went
         file.unlink()
         return None
-    for number in _numbers(folder):
+    _clear_below(lease)
+    return lease
+
+
+def _clear_below(lease: Lease) -> None:
+    """Remove past leases, and what their holders are about to put into the store."""
+    for staged in lease.folder.glob(f"*{_STAGED}"):
+        if int(staged.stem) < lease.number:
+            try:
+                staged.unlink(missing_ok=True)
+            except OSError as error:
+                raise StoreError(f"cannot remove {staged}: {error.strerror or error}") from error
+    for number in _numbers(lease.folder):
         if number < lease.number:
             with suppress(OSError):
-                _file(folder, number).unlink()
-    return lease
+                _file(lease.folder, number).unlink()
 
 
 class Watch:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from hashbench.core.record import (
     compute_record_id,
     seal,
 )
+from hashbench.store.lease import Lease
 
 MARKER = "store.json"
 FORMAT = {"format": "hashbench-store", "version": 1}
@@ -107,22 +109,33 @@ class Store:
         """Where cells leave features for each other; not part of the records."""
         return self.root / ".work" / "features"
 
+    @staticmethod
+    def names_record(name: str) -> bool:
+        """Whether a file of that name in a cell's folder is a record."""
+        return fnmatchcase(name, _RECORD_FILES)
+
     def fit_ids(self) -> list[str]:
         """The ids of all cells with at least one record, sorted."""
         return sorted({path.parent.name for path in self.root.glob(f"[!.]*/{_RECORD_FILES}")})
 
-    def write_record(self, record: AnyRecord) -> AnyRecord:
+    def write_record(self, record: AnyRecord, *, lease: Lease | None = None) -> AnyRecord:
         """Seal a record and write it.
+
+        Args:
+            record: The record.
+            lease: Under which it was made, if under any.
 
         Returns:
             The record with its id.
 
         Raises:
+            LeaseLostError: If another run took the cell over; nothing is written then.
             StoreError: If it cannot be written.
         """
         sealed = seal(record)
         data = document_bytes(sealed.model_dump(mode="json"))
-        write_atomically(self._inside(sealed.fit_id, record_name(sealed)), data)
+        path = self._inside(sealed.fit_id, record_name(sealed))
+        (lease.publish if lease else write_atomically)(path, data)
         return sealed
 
     def records(self, fit_id: str) -> Iterator[Record]:
@@ -242,7 +255,7 @@ def read_record(path: Path) -> Record:
         raise DamagedStoreError(f"store: cannot read {path}: {error.strerror}") from None
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
+        where = ".".join(str(part) for part in first["loc"]) or "kind"
         why = " ".join(f"{where[:_SHOWN]}: {first['msg']}".split())
         raise _damaged(path, f"is no record this version can read ({why})") from None
     except (ValueError, RecursionError) as error:

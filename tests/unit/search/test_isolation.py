@@ -120,3 +120,9 @@ def test_memory_is_that_of_the_process():
     assert resident_bytes(os.getpid()) - before > 40_000_000
     assert held.all()
     assert resident_bytes(2**22 + 1) == 0
+
+
+def test_what_a_trial_leaves_in_the_temporary_folder_goes_with_its_own(trial, stand_in, tmp_path):
+    stand_in("import tempfile; say(event='measured', result={'place': tempfile.mkdtemp()})")
+    (result,) = run_trial(trial("exact"), **LIMITS)
+    assert Path(result["place"]).parent == tmp_path

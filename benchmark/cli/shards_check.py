@@ -1,0 +1,29 @@
+"""``hashbench shards check``: whether shards are what their manifest says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from hashbench.cli.options import counted
+from hashbench.cli.phases import phases
+from hashbench.core.errors import DataError
+
+
+@click.command("check")
+@click.argument("folder", type=click.Path(path_type=Path))
+def command(folder: Path) -> None:
+    """Read all files of FOLDER and compare their checksums with its manifest's."""
+    from hashbench.shards.check import changed_files
+    from hashbench.shards.folder import ShardFolder
+
+    opened = ShardFolder.open(folder)
+    with phases() as phase:
+        problems = changed_files(opened, progress=phase("reading files"))
+    if problems:
+        raise DataError("\n".join(problems))
+    click.echo(
+        f"{folder}: {counted(len(opened), 'code')} of {opened.bits} bits in "
+        f"{counted(len(opened.files()), 'file')} as the manifest {opened.manifest.sha256[:12]} says"
+    )
