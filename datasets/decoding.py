@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,8 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 _MOST_OF_16_BITS = 65_535
+# Its decoder starts another program, on a file that may only be called a photo.
+_NOT_DECODED = frozenset({"EPS"})
 _WIDE_MODES = ("I", "F")  # and I;16, I;16B, ...: all that do not count to 255
 
 
@@ -38,11 +41,17 @@ def decode_square(path: Path, side: int) -> NDArray[np.uint8] | str:
         uint8 (side, side, 3) RGB, or why the file cannot be read, in a few words.
     """
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=_formats()) as image:
             return _square(image, side)
     # A damaged file can make a decoder raise nearly anything; all of it means unreadable.
     except Exception as error:
         return _reason(error)
+
+
+@cache
+def _formats() -> tuple[str, ...]:
+    Image.init()
+    return tuple(name for name in Image.ID if name not in _NOT_DECODED)
 
 
 def _square(image: Image.Image, side: int) -> NDArray[np.uint8]:

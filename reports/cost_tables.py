@@ -48,6 +48,7 @@ def _training_table(group: pd.DataFrame, phases: pd.DataFrame, *, trace: bool) -
     by_phase = spent.pivot_table(index="record", columns="phase", values="seconds", aggfunc="sum")
     shown = [phase for phase in TRAINING_PHASES if phase in by_phase.columns]
     spared, used = bool((group["spared"] > 0).any()), bool(group["utilisation"].notna().any())
+    drawn = bool(group["joules"].notna().any())
     rows = [
         [
             *_head(part),
@@ -57,6 +58,7 @@ def _training_table(group: pd.DataFrame, phases: pd.DataFrame, *, trace: bool) -
             _rate(part["images_per_second"]) if part["epochs"].iloc[0] else "-",
             _rate(part["encode_per_second"]),
             *([_percent(part["utilisation"])] if used else []),
+            *([_joules(part["joules"])] if drawn else []),
             part["recipe"].iloc[0],
             part["precision"].iloc[0],
             *([records_text(part)] if trace else []),
@@ -68,6 +70,7 @@ def _training_table(group: pd.DataFrame, phases: pd.DataFrame, *, trace: bool) -
         *(f"{phase} s" for phase in shown),
         *(["of it spared s"] if spared else []),
         *("images/s", "encoding images/s", *(["utilisation"] if used else [])),
+        *(["energy J"] if drawn else []),
         *("recipe", "precision", *(["records"] if trace else [])),
     ]
     notes = (
@@ -76,6 +79,7 @@ def _training_table(group: pd.DataFrame, phases: pd.DataFrame, *, trace: bool) -
         *([_SPARED] if spared else []),
         "images/s: of the epochs alone",
         *([_UTILISATION] if used else []),
+        *_energy_notes(group),
         *_surroundings(group),
     )
     title = f"Training time on {group['protocol'].iloc[0]}"
@@ -109,7 +113,7 @@ def budget_tables(cells: Sequence[CellResults], *, trace: bool, view: View) -> l
 
 def _budget_table(group: pd.DataFrame, metrics: pd.DataFrame, *, trace: bool) -> Table:
     quality, metric = _quality(group, metrics)
-    counted = bool(group["flops"].notna().any())
+    counted, drawn = (bool(group[each].notna().any()) for each in ("flops", "joules"))
     rows = [
         [
             *_head(part),
@@ -120,6 +124,7 @@ def _budget_table(group: pd.DataFrame, metrics: pd.DataFrame, *, trace: bool) ->
             f"{part['memory'].max() / _MIB:,.0f}",
             _spread(part["parameters"]),
             *([_tera(part["flops"])] if counted else []),
+            *([_joules(part["joules"])] if drawn else []),
             *([records_text(part)] if trace else []),
         ]
         for _, part in group.groupby(["method", "bits"], sort=True)
@@ -128,6 +133,7 @@ def _budget_table(group: pd.DataFrame, metrics: pd.DataFrame, *, trace: bool) ->
         *("method", "bits", "seeds", *([metric.partition("/")[0]] if metric else [])),
         *("epochs", "images seen", "device s", "peak MiB", "parameters"),
         *(["TFLOP"] if counted else []),
+        *(["energy J"] if drawn else []),
         *(["records"] if trace else []),
     ]
     notes = [
@@ -136,6 +142,7 @@ def _budget_table(group: pd.DataFrame, metrics: pd.DataFrame, *, trace: bool) ->
         "device s: wall seconds of training on the device, features from a cache counted as spent",
         "peak MiB: of the device's memory, on a CPU of the whole process",
         *([_FLOPS] if counted else []),
+        *_energy_notes(group),
         *_surroundings(group),
     ]
     title = f"Budget on {group['protocol'].iloc[0]}"
@@ -146,6 +153,23 @@ _FLOPS: Final = (
     "TFLOP: 10^12 floating-point operations of all training images in the network, forward and "
     "backward; without augmentation, pre-pass and encoding"
 )
+
+
+_DRAWN_BY: Final = {
+    "nvml": "the whole CUDA device (NVML)",
+    "rapl": "all processor packages (RAPL)",
+}
+
+
+def _energy_notes(group: pd.DataFrame) -> list[str]:
+    counters = sorted(set(group["energy_source"]) - {""})
+    if not counters:
+        return []
+    drawn_by = " or ".join(_DRAWN_BY.get(counter, counter) for counter in counters)
+    return [
+        f"energy J: what {drawn_by} drew during training, idle share and other work included; not "
+        f"known of fits that were resumed or took features from a cache"
+    ]
 
 
 def _quality(group: pd.DataFrame, metrics: pd.DataFrame) -> tuple[dict[str, float], str]:
@@ -196,6 +220,11 @@ def _rate(values: pd.Series[Any]) -> str:
 def _percent(values: pd.Series[Any]) -> str:
     known = values.dropna()
     return f"{100 * known.mean():.1f} %" if len(known) else "-"
+
+
+def _joules(values: pd.Series[Any]) -> str:
+    known = values.dropna()
+    return f"{known.mean():,.0f}" if len(known) else "-"
 
 
 def _tera(values: pd.Series[Any]) -> str:

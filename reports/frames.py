@@ -70,7 +70,8 @@ def training_frame(cells: Sequence[CellResults]) -> pd.DataFrame:
 
     ``seconds`` counts ``spared``, the seconds that cached features took in another cell;
     ``images_per_second`` is of the epochs alone; ``memory`` in bytes; ``flops``, of all training
-    images forward and backward, and ``utilisation`` are NaN where they were not measured.
+    images forward and backward, ``utilisation`` and ``joules`` of training are NaN where they were
+    not measured, and ``energy_source`` is empty then.
 
     Args:
         cells: The results of every cell.
@@ -97,6 +98,8 @@ def training_frame(cells: Sequence[CellResults]) -> pd.DataFrame:
                 "memory": fit.budget.peak_memory_bytes,
                 "flops": _flops(fit, fit.budget.images_seen),
                 "utilisation": fit.speed.utilisation if fit.speed else float("nan"),
+                "joules": fit.energy.joules.get("training") if fit.energy else float("nan"),
+                "energy_source": fit.energy.source if fit.energy else "",
                 "record": fit.record_id,
             }
         )

@@ -1,9 +1,12 @@
-"""A report in LaTeX: booktabs, the best value bold, the second underlined."""
+"""A report in LaTeX: booktabs, the best value bold, the second underlined.
+
+A table wider than the text is scaled down to it; one longer than a page becomes several.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from hashbench.reports.table import Mark, Table
@@ -11,7 +14,11 @@ from hashbench.reports.tables import build_tables, nothing_text, provenance
 from hashbench.reports.view import View
 from hashbench.store.catalogue import CellResults
 
-_HEAD: Final = "% Needs \\usepackage[T1]{fontenc} and \\usepackage{booktabs}."
+_HEAD: Final = (
+    "% Needs \\usepackage[T1]{fontenc}, \\usepackage{booktabs} and \\usepackage{graphicx}."
+)
+_FIT: Final = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
+_ROWS_A_PAGE: Final = 40
 _SPECIAL: Final = {
     "\\": r"\textbackslash{}",
     "{": r"\{",
@@ -28,9 +35,18 @@ _SPECIAL: Final = {
     "|": r"\textbar{}",
     '"': r"\textquotedbl{}",
     "±": r"$\pm$",
-    "[": "{[}",  # at the start of a row it would be read as an argument of the line break
+    "`": r"\textasciigrave{}",
+    "\N{MULTIPLICATION SIGN}": r"$\times$",
+    "…": r"\ldots{}",
+    # At the start of a row these would be read as belonging to the line break before it.
+    "[": "{[}",
+    "*": "{*}",
 }
-_TO_ESCAPE: Final = re.compile("|".join(map(re.escape, _SPECIAL)))
+# Of two that would melt into one character the second; and what pdflatex has no character for.
+_TO_ESCAPE: Final = re.compile(
+    "|".join([*map(re.escape, _SPECIAL), "(?<=-)-", "(?<=,),", "(?<=')'", "[^ -~À-ÖØ-öø-ÿ]"])
+)
+_SPACE: Final = re.compile(r"\s+")
 _CODE: Final = re.compile(r"`([^`]*)`")
 _MINUS: Final = re.compile(r"-(?=\d)")
 _NUMERIC: Final = re.compile(r"[-+<\d.,±%\[\] ]*(\(n = \d+\))?(\[.*\])?")
@@ -66,11 +82,19 @@ def escape(text: str) -> str:
         50 \% of \texttt{a\_b} $\pm$ 1
     """
     parts = _CODE.split(text)
-    plain = [_TO_ESCAPE.sub(lambda found: _SPECIAL[found[0]], part) for part in parts]
+    plain = [_TO_ESCAPE.sub(_escaped, _SPACE.sub(" ", part)) for part in parts]
     return "".join(f"\\texttt{{{part}}}" if n % 2 else part for n, part in enumerate(plain))
 
 
+def _escaped(found: re.Match[str]) -> str:
+    character = found[0]
+    if character in _SPECIAL:
+        return _SPECIAL[character]
+    return f"{{}}{character}" if character in "-,'" else f"U+{ord(character):04X}"
+
+
 def _table(table: Table, number: int) -> str:
+    """One ``table`` environment, or several for a long table."""
     rows = table.frame.values.tolist()
     lines = [
         " & ".join(
@@ -80,22 +104,42 @@ def _table(table: Table, number: int) -> str:
         for row, words in enumerate(rows)
     ]
     columns = "".join("r" if _is_numeric(column) else "l" for column in zip(*rows, strict=True))
-    notes = escape("; ".join(table.notes))
     label = f"tab:{re.sub('[^a-z0-9]+', '-', table.title.lower()).strip('-')}-{number}"
+    parts = [lines[at : at + _ROWS_A_PAGE] for at in range(0, len(lines), _ROWS_A_PAGE)]
+    written = []
+    for part, some in enumerate(parts, start=1):
+        several = len(parts) > 1
+        title = f"{table.title} ({part} of {len(parts)})" if several else table.title
+        own = f"{label}-{part}" if several else label
+        head = [rf"\caption{{{escape(title)}}}", rf"\label{{{own}}}"]
+        notes = table.notes if part == len(parts) else ()
+        written.append(_environment(head, columns, table.frame.columns, lines=some, notes=notes))
+    return "\n".join(written)
+
+
+def _environment(
+    head: Sequence[str],
+    columns: str,
+    names: Iterable[str],
+    *,
+    lines: Sequence[str],
+    notes: Sequence[str],
+) -> str:
+    said = escape("; ".join(notes))
     return "\n".join(
         [
             r"\begin{table}[htbp]",
             r"\centering",
-            f"\\caption{{{escape(table.title)}}}",
-            f"\\label{{{label}}}",
+            *head,
+            _FIT,
             f"\\begin{{tabular}}{{{columns}}}",
             r"\toprule",
-            " & ".join(map(escape, table.frame.columns)) + r" \\",
+            " & ".join(map(escape, names)) + r" \\",
             r"\midrule",
             *(f"{line} \\\\" for line in lines),
             r"\bottomrule",
-            r"\end{tabular}",
-            *([rf"\par\smallskip{{\footnotesize {notes}.\par}}"] if notes else []),
+            r"\end{tabular}}",
+            *([rf"\par\smallskip{{\footnotesize {said}.\par}}"] if said else []),
             r"\end{table}",
             "",
         ]

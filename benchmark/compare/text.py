@@ -36,15 +36,15 @@ def stores_text(
         trace: Whether to add record ids.
     """
     body = [
-        [row.first, *_figures(row), _verdict(row, first, second), *_records(row, trace=trace)]
+        [row.first, *row_figures(row), _verdict(row, first, second), *_records(row, trace=trace)]
         for row in rows
     ]
-    head = ["method", *_FIGURES, "verdict", *(["records"] if trace else [])]
+    head = ["method", *FIGURES, "verdict", *(["records"] if trace else [])]
     title = f"## {first} minus {second}"
     return "\n\n".join([title, _table(body, head), *skipped, _notes(rows, letters=False)])
 
 
-_FIGURES = ("difference", "95 % interval", "p (Holm)", "win/tie/loss")
+FIGURES = ("difference", "95 % interval", "p (Holm)", "win/tie/loss")
 
 
 def _group_parts(group: Group, *, trace: bool) -> list[str]:
@@ -64,7 +64,7 @@ def _group_parts(group: Group, *, trace: bool) -> list[str]:
         [
             short[row.first],
             short[row.second],
-            *_figures(row),
+            *row_figures(row),
             short.get(row.winner or "", "not shown"),
         ]
         for row in group.rows
@@ -73,11 +73,12 @@ def _group_parts(group: Group, *, trace: bool) -> list[str]:
     return [
         f"## {group.title}",
         _table(standings, head),
-        _table(pairs, ["first", "second", *_FIGURES, "better"]),
+        _table(pairs, ["first", "second", *FIGURES, "better"]),
     ]
 
 
-def _figures(row: Row) -> list[str]:
+def row_figures(row: Row) -> list[str]:
+    """A pair's difference, interval, p-value and counts, as `FIGURES` calls them."""
     effect = row.effect
     p = f"< {_SMALLEST_P:g}" if row.p_holm < _SMALLEST_P else f"{row.p_holm:.4f}"
     counts = f"{row.wins}/{row.ties}/{row.losses}" if row.paired else "other queries"

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 
 from hashbench.core.cell import Cell
+from hashbench.core.clusters import RaySettings, SlurmSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,10 @@ class Request:
         keep_model: Whether fits keep what encoding other images needs.
         slots: Cells beside each other, on CUDA for each device; or ``auto``.
         retries: How often a cell is tried again within a run, by the status it ended with.
+        backend: Where cells run: ``local``, ``slurm`` or ``ray``.
+        all_cores: Whether `threads` are all of this machine's, where another would have others.
+        slurm: What each cell's Slurm job asks for, by fit id.
+        ray: What each cell asks of Ray, by fit id.
     """
 
     metrics: tuple[str, ...]
@@ -121,6 +126,10 @@ class Request:
     keep_model: bool = False
     slots: int | Literal["auto"] = 1
     retries: Mapping[str, int] = field(default_factory=dict)
+    backend: str = "local"
+    all_cores: bool = False
+    slurm: Mapping[str, SlurmSettings] = field(default_factory=dict)
+    ray: Mapping[str, RaySettings] = field(default_factory=dict)
 
 
 JOB = TypeAdapter(Job)

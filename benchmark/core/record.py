@@ -18,6 +18,7 @@ from pydantic import (
 
 from hashbench.core.canonical import FIT_ID_LENGTH, digest
 from hashbench.core.cell import Cell
+from hashbench.core.energy import Energy
 from hashbench.core.environment import Environment
 from hashbench.core.job import LatencySetting
 
@@ -213,9 +214,10 @@ class _Record(_Document):
 class FitRecord(_Record):
     """One training and the codes it gave.
 
-    ``speed`` and ``spared`` came after fits had been recorded; while there is nothing to say, as
-    in those, they are not written. ``spared``: seconds, by phase, that features took in another
-    cell of the run and were not spent again; they are counted in ``phases`` as if they had been.
+    ``speed``, ``spared`` and ``energy`` came after fits had been recorded; while there is nothing
+    to say, as in those, they are not written. ``spared``: seconds, by phase, that features took in
+    another cell of the run and were not spent again; they are counted in ``phases`` as if they had
+    been.
     """
 
     kind: Literal["fit"] = "fit"
@@ -228,11 +230,12 @@ class FitRecord(_Record):
     weights_sha256: str | None = None
     speed: TrainingSpeed | None = None
     spared: dict[str, float] = {}
+    energy: Energy | None = None
 
     @model_serializer(mode="wrap")
     def _without_what_is_not_known(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
         document: dict[str, Any] = plain(self)
-        for key in ("speed", "spared"):
+        for key in ("speed", "spared", "energy"):
             if not document.get(key):
                 document.pop(key, None)
         return document

@@ -11,7 +11,7 @@ import torch
 from hashbench.core.canonical import canonical_json
 from hashbench.core.cell import Determinism
 from hashbench.core.environment import capture
-from hashbench.core.errors import ExitCode, StoreError
+from hashbench.core.errors import LeaseLostError, StoreError
 from hashbench.core.files import write_atomically
 from hashbench.core.job import Job
 from hashbench.core.record import (
@@ -134,10 +134,10 @@ class CellRun:
 
     def _write(self, record: AnyRecord) -> AnyRecord:
         """Write a record, unless another run took the cell over while this process slept."""
-        lease = lease_of(self._job)
-        if lease is not None and not lease.held:
-            sys.exit(ExitCode.INTERRUPTED)
-        return self._store.write_record(record)
+        try:
+            return self._store.write_record(record, lease=lease_of(self._job))
+        except LeaseLostError as error:
+            sys.exit(error.exit_code)
 
     def _attempt(
         self,

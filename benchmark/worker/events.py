@@ -49,6 +49,14 @@ class Events:
         """
         self._send({"event": "epoch", **asdict(event)})
 
+    def validation(self, values: Mapping[str, float]) -> None:
+        """Codes of the validation part were evaluated; the epoch's event follows.
+
+        Raises:
+            SystemExit: If the parent is gone.
+        """
+        self._send({"event": "validation", "values": dict(values)})
+
     def store_error(self, error: StoreError) -> None:
         """The store cannot be written; the run as a whole cannot go on."""
         code = int(error.exit_code)

@@ -32,6 +32,8 @@ from hashbench.training.memory import peak_memory
 from hashbench.training.phases import PhaseClock
 from hashbench.training.utilisation import measure_speed
 from hashbench.worker.building import build_method
+from hashbench.worker.energy import EnergyMeter
+from hashbench.worker.energy_sensors import find_sensor
 from hashbench.worker.events import Events
 from hashbench.worker.kept import (
     CHECKED,
@@ -69,15 +71,19 @@ def fit_cell(
         loaded, parts, view = _load(job, device)
     context = _context(job, store, loaded, parts, device=device, events=events)
     events.phase("fit")
-    with clock("build"):
-        memory = _memory(cell, registry, store)
-        method, weights_sha256 = build_method(cell, registry, context, memory=memory)
-        to_keep = keepable(method, cell) if job.keep_model else None
-    report = method.fit(view, context)
+    meter = EnergyMeter(find_sensor(device))
+    with meter("training"):
+        with clock("build"):
+            memory = _memory(cell, registry, store)
+            method, weights_sha256 = build_method(cell, registry, context, memory=memory)
+            to_keep = keepable(method, cell) if job.keep_model else None
+        report = method.fit(view, context)
     clock.add(report.phases)
     memory.charge(clock, "features")
     events.phase("encode")
-    encoded = _encode(job, method, loaded, parts, device=device, clock=clock, memory=memory)
+    with meter("encoding"):
+        encoded = _encode(job, method, loaded, parts, device=device, clock=clock, memory=memory)
+    whole = report.resumed_from is None and not memory.spared
     artifacts, warnings = {"codes": save_codes(store, cell.fit_id, encoded)}, list(loaded.warnings)
     if to_keep:
         with clock("keep model"):
@@ -101,6 +107,7 @@ def fit_cell(
         ),
         "speed": _speed(method, report, view, cell.precision, device),
         "spared": memory.spared,
+        "energy": meter.energy if whole else None,
         "history": [dict(entry) for entry in report.history],
         "resumed_from": report.resumed_from,
         "weights_sha256": report.weights_sha256 or weights_sha256,
@@ -187,7 +194,9 @@ def _context(
             threads=job.threads,
             device=device.type,
         )
-        return {f"validation/{name}": value.value for name, value in values.items()}
+        named = {f"validation/{name}": value.value for name, value in values.items()}
+        events.validation(named)
+        return named
 
     return TrainContext(
         cell=job.cell,

@@ -75,15 +75,15 @@ class ZipSource(ImageSource):
 
         Raises:
             DataError: If an image in it is damaged.
-            StoreError: If the disk is full.
+            StoreError: If the disk is full, or would be.
         """
         into.mkdir(parents=True, exist_ok=True)
+        self._check_room(names, into)
         found = []
         with self._open() as archive:
             for done, name in enumerate(names, start=1):
                 member = self._members[name]
-                # A number, not the name in the archive, names the file: it can lead nowhere.
-                target = into / f"{member.header_offset}{Path(name).suffix.lower()}"
+                target = _target(member, into)
                 if not _is_unpacked(target, member):
                     self._unpack(archive, member, target)
                 found.append(ImageFile(name, target))
@@ -91,16 +91,28 @@ class ZipSource(ImageSource):
                     progress(done, len(names))
         return found
 
+    def _check_room(self, names: Sequence[str], into: Path) -> None:
+        left = (self._members[name] for name in names)
+        needed = sum(m.file_size for m in left if not _is_unpacked(_target(m, into), m))
+        free = shutil.disk_usage(into).free
+        if needed > free:
+            raise StoreError(
+                f"cannot unpack {self._path}: its images have {needed / 2**20:,.0f} MiB, "
+                f"{free / 2**20:,.0f} MiB are free; make room or name another data root"
+            )
+
     def _unpack(self, archive: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path) -> None:
         temporary = target.with_name(f"{TEMPORARY_PREFIX}{target.name}")
         try:
             # Reading stops at the size that was checked, and compares the checksum there.
             with archive.open(member) as packed, temporary.open("wb") as file:
                 shutil.copyfileobj(packed, file, _BLOCK)
+            os.utime(temporary, ns=_times(member))
+            temporary.replace(target)
         except OSError as error:
             raise StoreError(f"cannot unpack {self._path} to {target.parent}: {error}") from error
-        os.utime(temporary, ns=_times(member))
-        temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
 
     @contextmanager
     def _open(self) -> Iterator[zipfile.ZipFile]:
@@ -130,6 +142,11 @@ class ZipSource(ImageSource):
                 f"{self._path}: {name!r} would unpack to {member.file_size:,} bytes, more than "
                 f"{_MOST_RATIO} times its size; not unpacked"
             )
+
+
+def _target(member: zipfile.ZipInfo, into: Path) -> Path:
+    # A number, not the name in the archive, names the file: it can lead nowhere.
+    return into / f"{member.header_offset}{Path(member.filename).suffix.lower()}"
 
 
 def _times(member: zipfile.ZipInfo) -> tuple[int, int]:

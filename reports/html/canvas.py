@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -42,6 +43,8 @@ _STYLE: Final[dict[Any, Any]] = {
     "lines.linewidth": 1.6,
     "lines.markersize": 6,
 }
+# What matplotlib is told holds for the whole process.
+_DRAWING: Final = threading.Lock()
 _ID = re.compile(r'(\bid="|xlink:href="#(?!record)|url\(#)')
 _SIZE = re.compile(r'<svg [^>]*?viewBox="([^"]+)"[^>]*>')
 
@@ -83,7 +86,7 @@ def draw(
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    with mpl.rc_context({**_STYLE, "svg.hashsalt": key}):
+    with _DRAWING, mpl.rc_context({**_STYLE, "svg.hashsalt": key}):
         canvas = Figure(figsize=(width, height), layout="constrained")
         plot(canvas)
         buffer = io.StringIO()

@@ -59,8 +59,8 @@ def render(
     found = arenas(cells, known)
     tables = build_tables(cells, trace=True, view=view)
     page: str = _template().render(
-        css=_asset("page.css"),
-        programs="\n".join(map(_asset, _PROGRAMS)),
+        css=asset("page.css"),
+        programs="\n".join(map(asset, _PROGRAMS)),
         data=page_data(found, cells, known),
         arenas=[_shown(arena, number, known) for number, arena in enumerate(found)],
         table_groups=_table_groups(tables),
@@ -82,10 +82,15 @@ def _template() -> Any:
     loaded = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    return loaded.from_string(_asset("page.html.jinja"))
+    return loaded.from_string(asset("page.html.jinja"))
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """A style sheet, program or template of the page.
+
+    Args:
+        name: Its file.
+    """
     folder = files("hashbench.reports.html").joinpath("templates")
     return folder.joinpath(name).read_text(encoding="utf-8")
 

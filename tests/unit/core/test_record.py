@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from hashbench.core.energy import Energy
 from hashbench.core.record import (
     RECORD,
     CodeFacts,
@@ -141,4 +142,17 @@ def test_a_fits_speed_is_kept_and_under_the_seal(fit_record: FitRecord) -> None:
     document = json.loads(json.dumps(sealed.model_dump(mode="json")))
     assert RECORD.validate_python(document) == sealed
     assert document["speed"]["utilisation"] == 0.1
+    assert sealed.record_id != seal(fit_record).record_id
+
+
+def test_energy_is_written_where_it_is_known_only(fit_record: FitRecord) -> None:
+    assert "energy" not in fit_record.model_dump(mode="json")
+    energy = Energy(source="nvml", joules={"training": 1234.5, "encoding": 6.0})
+    sealed = seal(fit_record.model_copy(update={"energy": energy}))
+    document = json.loads(json.dumps(sealed.model_dump(mode="json")))
+    assert RECORD.validate_python(document) == sealed
+    assert document["energy"] == {
+        "source": "nvml",
+        "joules": {"training": 1234.5, "encoding": 6.0},
+    }
     assert sealed.record_id != seal(fit_record).record_id

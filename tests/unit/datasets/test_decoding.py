@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -123,3 +124,16 @@ def test_numbers_without_a_known_range_are_refused(tmp_path: Path) -> None:
 def test_a_damaged_note_of_the_camera_loses_no_picture(tmp_path: Path) -> None:
     path = saved(tmp_path, Image.new("RGB", (5, 5), "red"), "a.jpg", exif=b"Exif\0\0MM\0garbage")
     assert decoded(path)[0, 0, 0] > 250
+
+
+def test_postscript_that_calls_itself_a_photo_is_not_given_to_another_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def started(*_: object, **__: object) -> None:
+        raise AssertionError("a program was started")
+
+    monkeypatch.setattr(subprocess, "check_call", started)
+    monkeypatch.setattr(subprocess, "Popen", started)
+    path = tmp_path / "photo.jpg"
+    Image.new("RGB", (8, 8)).save(path, format="EPS")
+    assert decode_square(path, 8) == "not an image of a known format"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import stat
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from hashbench.core.errors import DataError
+from hashbench.core.errors import DataError, StoreError
 from hashbench.datasets.importing.zip_source import ZipSource
 
 
@@ -84,6 +85,20 @@ def test_more_bytes_than_allowed_are_refused(tmp_path: Path) -> None:
     assert len(ZipSource(path, most_bytes=120).names) == 2
     with pytest.raises(DataError, match="120 bytes, more than the 119 allowed"):
         ZipSource(path, most_bytes=119)
+
+
+def test_images_that_the_disk_has_no_room_for_are_not_unpacked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = ZipSource(zipped(tmp_path / "a.zip", {"1.jpg": b"12345", "2.jpg": b"678"}))
+    source.files(["1.jpg"], tmp_path / "out")
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=2))
+    with pytest.raises(StoreError, match="make room"):
+        source.files(source.names, tmp_path / "out")
+    assert len(list((tmp_path / "out").iterdir())) == 1
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=3))
+    assert len(source.files(source.names, tmp_path / "out")) == 2
 
 
 def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:

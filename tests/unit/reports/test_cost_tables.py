@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
+from hashbench.core.energy import Energy
 from hashbench.core.record import Budget, TrainingSpeed
 from hashbench.reports.convergence_tables import convergence_tables
 from hashbench.reports.cost_tables import budget_tables, training_tables
@@ -59,6 +61,39 @@ def test_utilisation_stands_where_it_was_measured(
     (table,) = training_tables(cells, trace=False)
 
     assert column(table, "utilisation") == ["-", "12.5 %"]
+
+
+def test_energy_stands_in_both_tables_where_some_record_has_it(
+    made: Made, budget: Callable[..., Budget]
+) -> None:
+    def drew(joules: float) -> dict[str, Any]:
+        energy = Energy(source="nvml", joules={"training": joules, "encoding": 9e9})
+        return {"budget": budget(2), "energy": energy}
+
+    cells = [
+        made(fit=drew(1500.0)),
+        made(seed=1, fit=drew(2500.0)),
+        made(loss="dsh", fit={"budget": budget(2)}),
+    ]
+
+    for (table,) in (
+        training_tables(cells, trace=False),
+        budget_tables(cells, trace=False, view=View()),
+    ):
+        assert column(table, "energy J") == ["-", "2,000"]
+        (note,) = (note for note in table.notes if note.startswith("energy J: "))
+        assert note.startswith("energy J: what the whole CUDA device (NVML) drew during training")
+
+
+def test_without_energy_nothing_is_said_of_it(made: Made, budget: Callable[..., Budget]) -> None:
+    cells = [made(fit={"budget": budget(2)})]
+    (training,), (whole,) = (
+        training_tables(cells, trace=False),
+        budget_tables(cells, trace=False, view=View()),
+    )
+    for table in (training, whole):
+        assert "energy J" not in table.frame.columns
+        assert not any("energy" in note for note in table.notes)
 
 
 def test_unequal_budgets_are_seen_beside_the_quality(

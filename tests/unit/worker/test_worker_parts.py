@@ -62,6 +62,7 @@ def test_events_are_lines_of_json() -> None:
 
     events.phase("fit")
     events.epoch(EPOCH)
+    events.validation({"validation/map@all": 0.5})
     events.store_error(StoreError("full"))
     events.store_error(DamagedStoreError("torn"))
 
@@ -70,7 +71,8 @@ def test_events_are_lines_of_json() -> None:
     os.close(writing)
     assert lines[0] == {"event": "phase", "phase": "fit"}
     assert lines[1]["epoch"] == 1 and lines[1]["terms"] == {"total": 0.5}
-    assert [line["code"] for line in lines[2:]] == [ExitCode.USAGE, ExitCode.STORE_DAMAGED]
+    assert lines[2] == {"event": "validation", "values": {"validation/map@all": 0.5}}
+    assert [line["code"] for line in lines[3:]] == [ExitCode.USAGE, ExitCode.STORE_DAMAGED]
 
 
 def test_a_worker_whose_parent_is_gone_ends_at_its_next_event() -> None:
