@@ -2,6 +2,7 @@
 #   make quickstart   install, run the quickstart matrix, print its report
 #   make test         install with the test extra, run the whole test suite
 #   make browser      install Chromium by apt where there is none; the tests open the HTML report
+#   make clusters     install Slurm by apt where there is none; the tests start a cluster of their own
 #   make gate         run matrices/ci.yaml and set it against results/ci
 #   make check-code   linter, formatter, types
 #   make docs         install with the docs extra, build the documentation into build/site
@@ -18,7 +19,7 @@ GPU_PYTHON ?= $(firstword $(wildcard $(BIN)/python) $(PYTHON))
 SETUP := pyproject.toml setup.py constraints.txt
 
 .DELETE_ON_ERROR:
-.PHONY: quickstart test gate browser install install-test install-docs docs check-code lint types links constraints gpu torture clean
+.PHONY: quickstart test gate browser clusters install install-test install-docs docs check-code lint types links constraints gpu torture clean
 
 quickstart: install
 	$(BIN)/hashbench run matrices/quickstart.yaml
@@ -72,6 +73,17 @@ browser:
 	  $$sudo apt-get update -qq && \
 	  $$sudo env DEBIAN_FRONTEND=noninteractive \
 	    apt-get install -y -qq --no-install-recommends chromium chromium-driver >/dev/null; }
+
+# Only Debian's and Ubuntu's own packages. Without them the tests of Slurm are left out, and say so.
+clusters:
+	@command -v slurmctld >/dev/null || [ -x /usr/sbin/slurmctld ] || { \
+	  command -v apt-get >/dev/null || { \
+	    echo "the tests of Slurm need slurmctld, slurmd, munged and Slurm's commands: install" \
+	      "Slurm and munge" >&2; exit 1; }; \
+	  sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+	  $$sudo apt-get update -qq && \
+	  $$sudo env DEBIAN_FRONTEND=noninteractive \
+	    apt-get install -y -qq --no-install-recommends slurm-wlm munge >/dev/null; }
 
 check-code: lint types
 

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from hashbench.audit.bundle import MAX_BYTES, Bundle, opened_bundle, verify_bundle
+from hashbench.audit.contradictions import order_of, other_codes, other_values
 from hashbench.audit.left_out import add_left_out
 from hashbench.audit.manifest import STORED
-from hashbench.audit.promise import broken_promises
 from hashbench.core.canonical import digest_file
 from hashbench.core.errors import ConfigError, DamagedStoreError
 from hashbench.core.files import write_atomically
-from hashbench.core.record import EvaluationRecord, FitRecord, Status
-from hashbench.store.codes import NAME as CODES
-from hashbench.store.store import MARKER, Store
+from hashbench.store.store import Store
 
 _SHOWN = 5
-_ROUNDING = 1e-6  # of cosines, from one processor to the next; of codes there is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,53 +80,15 @@ def _contradictions(bundle: Bundle, store: Store, names: list[str]) -> Iterator[
     there = Store(bundle.root)
     shared = set(there.fit_ids()) & set(store.fit_ids())
     for fit_id in sorted(shared):
-        yield from _other_codes(there, store, fit_id)
-        yield from _other_values(there, store, fit_id)
-
-
-def _other_codes(there: Store, here: Store, fit_id: str) -> Iterator[str]:
-    """Fits that had to give equal codes, and did not."""
-    for new in _fits(there, fit_id):
-        for old in _fits(here, fit_id):
-            excuses = broken_promises(
-                new.cell,
-                old.environment,
-                new.environment,
-                first_sources=old.sources,
-                again_sources=new.sources,
-            )
-            if new.artifacts[CODES].sha256 != old.artifacts[CODES].sha256 and not any(excuses):
-                yield (
-                    f"fit {new.record_id} has other codes than {old.record_id} of {here.root}, "
-                    f"made by the same code on a like machine"
-                )
-
-
-def _fits(store: Store, fit_id: str) -> list[FitRecord]:
-    records = (each for each in store.records(fit_id) if isinstance(each, FitRecord))
-    return [each for each in records if each.status is Status.OK and CODES in each.artifacts]
-
-
-def _other_values(there: Store, here: Store, fit_id: str) -> Iterator[str]:
-    """Metrics of one fit that have two values."""
-    known = {key: (value, record) for key, value, record in _values(here, fit_id)}
-    for key, value, record in _values(there, fit_id):
-        if key in known and not math.isclose(known[key][0], value, abs_tol=_ROUNDING):
-            yield f"{record} and {known[key][1]} of {here.root} differ in {key[1]}"
-
-
-def _values(store: Store, fit_id: str) -> Iterator[tuple[tuple[str, str], float, str]]:
-    for record in store.records(fit_id):
-        if isinstance(record, EvaluationRecord):
-            for name, entry in record.metrics.items():
-                yield (record.fit_record, name), entry.value, f"evaluation {record.record_id}"
+        yield from other_codes(there, store, fit_id)
+        yield from other_values(there, store, fit_id)
 
 
 def _add(bundle: Bundle, root: Path, new: list[str]) -> None:
     """Arrays first, then fits, then the rest: whatever stops it, every record has what it names."""
     done: list[Path] = []
     try:
-        for name in sorted(new, key=_order):
+        for name in sorted(new, key=order_of):
             write_atomically(root / name, (bundle.root / name).read_bytes())
             done.append(root / name)
         add_left_out(root, bundle.manifest.absent)
@@ -139,15 +97,6 @@ def _add(bundle: Bundle, root: Path, new: list[str]) -> None:
             path.unlink(missing_ok=True)
         _remove_empty({path.parent for path in done} - {root})
         raise
-
-
-def _order(name: str) -> tuple[int, str]:
-    file = name.rpartition("/")[2]
-    if name == MARKER:
-        return 0, name
-    if file.endswith(".safetensors"):
-        return 1, name
-    return (2 if file.startswith("fit-") else 3), name
 
 
 def _remove_empty(folders: set[Path]) -> None:

@@ -50,6 +50,8 @@ def opened_bundle(path: Path, *, max_bytes: int = MAX_BYTES) -> Iterator[Bundle]
             not name, or anything differs from its checksum.
         StoreError: If it cannot be read, is too large, or there is no room.
     """
+    if not path.exists():
+        raise StoreError(f"bundle {path}: no such file")
     with TemporaryDirectory(prefix="hashbench-bundle-") as folder:
         yield Bundle(Path(folder), _take_apart(path, Path(folder), max_bytes))
 

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import zipfile
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,13 @@ from hashbench.audit.left_out import read_left_out
 from hashbench.audit.manifest import NAME, FileSeal, Manifest, seal_file
 from hashbench.core.canonical import digest_file
 from hashbench.core.cell import Cell
-from hashbench.core.errors import DamagedStoreError, NothingSelectedError, StoreError
+from hashbench.core.errors import (
+    ConfigError,
+    DamagedStoreError,
+    NothingSelectedError,
+    StoreError,
+    did_you_mean,
+)
 from hashbench.core.files import TEMPORARY_PREFIX
 from hashbench.core.record import Artifact, FitRecord, Record
 from hashbench.core.registry import Registry
@@ -66,6 +72,7 @@ def export_bundle(
 
     Raises:
         NothingSelectedError: If no cell is wanted.
+        ConfigError: If there is no such artifact to leave out.
         DamagedStoreError: If a record or an artifact is not what was written.
         StoreError: If the bundle cannot be written.
     """
@@ -74,6 +81,7 @@ def export_bundle(
     files: dict[str, bytes | Path] = {MARKER: json.dumps(FORMAT).encode()}
     seals: dict[str, FileSeal] = {}
     absent: dict[str, str] = {}
+    _check_left_out(without, records, store)
     for record in records:
         name = f"{record.fit_id}/{record_name(record)}"
         files[name] = document_bytes(json.loads((store.root / name).read_bytes()))
@@ -90,6 +98,17 @@ def export_bundle(
     size = _write(output, files | {NAME: manifest.data()})
     cells = len({record.fit_id for record in records})
     return Exported(cells, len(records), len(absent), size)
+
+
+def _check_left_out(without: Iterable[str], records: Sequence[Record], store: Store) -> None:
+    """Refuse to leave out what there is not: it may be a slip of the pen."""
+    kinds = {what for record in records for what in record.artifacts}
+    places = {f"{r.fit_id}/{artifact.file}" for r in records for artifact in r.artifacts.values()}
+    for name in sorted(set(without) - kinds - places):
+        raise ConfigError(
+            f"--without {name}: no record exported from {store.root} has it. "
+            f"{did_you_mean(name, sorted(kinds))}"
+        )
 
 
 def _records(store: Store, wanted: Callable[[Cell], bool]) -> Sequence[Record]:

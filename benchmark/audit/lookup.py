@@ -133,7 +133,7 @@ def _alone(path: Path) -> Found:
         found = compute_record_id(document)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
+        where = ".".join(str(part) for part in first["loc"]) or "kind"
         raise ConfigError(
             f"record {path}: no record this version can read ({where}: {first['msg']})"
         ) from None

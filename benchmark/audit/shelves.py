@@ -13,7 +13,8 @@ from hashbench.store.store import MARKER
 FIT_ID = re.compile(r"[0-9a-f]{16}")
 _WORK = ".work"
 _ASIDE = (".leases", ".logs", ".collections")
-_SERVING = ("serve.json", "serve.lock", "serve.token")  # where a search worker is, in .work
+# In .work, of no cell: where a search worker is, and what was read of the records.
+_OF_THE_STORE = ("serve.json", "serve.lock", "serve.token", "index")
 
 
 @dataclass(slots=True)
@@ -56,7 +57,7 @@ def _shelf(found: Shelves, path: Path, inside: Path) -> list[Path]:
     folder = inside.parts[:-1]
     if inside.name.startswith(TEMPORARY_PREFIX) or (folder and _is_temporary(folder[0])):
         return found.temporary
-    if folder == (_WORK,) and inside.name in _SERVING:
+    if folder == (_WORK,) and inside.name in _OF_THE_STORE:
         return found.aside
     if folder and folder[0] in (_WORK, *_ASIDE):
         return found.work if folder[0] == _WORK else found.aside

@@ -67,6 +67,7 @@ SUSPECTS: Final = (
     Suspect("budget", "cost", "other work or memory"),
     Suspect("latency", "cost", "times of a machine"),
     Suspect("phases", "cost", "times of a machine"),
+    Suspect("energy", "cost", "the machine drew other power"),
     Suspect("environment.load_average", "cost", "the machine was busier: times suffer"),
     Suspect("evaluation.environment", "bookkeeping", "where the metrics were computed"),
     Suspect("", "bookkeeping", "follows from the rest"),

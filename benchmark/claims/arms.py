@@ -12,6 +12,7 @@ from hashbench.claims.schema import ArmSpec, ClaimSpec
 from hashbench.compare.samples import device_class
 from hashbench.core.canonical import canonical_json
 from hashbench.core.cell import Cell
+from hashbench.core.record import FitRecord
 from hashbench.matrix.naming import cell_names, matches
 from hashbench.reports.labels import settings_of
 from hashbench.store.catalogue import CellResults
@@ -35,6 +36,13 @@ class Arm:
     device: str
     settings: Mapping[str, Any]
     seeds: Mapping[int, tuple[CellResults, Store]]
+
+    @property
+    def fit(self) -> FitRecord:
+        """The fit of its first seed."""
+        fit = next(iter(self.seeds.values()))[0].fit
+        assert fit is not None  # noqa: S101 - only fitted cells are read
+        return fit
 
     def chosen(self, spec: ArmSpec) -> bool:
         """Whether a claim's selection takes it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hashbench.claims.judge import Judgement
-from hashbench.claims.text import HEAD, check_row, terms
+from hashbench.claims.text import HEAD, check_rows, terms
 from hashbench.reports.html.evidence import ClaimShown
 
 
@@ -25,7 +25,7 @@ def shown_claims(judgements: Sequence[Judgement]) -> tuple[ClaimShown, ...]:
             each.why,
             terms(each.claim),
             HEAD,
-            tuple(tuple(check_row(judged)) for judged in each.checks),
+            tuple(map(tuple, check_rows(each))),
         )
         for each in judgements
     ]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tabulate import tabulate
 
 from hashbench.claims.arms import Arm
 from hashbench.claims.judge import Check, Judged, Judgement, ratio
 from hashbench.claims.schema import ClaimSpec
+from hashbench.reports.labels import method_labels
 
 HEAD = (
     "better",
@@ -22,7 +23,7 @@ HEAD = (
     "verdict",
     "records",
 )
-"""The columns of `check_row`."""
+"""The columns of `check_rows`."""
 
 
 def judgements_text(judgements: Sequence[Judgement]) -> str:
@@ -37,7 +38,7 @@ def _section(judgement: Judgement) -> str:
     parts = [f"## {claim.name}: {judgement}", f"{claim.says} ({claim.source})"]
     parts.append(terms(claim))
     if judgement.checks:
-        rows = [check_row(judged) for judged in judgement.checks]
+        rows = check_rows(judgement)
         parts.append(tabulate(rows, headers=HEAD, tablefmt="github", disable_numparse=True))
     return "\n\n".join(parts)
 
@@ -49,14 +50,21 @@ def terms(claim: ClaimSpec) -> str:
     return f"Better is {claim.direction}{margin}. Controls: {controls}."
 
 
-def check_row(judged: Judged) -> list[str]:
+def check_rows(judgement: Judgement) -> list[list[str]]:
     """What a verdict rests on, as text in the columns of `HEAD`."""
+    pairs = [judged.check.pair for judged in judgement.checks]
+    arms = list(dict.fromkeys(arm for pair in pairs for arm in (pair.better, pair.than)))
+    labels = method_labels([arm.fit for arm in arms])
+    return [_row(judged, labels) for judged in judgement.checks]
+
+
+def _row(judged: Judged, labels: Mapping[str, str]) -> list[str]:
     check = judged.check
     pair = check.pair
     where = f"{pair.better.cell.data.label}, {_bits(check)}"
     return [
-        _label(pair.better, pair.than),
-        _label(pair.than, pair.better),
+        _label(pair.better, pair.than, labels),
+        _label(pair.than, pair.better, labels),
         where,
         check.quantity.name.partition("/")[0],
         *_figures(check),
@@ -67,11 +75,11 @@ def check_row(judged: Judged) -> list[str]:
     ]
 
 
-def _label(arm: Arm, other: Arm) -> str:
-    """The method, with the settings of its parts that tell it from the other."""
+def _label(arm: Arm, other: Arm, labels: Mapping[str, str]) -> str:
+    """The method, with the settings of its parts that tell it from the other and from the rest."""
     name = arm.cell.method_label
     if name != other.cell.method_label:
-        return name
+        return labels[arm.fit.record_id]
     differing = [
         f"{key}={value}"
         for key, value in sorted(arm.settings.items())

@@ -26,10 +26,13 @@ _COMMANDS = {
     "evaluate": "evaluate",
     "export": "export",
     "import": "import_bundle",
+    "merge": "merge",
     "encode": "encode",
     "query": "query",
     "serve": "serve",
+    "studio": "studio",
     "latency": "latency",
+    "shards": "shards",
     "data": "data",
     "list": "listing",
     "describe": "describe",
@@ -51,8 +54,9 @@ class _Commands(LazyGroup):
             for line in str(error).splitlines():
                 click.echo(f"error: {line}", err=True)
             ctx.exit(error.exit_code)
-        except KeyboardInterrupt:
-            click.echo("interrupted: what was finished is kept; run again to go on", err=True)
+        except KeyboardInterrupt as stop:
+            told = str(stop) or "interrupted: what was finished is kept; run again to go on"
+            click.echo(told, err=True)
             ctx.exit(ExitCode.INTERRUPTED)
 
 

@@ -7,16 +7,22 @@ from pathlib import Path
 
 import click
 
-from hashbench.cli.options import counted, plugin_option, select_option
+from hashbench.cli.options import counted, data_root_option, plugin_option, select_option
 
 
 @click.command("check")
 @click.argument("matrix", type=click.Path(path_type=Path), required=False)
 @select_option
+@data_root_option
 @plugin_option
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of a matrix for editors.")
 def command(
-    matrix: Path | None, selections: tuple[str, ...], plugins: tuple[Path, ...], *, schema: bool
+    matrix: Path | None,
+    selections: tuple[str, ...],
+    plugins: tuple[Path, ...],
+    *,
+    data_root: Path | None,
+    schema: bool,
 ) -> None:
     """Report all mistakes in MATRIX at once, or list its cells.
 
@@ -31,7 +37,7 @@ def command(
         raise click.UsageError("name a matrix file, or --schema")
     from hashbench.cli.loading import load
 
-    wanted = load(matrix, selections=selections, plugins=plugins)
+    wanted = load(matrix, selections=selections, plugins=plugins, data_root=data_root)
     for cell in wanted.cells:
         click.echo(f"{cell.fit_id}  {cell}")
     for because, count in wanted.expansion.excluded:

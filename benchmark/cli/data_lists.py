@@ -8,26 +8,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hashbench.cli.options import plugin_option
-from hashbench.datasets.roots import DATA_ROOT_VARIABLE
+from hashbench.cli.options import data_root_option, plugin_option
 
 if TYPE_CHECKING:
     from hashbench.datasets.interface import Dataset
 
-_FOLDER = click.Path(path_type=Path)
-
 
 @click.command("lists")
 @click.argument("protocol")
-@click.argument("folder", metavar="DIR", type=_FOLDER)
-@click.option(
-    "--data-root",
-    "root",
-    type=_FOLDER,
-    help=f"Where datasets are.  [default: {DATA_ROOT_VARIABLE}]",
-)
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@data_root_option
 @plugin_option
-def command(protocol: str, folder: Path, root: Path | None, plugins: Sequence[Path]) -> None:
+def command(protocol: str, folder: Path, data_root: Path | None, plugins: Sequence[Path]) -> None:
     """Write the lists of PROTOCOL into DIR, for programs that read the field's.
 
     DIR gets train.txt, test.txt (the queries) and database.txt with 'path 0 1 0' a line, and
@@ -36,17 +28,16 @@ def command(protocol: str, folder: Path, root: Path | None, plugins: Sequence[Pa
     """
     from hashbench.core.plugins import load_plugins
     from hashbench.core.registry import Kind, registry
+    from hashbench.datasets import roots
     from hashbench.datasets.loading import load_data
     from hashbench.datasets.protocol import load_protocol
     from hashbench.datasets.published_lists import write_lists
-    from hashbench.datasets.roots import data_root, look_in
 
-    look_in(root)
     load_plugins(plugins, registry())
     dataset = load_protocol(protocol).dataset
-    loaded = load_data(dataset, protocol, root=root)
+    loaded = load_data(dataset, protocol, root=data_root)
     component: Dataset = registry().load(Kind.DATASET, dataset)()
-    written = write_lists(loaded, component.names(data_root(root)), folder)
+    written = write_lists(loaded, component.names(roots.data_root(data_root)), folder)
     for file, lines in written.items():
         click.echo(f"{folder / file}: {lines:,} images")
     for warning in loaded.warnings:

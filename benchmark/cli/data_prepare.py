@@ -14,7 +14,8 @@ from hashbench.cli.phases import phases
 from hashbench.core.errors import ConfigError, DataError, HashbenchError, did_you_mean
 from hashbench.core.plugins import load_plugins
 from hashbench.core.registry import Kind, registry
-from hashbench.datasets.roots import DATA_ROOT_VARIABLE, data_root, imported_hint, look_in
+from hashbench.datasets.roots import DATA_ROOT_VARIABLE, data_root, look_in
+from hashbench.matrix.own_images import no_dataset
 
 if TYPE_CHECKING:
     from hashbench.datasets.interface import Dataset, ImageData
@@ -57,7 +58,7 @@ def _component(name: str, root: Path | None) -> Dataset:
     try:
         component: Dataset = registry().load(Kind.DATASET, name)()
     except ConfigError as error:
-        raise ConfigError(f"{error}{imported_hint(name)}") from None
+        raise ConfigError(no_dataset(name, error)) from None
     return component
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from hashbench.cli.options import store_option
+from hashbench.cli.doctor_backends import show_backend
+from hashbench.cli.options import address_option, check_address, store_option
 
 _GIB = 2**30
 _ROOM_WANTED = 1
@@ -16,8 +17,15 @@ _ROOM_WANTED = 1
 
 @click.command("doctor")
 @store_option
-def command(store: Path) -> None:
+@click.option(
+    "--backend",
+    type=click.Choice(["slurm", "ray"]),
+    help="Show also what is there of a cluster, as seen from here.",
+)
+@address_option
+def command(store: Path, *, backend: str | None, address: str | None) -> None:
     """Show the machine and the libraries, and warn of known traps."""
+    check_address(backend, address)
     import torch
 
     from hashbench.core.environment import capture
@@ -33,6 +41,7 @@ def command(store: Path) -> None:
         click.echo(f"  {name} {version}")
     click.echo(_counting())
     warnings = _warnings(store, dirty=found.dirty_sha256 is not None)
+    warnings += show_backend(backend, store, address=address) if backend else []
     for warning in warnings:
         click.echo(f"warning: {warning}")
     click.echo(f"{len(warnings)} warnings")

@@ -56,10 +56,8 @@ def command(store: Path, names: tuple[str, ...], selections: tuple[str, ...]) ->
             failed += 1
             continue
         made += 1
-        values = "  ".join(
-            f"{n.partition('/')[0]} {e.value:.4f}" for n, e in record.metrics.items()
-        )
-        click.echo(f"{fit.cell}: {values}")
+        for name, entry in record.metrics.items():
+            click.echo(f"{fit.cell}: {name} {entry.value:.4f}")
     there = len(chosen) - made - failed
     click.echo(f"{store}: {counted(made, 'new record')}, {counted(there, 'cell')} had them already")
     if failed:

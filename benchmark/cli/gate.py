@@ -59,6 +59,10 @@ def command(
     Run the matrix that made the baseline first: hashbench run matrices/ci.yaml --store NEW, then
     hashbench gate results/ci --store NEW.
     """
+    if baseline.resolve() == store.resolve():
+        raise ConfigError(
+            f"gate: {baseline} is the baseline and --store too; name the store of the new run"
+        )
     from hashbench.gate.baseline import replace_baseline
     from hashbench.gate.check import Limits, check
     from hashbench.gate.text import findings_text

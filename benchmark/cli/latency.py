@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hashbench.cli.options import plugin_option, store_option
+from hashbench.cli.options import data_root_option, plugin_option, store_option
 from hashbench.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def _sizes(
     show_default=True,
     help="How it changes: each bit by itself, or towards one other code of the class.",
 )
-@click.option("--data-root", type=click.Path(path_type=Path), help="Where datasets are.")
+@data_root_option
 @store_option
 @plugin_option
 def command(

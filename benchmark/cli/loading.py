@@ -14,7 +14,7 @@ from hashbench.core.plugins import load_plugins
 from hashbench.core.registry import registry
 from hashbench.matrix.expand import Expansion, expand
 from hashbench.matrix.load import load_matrix
-from hashbench.matrix.naming import cell_names, losses_of, matches
+from hashbench.matrix.naming import cell_names, losses_of, matches, none_is
 from hashbench.matrix.request import build_request
 
 
@@ -35,13 +35,20 @@ class Wanted:
     expansion: Expansion
 
 
-def load(file: Path, *, selections: tuple[str, ...] = (), plugins: tuple[Path, ...] = ()) -> Wanted:
+def load(
+    file: Path,
+    *,
+    selections: tuple[str, ...] = (),
+    plugins: tuple[Path, ...] = (),
+    data_root: Path | None = None,
+) -> Wanted:
     """Read, check and expand a matrix.
 
     Args:
         file: The matrix file.
         selections: The words of ``--select``.
         plugins: Plugin files beside those the matrix names.
+        data_root: Where datasets are, instead of where the matrix says.
 
     Raises:
         ConfigError: With one line for each mistake.
@@ -49,16 +56,26 @@ def load(file: Path, *, selections: tuple[str, ...] = (), plugins: tuple[Path, .
     """
     wanted = parse_selections(selections)
     load_plugins(plugins, registry())
-    matrix = load_matrix(file, registry())
+    matrix = load_matrix(file, registry(), data_root=data_root)
     expansion = expand(matrix, registry())
     request = build_request(matrix, expansion)
     files = tuple(dict.fromkeys((*(p.resolve() for p in plugins), *request.plugins)))
     chosen = chooser(wanted)
     cells = tuple(cell for cell in expansion.cells if chosen(cell))
     if not cells:
-        why = f"--select {' '.join(selections)}" if selections else "exclude leaves no cell"
-        raise NothingSelectedError(f"{file}: nothing selected: {why}")
+        raise NothingSelectedError(f"{file}: {_why_none(wanted, selections, expansion)}")
     return Wanted(matrix.spec.name, cells, replace(request, plugins=files), expansion)
+
+
+def _why_none(
+    wanted: dict[str, set[str]], selections: tuple[str, ...], expansion: Expansion
+) -> str:
+    if not selections:
+        return "nothing selected: exclude leaves no cell"
+    said = f"nothing selected: --select {' '.join(selections)}"
+    named = {key: values for key, values in wanted.items() if key != "id"}
+    why = none_is(named, map(cell_names, expansion.cells))
+    return f"{said}; it has {why}" if why else said
 
 
 def check_data(cells: Sequence[Cell], *, root: Path | None) -> None:
@@ -66,7 +83,7 @@ def check_data(cells: Sequence[Cell], *, root: Path | None) -> None:
 
     Args:
         cells: Cells that are to be trained.
-        root: Where the matrix says datasets are.
+        root: Where the user or the matrix says datasets are.
 
     Raises:
         DataError: With one line for each dataset that is missing, damaged, or not as its protocol

@@ -42,6 +42,20 @@ def command(cell: str, store: Path) -> None:
     click.echo(
         f"printed by its last worker:\n{printed}" if printed else "its worker printed nothing"
     )
+    _show_job(found, fit_id)
+
+
+def _show_job(store: Store, fit_id: str) -> None:
+    """What its last Slurm job printed, if it had one: more than its worker where it never came."""
+    from hashbench.execute.slurm.ledger import Ledger
+
+    ledger = Ledger(store)
+    handed = ledger.last(fit_id)
+    if handed is None:
+        return
+    output = ledger.output(handed)
+    printed = output.read_text(errors="replace") if output.is_file() else "nothing\n"
+    click.echo(f"printed by {handed}:\n{printed}", nl=False)
 
 
 def _show_record(record: Record) -> None:
@@ -59,9 +73,11 @@ def _find(store: Store, word: str) -> str:
         ConfigError: If there is none, or several.
     """
     from hashbench.core.errors import ConfigError
+    from hashbench.execute.slurm.ledger import Ledger
     from hashbench.store.lookup import refuse_several
 
-    known = {*store.fit_ids(), *(path.stem for path in store.log_file("x").parent.glob("*.txt"))}
+    known = {*store.fit_ids(), *Ledger(store).open_cells()}
+    known |= {*(path.stem for path in store.log_file("x").parent.glob("*.txt"))}
     found = sorted(fit_id for fit_id in known if fit_id.startswith(word.lower()))
     if not found:
         raise ConfigError(

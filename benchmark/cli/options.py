@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from hashbench.core.errors import ConfigError, did_you_mean
+from hashbench.core.errors import ConfigError, DataError, did_you_mean
 
 DEFAULT_STORE = Path("hashbench-store")
 
@@ -45,6 +45,32 @@ plugin_option: Callable[[Any], Any] = click.option(
     help="A Python file with more components; may be given several times.",
 )
 
+
+def _root(context: click.Context, option: click.Parameter, root: Path | None) -> Path | None:
+    """An absolute path; what was imported there is found by name from now on."""
+    from hashbench.datasets.roots import look_in
+
+    del context, option
+    if root is not None and not root.is_dir():
+        raise DataError(f"data root {root}: no such folder; name one that exists")
+    look_in(root)
+    return root and root.resolve()
+
+
+data_root_option: Callable[[Any], Any] = click.option(
+    "--data-root",
+    type=click.Path(path_type=Path),
+    callback=_root,
+    help="Where datasets are, whatever a matrix or HASHBENCH_DATA says.",
+)
+
+address_option: Callable[[Any], Any] = click.option(
+    "--address",
+    metavar="auto|HOST:PORT",
+    help="With --backend ray: the cluster to join; instead of the matrix's execute.ray.address. "
+    "Without either, Ray starts on this machine.",
+)
+
 KEYS = ("dataset", "protocol", "backbone", "loss", "method", "bits", "seed", "id")
 
 
@@ -59,6 +85,16 @@ without_option: Callable[[Any], Any] = click.option(
 def counted(number: int, noun: str) -> str:
     """``1 cell``, ``2 cells``."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def check_address(backend: str | None, address: str | None) -> None:
+    """Refuse an address for what has none.
+
+    Raises:
+        ConfigError: If that is so.
+    """
+    if address is not None and backend != "ray":
+        raise ConfigError(f"--address {address}: goes with --backend ray")
 
 
 def parse_selections(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from hashbench.cli.options import counted, plugin_option
+from hashbench.cli.options import counted, data_root_option, plugin_option
 from hashbench.core.errors import DataError, ExitCode, HashbenchError
 
 if TYPE_CHECKING:
@@ -28,43 +28,36 @@ _HEADERS = (
 )
 _HERE = {True: "yes", False: "no", None: "not looked"}
 
-root_option: Callable[[Any], Any] = click.option(
-    "--data-root",
-    "root",
-    type=click.Path(path_type=Path),
-    help="Where datasets are.  [default: HASHBENCH_DATA]",
-)
-
 
 @click.group("protocols", invoke_without_command=True)
-@root_option
+@data_root_option
 @plugin_option
 @click.pass_context
-def command(ctx: click.Context, root: Path | None, plugins: tuple[Path, ...]) -> None:
+def command(ctx: click.Context, data_root: Path | None, plugins: tuple[Path, ...]) -> None:
     """List all protocols, or verify some.
 
     In the list, "data here" looks at names of files only; "not looked" is for datasets of which
     only loading can tell.
     """
     if ctx.invoked_subcommand is not None:
-        if root is not None or plugins:
+        if data_root is not None or plugins:
             raise click.UsageError("write --data-root and --plugin after the word verify")
         return
-    _prepare(root, plugins)
+    _load_plugins(plugins)
     from tabulate import tabulate
 
     from hashbench.datasets.protocol import load_protocol, protocol_names
 
-    rows = [_row(load_protocol(name), root) for name in protocol_names()]
+    rows = [_row(load_protocol(name), data_root) for name in protocol_names()]
     click.echo(tabulate(rows, _HEADERS, tablefmt="simple", disable_numparse=True))
     click.echo(f"{counted(len(rows), 'protocol')}; each in full: hashbench describe NAME")
 
 
 @command.command("verify")
 @click.argument("names", nargs=-1, metavar="[NAME...]")
-@root_option
+@data_root_option
 @plugin_option
-def verify(names: tuple[str, ...], root: Path | None, plugins: tuple[Path, ...]) -> None:
+def verify(names: tuple[str, ...], data_root: Path | None, plugins: tuple[Path, ...]) -> None:
     """Recompute protocols from their rules and data, and look at what their lists share.
 
     NAME is as in `hashbench protocols`; without one, all whose data are here are verified. Told
@@ -72,11 +65,11 @@ def verify(names: tuple[str, ...], root: Path | None, plugins: tuple[Path, ...])
     id and by equal pixels, queries that look like other images, images a class, and images without
     a label. Ends with code 2 if anything is not as stated.
     """
-    _prepare(root, plugins)
-    specs, absent = _chosen(names, root)
+    _load_plugins(plugins)
+    specs, absent = _chosen(names, data_root)
     wrong: list[str] = []
     for dataset, group in groupby(sorted(specs, key=lambda s: s.dataset), lambda s: s.dataset):
-        for name, lines in _verified(dataset, list(group), root):
+        for name, lines in _verified(dataset, list(group), data_root):
             if not _told(name, dataset, lines):
                 wrong.append(name)
     if absent:
@@ -87,14 +80,10 @@ def verify(names: tuple[str, ...], root: Path | None, plugins: tuple[Path, ...])
         click.get_current_context().exit(ExitCode.USAGE)
 
 
-def _prepare(root: Path | None, plugins: Sequence[Path]) -> None:
+def _load_plugins(plugins: Sequence[Path]) -> None:
     from hashbench.core.plugins import load_plugins
     from hashbench.core.registry import registry
-    from hashbench.datasets.roots import look_in
 
-    if root is not None and not root.is_dir():
-        raise DataError(f"data root {root}: no such folder; name one that exists")
-    look_in(root)
     load_plugins(plugins, registry())
 
 

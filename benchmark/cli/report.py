@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hashbench.cli.options import DEFAULT_STORE, counted, parse_selections
-from hashbench.core.errors import NothingSelectedError, did_you_mean
+from hashbench.core.errors import NothingSelectedError
 
 if TYPE_CHECKING:
     from hashbench.reports.html.evidence import Evidence
@@ -203,7 +203,7 @@ def _matching(
     selections: Sequence[str],
     folders: Sequence[Path],
 ) -> list[CellResults]:
-    from hashbench.matrix.naming import cell_names, matches
+    from hashbench.matrix.naming import cell_names, matches, none_is
 
     prefixes = tuple(wanted.pop("id", ("",)))
     known = [cell_names(results.fit.cell) for results in cells if results.fit]
@@ -215,11 +215,8 @@ def _matching(
     ]
     if selections and not found:
         where = ", ".join(map(str, folders))
-        for key, values in wanted.items():
-            there = sorted({names[key] for names in known} - {""})
-            if not values & set(there):
-                hint = did_you_mean(min(values), there)
-                raise NothingSelectedError(f"report: {where} has no {key} of {min(values)}. {hint}")
+        if why := none_is(wanted, known):
+            raise NothingSelectedError(f"report: {where} has {why}")
         raise NothingSelectedError(f"report: no cell of {where} is {' and '.join(selections)}")
     return found
 

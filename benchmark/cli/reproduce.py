@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hashbench.cli.options import counted, plugin_option, store_option
+from hashbench.cli.options import counted, data_root_option, plugin_option, store_option
 from hashbench.core.errors import ConfigError, ExitCode
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     help="Where bit equality is not promised: a metric that differs by no more is within, whatever "
     "its interval, which is over queries and knows nothing of the scatter of training.",
 )
-@click.option("--data-root", type=click.Path(path_type=Path), help="Where datasets are.")
+@data_root_option
 @click.option(
     "--weights", type=click.Path(path_type=Path), help="The weights file it starts from, if any."
 )

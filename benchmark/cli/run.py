@@ -6,18 +6,28 @@ import signal
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
 
 from hashbench.cli.cost import Costs
-from hashbench.cli.options import counted, plugin_option, select_option, store_option
+from hashbench.cli.options import (
+    address_option,
+    check_address,
+    counted,
+    data_root_option,
+    plugin_option,
+    select_option,
+    store_option,
+)
 from hashbench.core.errors import ConfigError, ExitCode
 
 if TYPE_CHECKING:
     from hashbench.cli.loading import Wanted
     from hashbench.core.cell import Cell
+    from hashbench.execute.backends import RunCells
     from hashbench.execute.means import Means
     from hashbench.execute.plan import Planned
 
@@ -66,6 +76,18 @@ def _seconds(context: click.Context, option: click.Parameter, word: str | None) 
     help="Refuse stored results made by other source code of the same version.",
 )
 @click.option(
+    "--backend",
+    type=click.Choice(["local", "slurm", "ray"]),
+    help="Where cells run: on this machine or on a cluster; instead of the matrix's "
+    "execute.backend.",
+)
+@address_option
+@click.option(
+    "--cancel",
+    is_flag=True,
+    help="Cancel the cells that a run handed to Slurm, instead of running any.",
+)
+@click.option(
     "--slots",
     callback=_slots,
     metavar="auto|N",
@@ -85,6 +107,7 @@ def _seconds(context: click.Context, option: click.Parameter, word: str | None) 
     "[default: 20s]",
 )
 @click.option("--json-events", is_flag=True, help="Tell what happens as JSON lines.")
+@data_root_option
 @plugin_option
 def command(
     matrix: Path,
@@ -95,40 +118,67 @@ def command(
     dry_run: bool,
     retry_failed: bool,
     strict_code: bool,
+    backend: str | None,
+    address: str | None,
+    cancel: bool,
     slots: int | Literal["auto"] | None,
     timeout: float | None,
     lease: float | None,
     json_events: bool,
+    data_root: Path | None,
 ) -> None:
     """Run every cell of MATRIX that the store does not have yet.
 
-    Several runs may work on one store, on this machine or on others that share its disk.
+    Several runs may work on one store, on this machine or on others that share its disk. Cells
+    handed to Slurm go on without this command: Ctrl-C leaves them there, the same command attaches
+    again.
     """
     from hashbench.cli.loading import check_data, load
 
     if lease is not None and lease < _SHORTEST_LEASE:
         raise ConfigError(f"--lease {lease:g}: give at least {_SHORTEST_LEASE:g} s")
     # Whatever is wrong is found before anything is written.
-    wanted = load(matrix, selections=selections, plugins=plugins)
-    _check_device(matrix, wanted.request.device)
+    wanted = load(matrix, selections=selections, plugins=plugins, data_root=data_root)
+    backend = backend or wanted.request.backend
+    run_cells = _runner(backend, slots, address, cancel=cancel)
+    if backend == "local":
+        _check_device(matrix, wanted.request.device)
     planned = _plan(wanted, store, retry_failed=retry_failed)
     _report_changed(planned, strict=strict_code)
-    to_do = _to_do(planned)
-    check_data([item.cell for item in to_do if item.job.fit], root=wanted.request.data_root)
-    means = _means(wanted, slots=slots, timeout=timeout, lease=lease)
+    to_do = planned if cancel else _to_do(planned, _handed(backend, store))
+    if not cancel:
+        check_data([item.cell for item in to_do if item.job.fit], root=wanted.request.data_root)
+    means = _means(wanted, backend, slots=slots, timeout=timeout, lease=lease)
+    means = replace(means, address=address)
     costs = _costs(to_do, store, means)
     _announce(wanted.name, planned, store, costs, json_events=json_events, each=dry_run)
     if dry_run:
         return
-    failed = sum(item.state == "failed" for item in planned)
-    failed += _run(wanted, to_do, store, means, costs=costs, json_events=json_events)
-    if failed:
+    failed = sum(item.state == "failed" and item not in to_do for item in planned)
+    failed += _run(run_cells, wanted, to_do, store, means, costs=costs, json_events=json_events)
+    if failed and not cancel:
         click.echo(
             f"{failed} of {len(planned)} cells failed: hashbench status "
             f"{matrix} --store {store} shows why; --retry-failed runs them again",
             err=True,
         )
         click.get_current_context().exit(ExitCode.CELLS_FAILED)
+
+
+def _runner(
+    backend: str, slots: int | Literal["auto"] | None, address: str | None, *, cancel: bool
+) -> RunCells:
+    """What runs the cells, or cancels them."""
+    from hashbench.execute.backends import BACKENDS
+
+    check_address(backend, address)
+    if slots is not None and backend != "local":
+        raise ConfigError(
+            f"--slots goes with --backend local; on {backend}, execute.{backend} of the matrix "
+            f"says what a cell asks for"
+        )
+    chosen = BACKENDS[backend]
+    return chosen.cancel_cells() if cancel else chosen.run_cells()
 
 
 def _plan(wanted: Wanted, store: Path, *, retry_failed: bool = False) -> list[Planned]:
@@ -145,14 +195,24 @@ def _plan(wanted: Wanted, store: Path, *, retry_failed: bool = False) -> list[Pl
     )
 
 
-def _to_do(planned: list[Planned]) -> list[Planned]:
+def _to_do(planned: list[Planned], handed: set[str]) -> list[Planned]:
     from hashbench.execute.plan import State
 
-    return [item for item in planned if item.state in (State.MISSING, State.PARTIAL)]
+    wanted = (State.MISSING, State.PARTIAL)
+    return [item for item in planned if item.state in wanted or item.cell.fit_id in handed]
+
+
+def _handed(backend: str, store: Path) -> set[str]:
+    """Cells that an earlier run handed to Slurm and that have not ended, whatever they left yet."""
+    from hashbench.execute.slurm.ledger import Ledger
+    from hashbench.store.store import Store
+
+    return Ledger(Store.find(store)).open_cells() if backend == "slurm" else set()
 
 
 def _means(
     wanted: Wanted,
+    backend: str,
     *,
     slots: int | Literal["auto"] | None,
     timeout: float | None,
@@ -160,15 +220,20 @@ def _means(
 ) -> Means:
     from hashbench.core.record import Status
     from hashbench.execute.means import Means
-    from hashbench.execute.slots import make_slots
+    from hashbench.execute.slots import Slot, make_slots
     from hashbench.store.lease import PERIOD
 
     request = wanted.request
+    here: tuple[Slot, ...] = (Slot(0),)  # a cluster's are elsewhere
+    if backend == "local":
+        wanted_here = slots or request.slots
+        here = make_slots(wanted_here, device=request.device, threads=request.threads)
     return Means(
-        slots=make_slots(slots or request.slots, device=request.device, threads=request.threads),
+        slots=here,
         timeout=timeout or request.timeout,
         retries={Status(status): number for status, number in request.retries.items()},
         lease_period=lease or PERIOD,
+        request=request,
     )
 
 
@@ -180,6 +245,7 @@ def _costs(to_do: list[Planned], store: Path, means: Means) -> Costs:
 
 
 def _run(
+    run_cells: RunCells,
     wanted: Wanted,
     to_do: list[Planned],
     store: Path,
@@ -189,12 +255,9 @@ def _run(
     json_events: bool,
 ) -> int:
     """Run cells; the number of those that failed."""
-    from dataclasses import replace
-
     from hashbench.cli.eta import Eta
     from hashbench.cli.progress import observer
     from hashbench.core.registry import registry
-    from hashbench.execute.local import run_cells
     from hashbench.execute.plan import plan_cells
     from hashbench.store.store import Store
 
@@ -292,5 +355,6 @@ def _announce_as_json(planned: list[Planned], store: Path, costs: Costs, *, each
             stale=list(item.changed),
             seconds=cost.seconds if cost else None,
             stored_bytes=cost.stored_bytes if cost else None,
+            peak_memory_bytes=cost.peak_memory_bytes if cost else None,
             source=cost.source if cost else None,
         )

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from hashbench.cli.options import DEFAULT_STORE, counted, plugin_option, without_option
+from hashbench.cli.options import (
+    DEFAULT_STORE,
+    counted,
+    data_root_option,
+    plugin_option,
+    without_option,
+)
 from hashbench.core.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -26,11 +33,7 @@ _TIMES = (
     is_flag=True,
     help="Load the datasets again as well, and compare pixels, labels and lists.",
 )
-@click.option(
-    "--data-root",
-    type=click.Path(path_type=Path),
-    help="Where datasets are looked for, for --deep.",
-)
+@data_root_option
 @without_option
 @plugin_option
 def command(
@@ -71,11 +74,21 @@ def _audit(store: Path, *, deep: bool, data_root: Path | None, absent: tuple[str
         return verify_bundle(bundle, deep=deep, data_root=data_root, absent=absent)
 
 
+def _noted(audit: Audit) -> Iterator[str]:
+    """A line a note; one for all files of which the same is to be said."""
+    files: dict[str, list[str]] = {}
+    for note in audit.notes:
+        files.setdefault(note.what, []).append(note.file)
+    for what, names in files.items():
+        several = f", {names[0]} and {counted(len(names) - 1, 'other file')}"
+        yield f"{several if len(names) > 1 else f'/{names[0]}'}: {what}"
+
+
 def _print(audit: Audit, store: Path) -> None:
     from tabulate import tabulate
 
-    for note in audit.notes:
-        click.echo(f"note: {store}/{note.file}: {note.what}")
+    for line in _noted(audit):
+        click.echo(f"note: {store}{line}")
     for problem in audit.problems:
         click.echo(f"problem: {store}/{problem.file}: {problem.what}", err=True)
     rows = [(subject, f"{number:,}", wrong) for subject, number, wrong in audit.summary()]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hashbench.core.environment import Device, capture
-from hashbench.core.errors import DamagedStoreError, ExitCode, StoreError
+from hashbench.core.errors import DamagedStoreError, ExitCode, LeaseLostError, StoreError
 from hashbench.core.files import write_atomically
 from hashbench.core.job import JOB, Job
 from hashbench.core.record import EvaluationRecord, FitRecord, LatencyRecord, timestamp
@@ -117,8 +117,16 @@ class Attempt:
         Raises:
             StoreError: If it cannot be written.
         """
-        if self.lease.held:
-            _record_end(self.item, self.job, store, end, started=self.started, phase=self.phase)
+        with suppress(LeaseLostError):
+            record_end(
+                self.item,
+                self.job,
+                store,
+                end,
+                started=self.started,
+                phase=self.phase,
+                lease=self.lease,
+            )
 
 
 def _job_file(folder: Path, lease: Lease) -> Path:
@@ -151,9 +159,31 @@ def _raise_store_error(event: dict[str, Any]) -> None:
         raise (DamagedStoreError if damaged else StoreError)(event["message"])
 
 
-def _record_end(
-    item: Planned, job: Job, store: Store, end: End, *, started: str, phase: str
+def record_end(
+    item: Planned,
+    job: Job,
+    store: Store,
+    end: End,
+    *,
+    started: str,
+    phase: str,
+    lease: Lease | None = None,
 ) -> None:
+    """Write the record that a dead worker could not write.
+
+    Args:
+        item: The cell, as the store was when the worker was launched.
+        job: What the worker was to do.
+        store: Where the record goes.
+        end: How the worker ended.
+        started: When it was launched, as records state it.
+        phase: What it said last that it was doing; "" if it never said anything.
+        lease: Under which it did it, if under any.
+
+    Raises:
+        LeaseLostError: If another run took the cell over.
+        StoreError: If it cannot be written.
+    """
     environment = capture(device="cpu", threads=job.threads)
     unknown = Device(kind="unknown", name="not measured: the worker ended early")
     found = read_cell(store, job.cell.fit_id)
@@ -168,8 +198,9 @@ def _record_end(
     }
     again = job.fit and found.fit == item.results.fit  # a fit that was to be made once more
     if not found.fitted or found.fit is None or again:
-        store.write_record(FitRecord(cell=job.cell, **common))
+        store.write_record(FitRecord(cell=job.cell, **common), lease=lease)
     elif phase == "latency":
-        store.write_record(LatencyRecord(fit_record=found.fit.record_id, **common))
+        store.write_record(LatencyRecord(fit_record=found.fit.record_id, **common), lease=lease)
     else:
-        store.write_record(EvaluationRecord(fit_record=found.fit.record_id, **common))
+        record = EvaluationRecord(fit_record=found.fit.record_id, **common)
+        store.write_record(record, lease=lease)

@@ -34,11 +34,13 @@ class Estimate:
         seconds: Wall seconds; None where no record is of a like cell.
         stored_bytes: Bytes it adds to the store; None likewise.
         source: Where this comes from, for people to read.
+        peak_memory_bytes: Of the device, or on a CPU of the process, while it is fitted.
     """
 
     seconds: float | None
     stored_bytes: float | None
     source: str
+    peak_memory_bytes: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class _Cost:
     measuring: float
     latency: float
     stored_bytes: int
+    peak_memory_bytes: int
 
     @property
     def epochs(self) -> int:
@@ -77,7 +80,9 @@ class Estimator:
                 number = f"{len(like)} record{'' if len(like) == 1 else 's'}"
                 source = f"from {number} of like cells ({described}, {self._device})"
                 size = median(cost.stored_bytes for cost in like) if job.fit else 0.0
-                return Estimate(median(_seconds(job, cost) for cost in like), size, source)
+                seconds = median(_seconds(job, cost) for cost in like)
+                memory = [cost.peak_memory_bytes for cost in like if cost.peak_memory_bytes]
+                return Estimate(seconds, size, source, max(memory, default=None))
         return Estimate(None, None, "unknown, no record of a like cell in the store")
 
 
@@ -118,6 +123,7 @@ def _cost(results: CellResults, device: str) -> _Cost | None:
         measuring=sum(_wall(record) for record in results.evaluations),
         latency=sum(_wall(record) for record in results.latencies),
         stored_bytes=sum(artifact.bytes for artifact in artifacts),
+        peak_memory_bytes=fit.budget.peak_memory_bytes if fit.budget else 0,
     )
 
 

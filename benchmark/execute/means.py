@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from hashbench.core.cell import Cell
+from hashbench.core.job import Request
 from hashbench.core.record import Status
 from hashbench.execute.plan import Planned
 from hashbench.execute.slots import Slot
@@ -45,6 +46,9 @@ class Means:
         lease_period: Seconds of silence after which another run takes a cell over.
         again: Plans a cell anew: another run may have done it since it was planned.
         seconds: Estimated seconds by fit id; the longest start first.
+        request: What is wanted of the cells, for machines that plan them anew by themselves; what
+            each asks of a cluster is in it.
+        address: Of the Ray cluster, instead of what the matrix says.
     """
 
     slots: tuple[Slot, ...] = (Slot(0),)
@@ -53,3 +57,5 @@ class Means:
     lease_period: float = PERIOD
     again: Callable[[Cell], Planned] | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
+    request: Request | None = None
+    address: str | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from hashbench.core.cell import Cell
@@ -71,44 +71,47 @@ def plan_cells(
     ]
 
 
+def plan_rest(item: Planned, store: Store) -> Planned:
+    """What is left of a planned job; another run may have done some of it, or failed at it, since.
+
+    Raises:
+        DamagedStoreError: If a record is damaged.
+    """
+    results = read_cell(store, item.cell.fit_id)
+    job = _left(item.job, results)
+    tried = results.fit is not None and results.fit != item.results.fit
+    state = _state(results, job, retry=not tried)
+    return replace(item, state=state, results=results, job=job)
+
+
 def _plan(
     cell: Cell, request: Request, *, store: Store, registry: Registry, retry: bool
 ) -> Planned:
     results = read_cell(store, cell.fit_id)
-    job = _missing(cell, request, results, store)
+    job = _left(_whole(cell, request, store), results)
     changed = _changed(cell, results, registry)
+    return Planned(cell, _state(results, job, retry=retry), results, job, changed)
+
+
+def _state(results: CellResults, job: Job, *, retry: bool) -> State:
     if results.fitted and not job.fit:
-        state = State.DONE if job.empty else State.PARTIAL
-    elif results.fitted:
-        state = State.MISSING
-    elif results.fit and results.fit.status not in _TRIED_AGAIN and not retry:
-        state = State.FAILED
-    else:
-        state = State.MISSING
-    return Planned(cell, state, results, job, changed)
+        return State.DONE if job.empty else State.PARTIAL
+    if results.fitted:
+        return State.MISSING
+    if results.fit and results.fit.status not in _TRIED_AGAIN and not retry:
+        return State.FAILED
+    return State.MISSING
 
 
-def _missing(cell: Cell, request: Request, results: CellResults, store: Store) -> Job:
+def _whole(cell: Cell, request: Request, store: Store) -> Job:
+    """All that is wanted of a cell."""
     float_row = cell.bits is None
-    # A fit without a model that is now wanted is made again, and all that is measured of it.
-    fit = not results.fitted or (request.keep_model and not _has_model(results))
-    if fit:
-        results = CellResults(cell.fit_id)
-    have = results.metrics()
-    entries = [entry for record in results.latencies for entry in record.entries]
-    measured = {
-        entry.setting
-        for entry in entries
-        if entry.resampled_from is None and not entry.includes_encoding
-    }
-    metrics = request.float_metrics if float_row else request.metrics
-    latency = () if float_row else request.latency
     return Job(
         cell=cell,
         store=store.root.resolve(),
-        fit=fit,
-        metrics=tuple(name for name in metrics if name not in have),
-        latency=tuple(setting for setting in latency if setting not in measured),
+        fit=True,
+        metrics=request.float_metrics if float_row else request.metrics,
+        latency=() if float_row else request.latency,
         validation_metrics=request.metrics,
         validate_every=request.validate_every,
         device=request.device,
@@ -117,6 +120,27 @@ def _missing(cell: Cell, request: Request, results: CellResults, store: Store) -
         weights=request.weights.get(cell.weights.sha256 or ""),
         plugins=request.plugins,
         keep_model=request.keep_model,
+    )
+
+
+def _left(job: Job, results: CellResults) -> Job:
+    """What of a job the results do not have."""
+    # A fit without a model that is now wanted is made again, and all that is measured of it.
+    fit = not results.fitted or (job.keep_model and not _has_model(results))
+    if fit:
+        results = CellResults(job.cell.fit_id)
+    have = results.metrics()
+    entries = [entry for record in results.latencies for entry in record.entries]
+    measured = {
+        entry.setting
+        for entry in entries
+        if entry.resampled_from is None and not entry.includes_encoding
+    }
+    return replace(
+        job,
+        fit=fit,
+        metrics=tuple(name for name in job.metrics if name not in have),
+        latency=tuple(setting for setting in job.latency if setting not in measured),
     )
 
 

@@ -78,6 +78,9 @@ class WorkerProcess:
             environment: Its variables that differ from this process's.
         """
         (reading, writing), (ending, life) = os.pipe(), os.pipe()
+        # Slurm sends its warning to every process of a job; it is for this one alone, and would
+        # end a worker. What is blocked here stays so there.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR2})
         try:
             with log.open("wb") as output:
                 process = subprocess.Popen(  # noqa: S603 - our own module, no shell
@@ -94,6 +97,7 @@ class WorkerProcess:
             os.close(life)
             raise
         finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
             os.close(writing)
             os.close(ending)
         os.set_blocking(reading, False)

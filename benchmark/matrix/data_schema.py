@@ -8,8 +8,8 @@ from pydantic import ValidationInfo, field_validator, model_validator
 
 from hashbench.core.registry import Kind
 from hashbench.datasets.protocol import ProtocolSpec, load_protocol
-from hashbench.datasets.roots import imported_hint
 from hashbench.matrix.lookup import Lookup, collected, refuse
+from hashbench.matrix.own_images import no_dataset
 from hashbench.matrix.positions import KeyPath
 from hashbench.matrix.training_schema import Count, Seed, Strict
 
@@ -38,7 +38,7 @@ class DatasetSpec(Strict):
         try:
             Lookup.of(info).component(Kind.DATASET, name)
         except ValueError as error:
-            raise ValueError(f"{error}{imported_hint(name)}") from None
+            raise ValueError(no_dataset(name, error)) from None
         return name
 
     @field_validator("protocol")

@@ -38,17 +38,24 @@ class Matrix:
         return self.lookup.path(name)
 
     @property
+    def data_root(self) -> Path | None:
+        """Where datasets are: the place the user named, else the matrix's, if either did."""
+        named = self.spec.execute.data_root
+        return self.lookup.data_root or (self.path(named) if named else None)
+
+    @property
     def plugins(self) -> tuple[Path, ...]:
         """The plugin files it names."""
         return tuple(self.path(name) for name in self.spec.plugins)
 
 
-def load_matrix(file: Path, registry: Registry) -> Matrix:
+def load_matrix(file: Path, registry: Registry, *, data_root: Path | None = None) -> Matrix:
     """Read a matrix, load its plugins, and check everything that it says.
 
     Args:
         file: The YAML file.
         registry: Where names are looked up; receives the plugins' components.
+        data_root: Where datasets are, whatever the matrix says.
 
     Raises:
         ConfigError: With one line for each mistake.
@@ -58,7 +65,7 @@ def load_matrix(file: Path, registry: Registry) -> Matrix:
     if not isinstance(data, Mapping):
         kind = "empty" if data is None else f"a {type(data).__name__}"
         raise ConfigError(f"{file}: is {kind}, a matrix is a mapping that starts with version: 1")
-    lookup = Lookup(registry, file.parent)
+    lookup = Lookup(registry, file.parent, data_root)
     _load_plugins(data.get("plugins"), positions, lookup)
     _look_in_data_root(data.get("execute"), lookup)
     problems = list(document.problems)
@@ -86,9 +93,8 @@ def _load_plugins(names: Any, positions: Positions, lookup: Lookup) -> None:
 
 def _look_in_data_root(execute: Any, lookup: Lookup) -> None:
     """Have imported datasets found before names are looked up."""
-    root = execute.get("data_root") if isinstance(execute, Mapping) else None
-    if isinstance(root, str):
-        look_in(lookup.path(root))
+    named = execute.get("data_root") if isinstance(execute, Mapping) else None
+    look_in(lookup.data_root or (lookup.path(named) if isinstance(named, str) else None))
 
 
 def explain(problem: Any, root: type[BaseModel]) -> tuple[KeyPath, str]:

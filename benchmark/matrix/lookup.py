@@ -28,10 +28,12 @@ class Lookup:
     Attributes:
         registry: Where components are looked up.
         folder: What paths in the matrix are relative to.
+        data_root: Where the user says datasets are; counts instead of what the matrix says.
     """
 
     registry: Registry
     folder: Path
+    data_root: Path | None = None
 
     @classmethod
     def of(cls, info: ValidationInfo) -> Lookup:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hashbench.core.cell import Cell
+from hashbench.core.errors import did_you_mean
 from hashbench.core.registry import Kind, Registry
 
 PIXELS = "pixels"
@@ -32,6 +33,21 @@ def losses_of(names: Iterable[str], registry: Registry) -> list[str]:
         for name in names
         for loss in (registry.load(Kind.LOSS_GROUP, name).losses if name in groups else [name])
     ]
+
+
+def none_is(wanted: Mapping[str, Iterable[str]], known: Iterable[Mapping[str, str]]) -> str:
+    """Which value of a selection no cell has, and which there are; empty if each is somewhere.
+
+    Args:
+        wanted: Values by key.
+        known: The names of the cells.
+    """
+    cells = list(known)
+    for key, values in wanted.items():
+        there = sorted({names[key] for names in cells} - {""})
+        if not set(values) & set(there):
+            return f"no {key} of {min(values)}. {did_you_mean(min(values), there)}"
+    return ""
 
 
 def matches(wanted: Mapping[str, Iterable[Any]], names: Mapping[str, str]) -> bool:

@@ -7,6 +7,7 @@ import os
 from hashbench.core.job import LatencySetting, Request
 from hashbench.core.registry import Registry
 from hashbench.evaluation.names import Metric, expand_metrics
+from hashbench.matrix.cluster_settings import ray_settings, slurm_settings
 from hashbench.matrix.engines import engine_params
 from hashbench.matrix.expand import Expansion
 from hashbench.matrix.load import Matrix
@@ -26,12 +27,16 @@ def build_request(matrix: Matrix, expansion: Expansion) -> Request:
         device=execute.device,
         threads=cores if execute.threads == "auto" else execute.threads,
         timeout=execute.timeout,
-        data_root=matrix.path(execute.data_root) if execute.data_root else None,
+        data_root=matrix.data_root,
         weights=expansion.weights,
         plugins=matrix.plugins,
         keep_model=execute.keep_model,
         slots=execute.slots,
         retries=execute.retries.model_dump(),
+        backend=execute.backend,
+        all_cores=execute.threads == "auto",
+        slurm=slurm_settings(matrix, expansion.cells),
+        ray=ray_settings(matrix, expansion.cells),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from hashbench.core.codes import MAX_BITS
+from hashbench.matrix.cluster_schema import ExecuteOverrideSpec
 from hashbench.matrix.lookup import Lookup
 from hashbench.matrix.naming import losses_of
 from hashbench.matrix.shorthand import OR_SINGLE
@@ -56,7 +57,20 @@ class ExcludeSpec(WhereSpec):
 
 
 class OverrideSpec(Strict):
-    """Other training settings for some cells."""
+    """Other settings for some cells.
+
+    Attributes:
+        where: Which cells.
+        train: How they are trained.
+        execute: What they ask of a cluster.
+    """
 
     where: WhereSpec
-    train: TrainSpec
+    train: TrainSpec = TrainSpec()
+    execute: ExecuteOverrideSpec | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not self.model_fields_set & {"train", "execute"}:
+            raise ValueError("changes nothing; give train, execute, or both")
+        return self

@@ -18,6 +18,7 @@ from pydantic import (
 
 from hashbench.core.registry import Kind
 from hashbench.evaluation.names import parse_cutoff, parse_metric
+from hashbench.matrix.cluster_schema import RaySpec, SlurmSpec
 from hashbench.matrix.data_schema import DatasetSpec
 from hashbench.matrix.lookup import (
     DOWNLOADS,
@@ -305,19 +306,21 @@ class ExecuteSpec(Strict):
     """Where and how cells run; never part of a fit's id.
 
     Attributes:
-        backend: Only ``local`` so far.
+        backend: ``local``: on this machine; ``slurm`` or ``ray``: on a cluster.
         device: ``auto`` takes CUDA where there is one.
         threads: Threads of a cell's process; ``auto`` takes all cores.
         timeout: Seconds, or ``90s``, ``10m``, ``4h``; a cell that takes longer is killed.
-        data_root: Where datasets are looked for.
+        data_root: Where datasets are looked for; ``--data-root`` counts instead.
         keep_model: Whether a fit keeps what `hashbench encode` and `hashbench query` need.
         slots: Cells beside each other, on CUDA for each device; ``auto`` takes one for each
             device, or as many as the cores bear. Training times are comparable with one alone;
             latency is always measured alone.
         retries: How often a cell is tried again that was killed or ran out of memory.
+        slurm: What cells ask of Slurm.
+        ray: What cells ask of Ray.
     """
 
-    backend: Literal["local"] = "local"
+    backend: Literal["local", "slurm", "ray"] = "local"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: Annotated[Count | Literal["auto"], WrapValidator(_auto_or_count)] = "auto"
     timeout: Annotated[float, Field(gt=0, allow_inf_nan=False), OR_WITH_UNIT] | None = None
@@ -325,11 +328,16 @@ class ExecuteSpec(Strict):
     keep_model: bool = False
     slots: Annotated[Count | Literal["auto"], WrapValidator(_auto_or_count)] = 1
     retries: RetriesSpec = RetriesSpec()
+    slurm: SlurmSpec = SlurmSpec()
+    ray: RaySpec = RaySpec()
 
     @field_validator("data_root")
     @classmethod
     def _a_folder(cls, name: str | None, info: ValidationInfo) -> str | None:
-        if name is not None and not (folder := Lookup.of(info).path(name)).is_dir():
+        lookup = Lookup.of(info)
+        if name is None or lookup.data_root:  # the user's own place counts instead
+            return name
+        if not (folder := lookup.path(name)).is_dir():
             raise ValueError(f"no such folder: {folder}")
         return name
 

@@ -22,6 +22,11 @@ class Strict(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
+    def overridden_by(self, other: Self) -> Self:
+        """This block with every key that the other one states in the place of ours."""
+        stated = {key: getattr(other, key) for key in other.model_fields_set}
+        return self.model_copy(update=stated)
+
 
 class ScheduleSpec(Strict):
     """How the learning rates fall; see `hashbench.core.cell.Schedule`."""
@@ -85,8 +90,3 @@ class TrainSpec(Strict):
     compile: bool | None = None
     fused: bool | None = None
     accumulate: Count | None = None
-
-    def overridden_by(self, other: TrainSpec) -> TrainSpec:
-        """These settings with every key that the other one states in the place of ours."""
-        stated = {key: getattr(other, key) for key in other.model_fields_set}
-        return self.model_copy(update=stated)

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from schema_text import type_text
 
 from hashbench.core.cell import Cell, TrainSettings
-from hashbench.matrix import data_schema, rules_schema, schema, training_schema
+from hashbench.matrix import cluster_schema, data_schema, rules_schema, schema, training_schema
 
 # In the order of a matrix; `page` sees that no block of the schema is left out.
 BLOCKS: Final[tuple[type[BaseModel], ...]] = (
@@ -33,8 +33,11 @@ BLOCKS: Final[tuple[type[BaseModel], ...]] = (
     schema.LatencySpec,
     schema.ExecuteSpec,
     schema.RetriesSpec,
+    cluster_schema.SlurmSpec,
+    cluster_schema.RaySpec,
     rules_schema.ExcludeSpec,
     rules_schema.OverrideSpec,
+    cluster_schema.ExecuteOverrideSpec,
     rules_schema.WhereSpec,
 )
 MEANINGS: Final = Path(__file__).with_name("meanings.toml")

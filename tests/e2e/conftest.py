@@ -49,7 +49,7 @@ PATTERNS = {
 }
 NOT_RUN = ("needs ", "takes ")
 NEIGHBOURING = 0.05
-PROGRAMS_NOT_OURS = {"cd", "git", "python3", "pip", ".venv/bin/pip", "source"}
+PROGRAMS_NOT_OURS = {"cd", "git", "python3", "pip", ".venv/bin/pip", "ray", "source"}
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ execute: {device: cpu, threads: 1, slots: 2}
 """
 # What is measured of the machine, and what names it.
 MEASURED = {"record_id", "fit_record", "started", "finished", "phases", "seconds", "load_average"}
-MEASURED |= {"peak_memory_bytes", "step_seconds", "speed"}
+MEASURED |= {"peak_memory_bytes", "step_seconds", "speed", "energy"}
 
 
 @pytest.fixture(autouse=True)

@@ -249,7 +249,7 @@ def test_a_zip_without_a_manifest_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_bundle_that_is_not_there_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="No such file"):
+    with pytest.raises(StoreError, match="no such file"):
         import_bundle(tmp_path / "no.zip", tmp_path / "other")
 
 

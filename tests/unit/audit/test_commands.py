@@ -80,6 +80,25 @@ def test_what_is_exported_verifies_by_itself_and_imports(store: Store, tmp_path:
     assert "is no whole zip file" in refused("import", bundle, code=7)
 
 
+def test_leaving_out_what_there_is_not_is_refused(store: Store, tmp_path: Path) -> None:
+    words = ("export", store.root, "-o", tmp_path / "b.zip", "--without")
+    assert "Did you mean 'codes'?" in refused(*words, "code", code=2)
+    assert not (tmp_path / "b.zip").exists()
+    assert "1 artifact left out" in call(*words, "codes", "--select", "seed=1").stdout
+
+
+def test_what_is_noted_of_many_files_is_one_line(store: Store) -> None:
+    files = sorted(path.relative_to(store.root) for path in store.root.glob("*/codes-*"))
+    lines = [f"{file.parent.name}/{file.name}" for file in files]
+    (store.root / "left-out.txt").write_text("\n".join(lines))
+    for file in files:
+        (store.root / file).unlink()
+    result = call("verify", store.root)
+    assert (result.exit_code, result.stderr) == (0, "")
+    (note,) = (line for line in result.stdout.splitlines() if line.startswith("note: "))
+    assert note.startswith(f"note: {store.root}, {lines[0]} and 1 other file: left out (left-out")
+
+
 def test_exporting_nothing_ends_with_6(store: Store, tmp_path: Path) -> None:
     words = ("export", store.root, "-o", tmp_path / "b.zip", "--select", "seed=9")
     assert "no record of" in refused(*words, code=6)
@@ -89,11 +108,20 @@ def test_exporting_nothing_ends_with_6(store: Store, tmp_path: Path) -> None:
 def test_evaluate_adds_what_is_missing_once(store: Store) -> None:
     first = call("evaluate", store.root, "--metric", "recall@r1", "--metric", "map")
     assert first.exit_code == 0
-    assert first.stdout.count("recall@r1 0.") == 2
+    assert first.stdout.count(": recall@r1/empty=") == 2
     assert "map" not in first.stdout.partition(f"{store.root}: ")[0]
     assert first.stdout.endswith("2 new records, 0 cells had them already\n")
     second = call("evaluate", store.root, "--metric", "recall@r1")
     assert second.stdout == f"{store.root}: 0 new records, 2 cells had them already\n"
+
+
+def test_evaluate_tells_definitions_of_one_metric_apart(store: Store) -> None:
+    words = [word for ties in ("best", "worst") for word in ("--metric", f"map@all/ties={ties}")]
+    *lines, _ = call("evaluate", store.root, *words).stdout.splitlines()
+    cells = [line.split(": ")[0] for line in lines]
+    told = [line.split(": ")[1].split(" ")[0] for line in lines]
+    assert (len(lines), len(set(lines)), len(set(cells))) == (4, 4, 2)
+    assert told == [f"map@all/div=hits/ties={ties}/empty=zero" for ties in ("best", "worst")] * 2
 
 
 def test_evaluate_refuses_what_is_no_metric_and_what_is_not_there(store: Store) -> None:

@@ -286,3 +286,22 @@ def test_the_text_shows_controls_interval_and_record_ids(
     assert " ".join(records) in text
     assert "3 x 60" in text
     assert text.endswith("Claims: 1 supported.")
+
+
+def test_two_methods_of_one_name_are_told_apart(
+    store: Store, cell: Cell, fill: Callable[..., list[str]]
+) -> None:
+    assert cell.train is not None
+    longer = replace(cell.train, weight_decay=0.5)
+    fill("new", 0.7)
+    fill("new", 0.8, train=longer)
+    fill("old", 0.6)
+    rows = judgements_text([judged(store)]).splitlines()
+    first = [row.split("|")[1].strip() for row in rows if row.startswith("| new")]
+    assert sorted(first) == [
+        "new + pairwise (train.weight_decay=0.5)",
+        f"new + pairwise (train.weight_decay={cell.train.weight_decay})",
+    ]
+    assert [row.split("|")[2].strip() for row in rows if row.startswith("| new")] == (
+        ["old + pairwise"] * 2
+    )

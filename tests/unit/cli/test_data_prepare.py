@@ -142,8 +142,7 @@ def test_where_own_images_seem_to_be_meant_the_message_says_how_they_are_named(
     words = ("data", "prepare", "--data-root", str(tmp_path))
     assert refused(*words, "mine").endswith(" Did you mean 'imported/mine'?")
     for shape in ("folder", "list", "csv"):
-        line = refused(*words, shape)
-        assert line.endswith("once, with `hashbench data import`, and is then 'imported/NAME'.")
+        assert refused(*words, shape).startswith(f"error: '{shape}' is no dataset but a form that")
     line = refused(*words, "imported/*")
     assert line == "error: 'imported/*' stands for many names; give one of them"
 

@@ -59,6 +59,10 @@ def test_a_cell_is_selected_by_the_start_of_its_id(matrix: Path) -> None:
 def test_a_selection_that_holds_nothing_is_told_with_its_words(matrix: Path) -> None:
     with pytest.raises(NothingSelectedError, match="nothing selected: --select loss=hsc"):
         load(matrix, selections=("loss=hsc",))
+    with pytest.raises(NothingSelectedError, match=r"; it has no method of lhs\. Did you mean"):
+        load(matrix, selections=("bits=16", "method=lhs"))
+    with pytest.raises(NothingSelectedError, match=r"--select method=cosine bits=16$"):
+        load(matrix, selections=("method=cosine", "bits=16"))
 
 
 def test_a_matrix_that_excludes_everything_is_told(matrix: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from hashbench.core.cell import Cell, Component, Head, Schedule, TrainSettings
 from hashbench.core.job import Job
-from hashbench.core.record import Artifact, EvaluationRecord, FitRecord
+from hashbench.core.record import Artifact, Budget, EvaluationRecord, FitRecord
 from hashbench.execute.estimate import Estimator
 from hashbench.store.store import Store
 
@@ -61,6 +61,18 @@ def test_without_a_like_cell_nothing_is_known_and_that_is_said(store: Store, dee
     found = Estimator(store, device="cpu")(job(deep))
     assert (found.seconds, found.stored_bytes) == (None, None)
     assert found.source == "unknown, no record of a like cell in the store"
+
+
+def test_the_largest_memory_of_like_cells_is_what_a_cell_is_thought_to_need(
+    store: Store, deep: Cell, fit_record: FitRecord
+) -> None:
+    for seed, peak in ((5, 700), (6, 900), (7, 800)):
+        cell = replace(deep, seed=seed)
+        budget = Budget(epochs=3, images_seen=1, parameters=1, peak_memory_bytes=peak)
+        about = {"cell": cell, "fit_id": cell.fit_id, "budget": budget}
+        store.write_record(fit_record.model_copy(update=about))
+
+    assert Estimator(store, device="cpu")(job(deep)).peak_memory_bytes == 900
 
 
 def test_other_seeds_count_before_other_code_lengths_and_their_median_is_taken(

@@ -60,8 +60,8 @@ CASES = {
         ("{name: digits, subset: {test: 1}}", "3:35: datasets.subset.test: unknown key. Known"),
         ("{protocol: digits@1}", "datasets.name: is missing"),
         ("imported/*", "datasets.name: 'imported/*' stands for many names; give one of them"),
-        ("folder", "unknown name 'folder' in datasets"),
-        ("[digits, csv]", "with `hashbench data import`, and is then 'imported/NAME'."),
+        ("folder", "datasets.name: 'folder' is no dataset but a form that images of your own come"),
+        ("[digits, csv]", "datasets.1.name: 'csv' is no dataset but a form that images of your"),
     ],
     "methods": [
         ("{}", "methods: names no method; give grid, pairs, baselines, or several of them"),
@@ -177,7 +177,7 @@ CASES = {
         ("[{engine: exact, batches: [0]}]", "latency.0.batches.0: should be greater than or equ"),
     ],
     "execute": [
-        ("{backend: slurm}", "execute.backend: should be 'local', got 'slurm'"),
+        ("{backend: sge}", "execute.backend: should be 'local', 'slurm' or 'ray', got 'sge'"),
         ("{keep_model: 3}", "execute.keep_model: should be a valid boolean"),
         ("{device: gpu}", "execute.device: should be 'auto', 'cpu' or 'cuda', got 'gpu'"),
         ("{threads: 0}", "execute.threads: should be 'auto' or a whole number above 0, got 0"),
@@ -194,7 +194,7 @@ CASES = {
     ],
     "overrides": [
         ("[{where: {}, train: {lr: 1}}]", "overrides.0.where: selects nothing"),
-        ("[{where: {bits: 16}}]", "overrides.0.train: is missing"),
+        ("[{where: {bits: 16}}]", "overrides.0: changes nothing; give train, execute, or both"),
         ("[{where: {bits: 16}, train: {l: 1}}]", "overrides.0.train.l: unknown key. Did you"),
         ("[{where: {bits: x}, train: {}}]", "where.bits: should be a valid integer, got 'x'"),
     ],

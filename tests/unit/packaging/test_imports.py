@@ -38,6 +38,9 @@ ALLOWED: dict[str, set[str]] = {
     "gate": CORE | {"store", "reports"},
     "reports": CORE | {"store", "evaluation"},
     "serve": LEARNING | {"search", "store", "training", "worker"},
+    "shards": CORE | {"evaluation", "search"},
+    "studio": LEARNING
+    | {"audit", "compare", "evaluation", "execute", "matrix", "reports", "serve", "store"},
 }
 ON_TOP = {"cli", "worker", "ud2h_speed"}
 WITHOUT_TORCH = {"core", "matrix", "cli"}

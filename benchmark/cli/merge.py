@@ -1,0 +1,43 @@
+"""``hashbench merge``: stores from several places into one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from hashbench.cli.options import counted
+
+_MIB = 2**20
+
+
+@click.command("merge")
+@click.argument("stores", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--into",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="The store that receives the records; made if there is none.",
+)
+@click.option("--dry-run", is_flag=True, help="Show what would be done; write nothing.")
+def command(stores: tuple[Path, ...], into: Path, *, dry_run: bool) -> None:
+    """Unite STORES: copy every record, with its arrays, that the store --into lacks.
+
+    Seals and checksums are checked first, and what the stores say of each other: the same id with
+    another content, other codes from a run that had to give the same ones, or another value of a
+    metric of the same codes. Then nothing is written. A merge that was interrupted goes on where it
+    was.
+    """
+    from hashbench.audit.merge import merge, plan_merge
+
+    plan = plan_merge(stores, into, say=lambda store: click.echo(f"reading {store}", err=True))
+    for note in plan.notes:
+        click.echo(f"note: {note}")
+    size = f"{plan.bytes / _MIB:.1f} MiB"
+    if not dry_run:
+        merge(plan)
+    done = "would be added" if dry_run else "added"
+    click.echo(
+        f"{into}: {counted(len(plan.new), 'file')} {done} ({size}), {plan.known:,} there already; "
+        f"{counted(plan.cells, 'cell')} in all"
+    )

@@ -1,0 +1,1 @@
+"""Cells as Slurm jobs, handed over and watched from a login node."""
