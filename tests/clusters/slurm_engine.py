@@ -62,7 +62,7 @@ PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 GresTypes=gpu
 ReturnToService=2
-KillWait=10
+KillWait=30
 MinJobAge=600
 SlurmdParameters=config_overrides
 {nodes}
