@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,11 +11,11 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from hashbench.cli.announce import announce, report_changed
 from hashbench.cli.cost import Costs
 from hashbench.cli.options import (
     address_option,
     check_address,
-    counted,
     data_root_option,
     plugin_option,
     select_option,
@@ -144,14 +143,14 @@ def command(
     if backend == "local":
         _check_device(matrix, wanted.request.device)
     planned = _plan(wanted, store, retry_failed=retry_failed)
-    _report_changed(planned, strict=strict_code)
+    report_changed(planned, strict=strict_code)
     to_do = planned if cancel else _to_do(planned, _handed(backend, store))
     if not cancel:
         check_data([item.cell for item in to_do if item.job.fit], root=wanted.request.data_root)
     means = _means(wanted, backend, slots=slots, timeout=timeout, lease=lease)
     means = replace(means, address=address)
     costs = _costs(to_do, store, means)
-    _announce(wanted.name, planned, store, costs, json_events=json_events, each=dry_run)
+    announce(wanted.name, planned, store, costs, json_events=json_events, each=dry_run)
     if dry_run:
         return
     failed = sum(item.state == "failed" and item not in to_do for item in planned)
@@ -299,62 +298,3 @@ def _check_device(matrix: Path, device: str) -> None:
             raise ConfigError(
                 f"{matrix}: execute.device: cuda: no CUDA device here; write auto or cpu"
             )
-
-
-def _report_changed(planned: list[Planned], *, strict: bool) -> None:
-    changed = Counter(name for item in planned for name in item.changed)
-    lines = [
-        f"{counted(count, 'stored fit')} made by other source code of {name} (same version)"
-        for name, count in changed.items()
-    ]
-    if strict and lines:
-        raise ConfigError(*(f"{line}; use another --store, or raise its version" for line in lines))
-    for line in lines:
-        click.echo(f"warning: {line}; they are kept", err=True)
-
-
-def _announce(
-    name: str,
-    planned: list[Planned],
-    store: Path,
-    costs: Costs,
-    *,
-    json_events: bool,
-    each: bool,
-) -> None:
-    """Say what will be done and, cell by cell if asked, what it is thought to cost."""
-    if json_events:
-        _announce_as_json(planned, store, costs, each=each)
-        return
-    counts = Counter(item.state for item in planned)
-    states = [f"{count} {state}" for state, count in counts.items()]
-    stale = sum(bool(item.changed) for item in planned)
-    states += [f"{stale} stale"] if stale else []
-    click.echo(f"{name}: {counted(len(planned), 'cell')}: {', '.join(states)}; store {store}")
-    if each:
-        for item in planned:
-            stale_by = f"  (stale: other {', '.join(item.changed)})" if item.changed else ""
-            cost = costs.of_cell(item.cell.fit_id)
-            click.echo(f"{item.state:<14}  {item.cell.fit_id}  {item.cell}{stale_by}{cost}")
-        for line in costs.lines():
-            click.echo(line)
-
-
-def _announce_as_json(planned: list[Planned], store: Path, costs: Costs, *, each: bool) -> None:
-    from hashbench.cli.progress import JsonEvents
-
-    counts = Counter(item.state.value for item in planned)
-    JsonEvents.say("plan", cells=len(planned), states=counts, store=str(store))
-    for item in planned if each else []:
-        cost = costs.by_cell.get(item.cell.fit_id)
-        JsonEvents.say(
-            "cell",
-            cell=item.cell.fit_id,
-            label=str(item.cell),
-            state=item.state.value,
-            stale=list(item.changed),
-            seconds=cost.seconds if cost else None,
-            stored_bytes=cost.stored_bytes if cost else None,
-            peak_memory_bytes=cost.peak_memory_bytes if cost else None,
-            source=cost.source if cost else None,
-        )
