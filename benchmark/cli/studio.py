@@ -67,7 +67,7 @@ def command(
     from hashbench.datasets.roots import look_in
     from hashbench.store.store import Store
     from hashbench.studio.context import StudioContext
-    from hashbench.studio.web import serve
+    from hashbench.studio.serving.web import serve
 
     roots = _data_roots(data_roots)
     load_plugins(plugins, registry())

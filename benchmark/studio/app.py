@@ -7,8 +7,8 @@ from typing import Final
 
 import gradio as gr
 
-from hashbench.studio import analysis_tab, data_tab, runs_tab, search_tab, train_tab
 from hashbench.studio.context import StudioContext
+from hashbench.studio.tabs import analysis_tab, data_tab, runs_tab, search_tab, train_tab
 
 TABS: Final[tuple[tuple[str, Callable[[StudioContext], gr.Timer | None]], ...]] = (
     ("Data", data_tab.fill),

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Final
 
 from hashbench.core.errors import ConfigError
-from hashbench.studio import jobs
 from hashbench.studio.context import StudioContext
-from hashbench.studio.matrix_check import FILE, Checked, check
-from hashbench.studio.run_log import duration, events, words
+from hashbench.studio.forms.matrix_check import FILE, Checked, check
+from hashbench.studio.jobs import jobs
+from hashbench.studio.jobs.run_log import duration, events, words
 
 _ESTIMATE_SECONDS: Final = 300
 _MIB: Final = 2**20

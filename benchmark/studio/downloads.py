@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hashbench.core.errors import StoreError
 from hashbench.studio.context import StudioContext
-from hashbench.studio.surroundings import uploads_folder
+from hashbench.studio.serving.surroundings import uploads_folder
 
 
 def offer_file(path: Path, context: StudioContext) -> str:

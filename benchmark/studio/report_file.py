@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Final
 
 from hashbench.core.errors import ConfigError
-from hashbench.studio import jobs
 from hashbench.studio.context import StudioContext
 from hashbench.studio.downloads import offer_file
+from hashbench.studio.jobs import jobs
 
 NAME: Final = "hashbench-report.html"
 _SECONDS: Final = 900

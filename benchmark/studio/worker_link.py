@@ -20,8 +20,8 @@ from typing import Final, TypeVar
 from hashbench.core.errors import StoreError
 from hashbench.serve.client import Client, NoAnswerError
 from hashbench.serve.discovery import Announcement, find_server, is_claimed
-from hashbench.studio import jobs
 from hashbench.studio.context import StudioContext
+from hashbench.studio.jobs import jobs
 
 _IDLE_SECONDS: Final = 1800
 _START_SECONDS: Final = 120.0

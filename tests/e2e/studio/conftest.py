@@ -19,7 +19,7 @@ from PIL import Image
 
 from hashbench.core.errors import ConfigError
 from hashbench.datasets.fashion_mnist import CLASSES, FashionMNISTMini
-from hashbench.studio import jobs
+from hashbench.studio.jobs import jobs
 
 COMMAND = str(Path(sys.executable).with_name("hashbench"))
 PATIENCE = 240.0

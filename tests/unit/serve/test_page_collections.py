@@ -13,8 +13,8 @@ import pytest
 
 from hashbench.serve.client import Client
 from hashbench.store.store import Store
-from hashbench.studio.collections_panel import CollectionHandlers
 from hashbench.studio.context import Limits, StudioContext
+from hashbench.studio.tabs.collections_panel import CollectionHandlers
 
 Served = Callable[..., AbstractContextManager[Client]]
 MARKUP = "<img src=x onerror=alert(1)>.png"

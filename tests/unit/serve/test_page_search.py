@@ -13,7 +13,7 @@ import pytest
 from hashbench.serve.client import Client
 from hashbench.store.store import Store
 from hashbench.studio.context import StudioContext
-from hashbench.studio.search_tab import PAGE, SearchHandlers
+from hashbench.studio.tabs.search_tab import PAGE, SearchHandlers
 
 
 class Direct:

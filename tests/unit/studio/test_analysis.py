@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from hashbench.core.errors import ConfigError
-from hashbench.studio.analysis_data import Analysis, AnalysisSource
-from hashbench.studio.analysis_tab import AnalysisHandlers
-from hashbench.studio.analysis_view import comparison_html, decision_program, style
 from hashbench.studio.context import StudioContext
+from hashbench.studio.tabs.analysis_data import Analysis, AnalysisSource
+from hashbench.studio.tabs.analysis_tab import AnalysisHandlers
+from hashbench.studio.tabs.analysis_view import comparison_html, decision_program, style
 
 DIGITS = "digits@1 on AMD EPYC"
 MARKUP = "<img src=x onerror=alert(1)>"

@@ -10,10 +10,10 @@ import pytest
 
 from hashbench.cli.loading import load
 from hashbench.core.errors import ConfigError
-from hashbench.studio import jobs
 from hashbench.studio.commands import estimate, run_words, start_run
 from hashbench.studio.context import StudioContext
-from hashbench.studio.matrix_check import check
+from hashbench.studio.forms.matrix_check import check
+from hashbench.studio.jobs import jobs
 
 MATRIX = """\
 version: 1

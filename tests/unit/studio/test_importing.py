@@ -14,18 +14,18 @@ from PIL import Image
 from hashbench.cli import main
 from hashbench.core.errors import ConfigError, DataError
 from hashbench.datasets.importing.csv_labels import TableColumns
-from hashbench.studio import import_form
-from hashbench.studio.contact_sheet import (
+from hashbench.studio.context import StudioContext
+from hashbench.studio.tabs import import_form
+from hashbench.studio.tabs.contact_sheet import (
     caption,
     label_counts,
     spread_over_classes,
     thumbnail,
     together_figure,
 )
-from hashbench.studio.context import StudioContext
-from hashbench.studio.dataset_list import imported_mark, list_datasets
-from hashbench.studio.dataset_view import view_dataset
-from hashbench.studio.import_form import ImportForm, preview, start_import
+from hashbench.studio.tabs.dataset_list import imported_mark, list_datasets
+from hashbench.studio.tabs.dataset_view import view_dataset
+from hashbench.studio.tabs.import_form import ImportForm, preview, start_import
 
 LABELS = np.array([[1, 0, 0], [1, 0, 0], [0, 1, 1], [0, 0, 0], [0, 1, 0]], dtype=np.uint8)
 MARKUP = "<img src=x onerror=alert(1)>"

@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from hashbench.core.errors import ConfigError
-from hashbench.studio import jobs
-from hashbench.studio.job_files import EXIT, End, JobFiles
-from hashbench.studio.jobs import Job, JobState
-from hashbench.studio.process_identity import ProcessIdentity
+from hashbench.studio.jobs import jobs
+from hashbench.studio.jobs.job_files import EXIT, End, JobFiles
+from hashbench.studio.jobs.jobs import Job, JobState
+from hashbench.studio.jobs.process_identity import ProcessIdentity
 
 PATIENCE = 60.0
 
@@ -67,7 +67,7 @@ def test_what_a_command_calls_an_error_is_the_message(tmp_path: Path) -> None:
 
 def test_a_job_goes_on_when_whoever_started_it_is_gone(tmp_path: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from hashbench.studio import jobs\n"
+        "import sys; from pathlib import Path; from hashbench.studio.jobs import jobs\n"
         "jobs.start(Path(sys.argv[1]), 'run', 't', argv=lambda _: ['hashbench'],"
         " program=['/bin/sh', '-c', 'sleep 0.3; echo finished'])"
     )

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from hashbench.cli import main
 from hashbench.core.errors import ConfigError
 from hashbench.studio.context import Limits, StudioContext
-from hashbench.studio.matrix_check import check
+from hashbench.studio.forms.matrix_check import check
 
 GOOD = """\
 version: 1

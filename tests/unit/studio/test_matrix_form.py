@@ -13,7 +13,7 @@ from hashbench.cli.loading import Wanted, load
 from hashbench.core.cell import Cell
 from hashbench.core.errors import ConfigError
 from hashbench.core.registry import Kind
-from hashbench.studio.matrix_form import Form, Part, whole_numbers
+from hashbench.studio.forms.matrix_form import Form, Part, whole_numbers
 
 HSC = Part(Kind.LOSS, "hsc")
 MLP = Part(Kind.BACKBONE, "mlp")

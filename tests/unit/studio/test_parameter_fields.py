@@ -12,7 +12,7 @@ from pydantic import Field
 from hashbench.core.errors import ConfigError
 from hashbench.core.params import BaseParams, resolve_params
 from hashbench.core.registry import Kind, registry
-from hashbench.studio.parameter_fields import FieldKind, fields_of, preset_values
+from hashbench.studio.forms.parameter_fields import FieldKind, fields_of, preset_values
 
 
 class Way(StrEnum):

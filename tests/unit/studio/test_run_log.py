@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from hashbench.studio.run_figure import training_figure
-from hashbench.studio.run_log import RunLog, duration, read_run, words
+from hashbench.studio.jobs.run_figure import training_figure
+from hashbench.studio.jobs.run_log import RunLog, duration, read_run, words
 
 
 def line(event: str, **about: Any) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hashbench.studio.search_view import (
+from hashbench.studio.tabs.search_view import (
     compared_html,
     done,
     found_html,

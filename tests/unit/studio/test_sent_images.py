@@ -10,7 +10,7 @@ import pytest
 
 from hashbench.serve.upload import MOST_BYTES
 from hashbench.studio.context import Limits
-from hashbench.studio.sent_images import SentImage, sent_images, shown_name
+from hashbench.studio.tabs.sent_images import SentImage, sent_images, shown_name
 
 
 def sent(*paths: Path, limits: Limits | None = None) -> list[SentImage]:

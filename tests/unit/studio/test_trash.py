@@ -17,9 +17,9 @@ from hashbench.core.errors import ConfigError
 from hashbench.store.lease import look, take
 from hashbench.store.store import Store
 from hashbench.studio.context import StudioContext
-from hashbench.studio.run_facts import fit_facts, record_rows
-from hashbench.studio.run_rows import RunRows
-from hashbench.studio.trash import bring_back, throw_away, thrown_away
+from hashbench.studio.tabs.run_facts import fit_facts, record_rows
+from hashbench.studio.tabs.run_rows import RunRows
+from hashbench.studio.tabs.trash import bring_back, throw_away, thrown_away
 
 Writer = Callable[..., Any]
 

@@ -21,8 +21,9 @@ from hashbench.serve.discovery import (
     find_server,
     is_claimed,
 )
-from hashbench.studio import jobs, worker_link
+from hashbench.studio import worker_link
 from hashbench.studio.context import StudioContext
+from hashbench.studio.jobs import jobs
 from hashbench.studio.worker_link import WorkerLink
 
 # A worker without models: it is announced as a real one is, and says who it is.

@@ -19,9 +19,9 @@ from starlette.types import Message
 
 from hashbench.core.errors import StoreError
 from hashbench.serve.refusal import Refusal
-from hashbench.studio.bodies import check_json, check_room, counted, read_body
-from hashbench.studio.policy import page_policy
-from hashbench.studio.surroundings import forget_old, keep_to_itself, make_uploads
+from hashbench.studio.serving.bodies import check_json, check_room, counted, read_body
+from hashbench.studio.serving.policy import page_policy
+from hashbench.studio.serving.surroundings import forget_old, keep_to_itself, make_uploads
 
 MIB = 2**20
 DAY = 24 * 3600.0

@@ -9,7 +9,7 @@ import pytest
 from starlette.datastructures import Headers
 
 from hashbench.serve.refusal import Refusal
-from hashbench.studio.login import Guesses, Login, login_page
+from hashbench.studio.serving.login import Guesses, Login, login_page
 
 PASSWORD = "päss wörd &+=%"
 HOUR = 3600.0

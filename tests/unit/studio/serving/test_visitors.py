@@ -8,7 +8,7 @@ import pytest
 from starlette.datastructures import Headers
 
 from hashbench.serve.refusal import Refusal
-from hashbench.studio.visitors import Names, check_visitor
+from hashbench.studio.serving.visitors import Names, check_visitor
 
 HERE = socket.gethostname()
 

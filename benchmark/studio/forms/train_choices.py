@@ -8,7 +8,7 @@ from hashbench.core.errors import ConfigError
 from hashbench.core.registry import Kind, registry
 from hashbench.matrix.naming import PIXELS
 from hashbench.matrix.recipes import recipes
-from hashbench.studio.matrix_form import NO_PRESET
+from hashbench.studio.forms.matrix_form import NO_PRESET
 
 _KINDS: Final = {"loss": Kind.LOSS, "method": Kind.METHOD}
 BITS: Final = (8, 12, 16, 24, 32, 48, 64, 96, 128, 256)

@@ -9,18 +9,18 @@ from gradio.context import Context
 
 from hashbench.core.errors import HashbenchError
 from hashbench.reports.html.gallery import drawings
-from hashbench.studio.analysis_data import AnalysisSource
-from hashbench.studio.analysis_view import (
+from hashbench.studio.context import StudioContext
+from hashbench.studio.menu import menu
+from hashbench.studio.report_file import make_report, report_line
+from hashbench.studio.tabs.analysis_data import AnalysisSource
+from hashbench.studio.tabs.analysis_view import (
     comparison_html,
     decision_html,
     decision_program,
     figures_html,
     style,
 )
-from hashbench.studio.context import StudioContext
-from hashbench.studio.menu import menu
-from hashbench.studio.report_file import make_report, report_line
-from hashbench.studio.search_view import problem, problems, refused
+from hashbench.studio.tabs.search_view import problem, problems, refused
 
 _NOTHING = (
     "The store has no results yet. Train a method first; its figures appear here by themselves."

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from hashbench.studio.run_log import CellLog, RunLog
+from hashbench.studio.jobs.run_log import CellLog, RunLog
 
 _MOST = 6  # curves of cells in one picture
 

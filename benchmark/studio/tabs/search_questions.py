@@ -12,7 +12,7 @@ from PIL import Image
 from hashbench.core.errors import ConfigError
 from hashbench.serve.client import AnswerError, Client, NoAnswerError
 from hashbench.serve.upload import MOST_BYTES
-from hashbench.studio.search_view import Pictures, pictures_of
+from hashbench.studio.tabs.search_view import Pictures, pictures_of
 
 UPLOADED: Final = "uploaded"
 _BLANK: Final = (228, 228, 228)

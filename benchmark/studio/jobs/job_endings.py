@@ -6,7 +6,7 @@ import signal
 from typing import Final
 
 from hashbench.core.errors import ExitCode
-from hashbench.studio.job_files import End
+from hashbench.studio.jobs.job_files import End
 
 _KEPT: Final = "what was finished is kept: Resume goes on"
 _FULL: Final = ("no space left on device", "disk quota exceeded")
@@ -25,7 +25,7 @@ def ending(end: End | None) -> tuple[str, str]:
         end: How it ended; None where its process is gone and has not said.
 
     Returns:
-        A word of `hashbench.studio.jobs.JobState`, and the line.
+        A word of `hashbench.studio.jobs.jobs.JobState`, and the line.
     """
     if end is None:
         return "killed", f"killed from outside, or the machine was restarted; {_KEPT}"

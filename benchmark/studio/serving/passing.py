@@ -12,8 +12,8 @@ from starlette.datastructures import MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from hashbench.studio.bodies import counted, disk_full
-from hashbench.studio.policy import NOTHING, headers_of, page_policy
+from hashbench.studio.serving.bodies import counted, disk_full
+from hashbench.studio.serving.policy import NOTHING, headers_of, page_policy
 
 # Gradio would let pages of other local ports read answers.
 _DROPPED: Final = (

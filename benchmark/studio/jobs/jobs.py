@@ -26,8 +26,8 @@ from typing import Final
 from hashbench.core.errors import ConfigError, StoreError
 from hashbench.core.files import TEMPORARY_PREFIX, write_atomically
 from hashbench.core.record import timestamp
-from hashbench.studio.job_endings import ending
-from hashbench.studio.job_files import BEGAN, COMMAND, EXIT, LOG, PID, Command, End, JobFiles
+from hashbench.studio.jobs.job_endings import ending
+from hashbench.studio.jobs.job_files import BEGAN, COMMAND, EXIT, LOG, PID, Command, End, JobFiles
 
 MAIN: Final = "from hashbench.cli import main; main(prog_name='hashbench')"
 _START_SECONDS: Final = 20.0
@@ -284,7 +284,7 @@ def environment() -> dict[str, str]:
 def _launch(folder: Path) -> Job:
     try:
         process = subprocess.Popen(  # noqa: S603 - our own module, no shell
-            [sys.executable, "-m", "hashbench.studio.supervisor", str(folder)],
+            [sys.executable, "-m", "hashbench.studio.jobs.supervisor", str(folder)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

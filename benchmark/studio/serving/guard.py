@@ -13,13 +13,13 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hashbench.serve.refusal import Refusal
-from hashbench.studio import login
-from hashbench.studio.bodies import MOST_JSON, check_json, check_room, read_body
-from hashbench.studio.doors import UPLOAD, check_door
-from hashbench.studio.passing import pass_json, pass_page, pass_reading, pass_upload
-from hashbench.studio.policy import FORM, headers_of
-from hashbench.studio.surroundings import forget_old
-from hashbench.studio.visitors import Names, check_visitor
+from hashbench.studio.serving import login
+from hashbench.studio.serving.bodies import MOST_JSON, check_json, check_room, read_body
+from hashbench.studio.serving.doors import UPLOAD, check_door
+from hashbench.studio.serving.passing import pass_json, pass_page, pass_reading, pass_upload
+from hashbench.studio.serving.policy import FORM, headers_of
+from hashbench.studio.serving.surroundings import forget_old
+from hashbench.studio.serving.visitors import Names, check_visitor
 
 _LOGIN: Final = "/login"
 # A client may write these as it likes; Gradio would make addresses of them.

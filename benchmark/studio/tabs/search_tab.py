@@ -14,11 +14,11 @@ from hashbench.serve.client import Client
 from hashbench.serve.index import EXACT
 from hashbench.serve.offers import Offer, Offers
 from hashbench.store.store import Store
-from hashbench.studio import collections_panel
 from hashbench.studio.context import StudioContext
 from hashbench.studio.menu import menu
-from hashbench.studio.search_questions import Shown, fetch, gallery, read_upload, search
-from hashbench.studio.search_view import compared_html, found_html, problem, refused, style
+from hashbench.studio.tabs import collections_panel
+from hashbench.studio.tabs.search_questions import Shown, fetch, gallery, read_upload, search
+from hashbench.studio.tabs.search_view import compared_html, found_html, problem, refused, style
 from hashbench.studio.worker_link import WorkerLink
 
 PAGE: Final = 24

@@ -11,11 +11,9 @@ from hashbench.core.registry import Kind
 from hashbench.matrix.naming import PIXELS
 from hashbench.matrix.recipes import DEFAULT_RECIPE
 from hashbench.studio.context import StudioContext
-from hashbench.studio.dataset_list import trainable
-from hashbench.studio.matrix_form import NO_PRESET, Form, Part, whole_numbers
-from hashbench.studio.menu import menu
-from hashbench.studio.parameter_fields import Field, FieldKind
-from hashbench.studio.train_choices import (
+from hashbench.studio.forms.matrix_form import NO_PRESET, Form, Part, whole_numbers
+from hashbench.studio.forms.parameter_fields import Field, FieldKind
+from hashbench.studio.forms.train_choices import (
     BITS,
     backbones,
     method_of,
@@ -23,6 +21,8 @@ from hashbench.studio.train_choices import (
     recipe_card,
     recipe_names,
 )
+from hashbench.studio.menu import menu
+from hashbench.studio.tabs.dataset_list import trainable
 
 USUAL: Final = "usual"
 _LABELS: Final = {

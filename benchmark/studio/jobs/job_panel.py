@@ -10,9 +10,9 @@ from typing import Any, Final
 import gradio as gr
 
 from hashbench.core.errors import ConfigError, HashbenchError
-from hashbench.studio import jobs
 from hashbench.studio.context import StudioContext
-from hashbench.studio.job_view import CELL_COLUMNS, JobView, choices, mark_of, state_line, view
+from hashbench.studio.jobs import jobs
+from hashbench.studio.jobs.job_view import CELL_COLUMNS, JobView, choices, mark_of, state_line, view
 from hashbench.studio.menu import menu
 from hashbench.studio.page_errors import guarded, tell
 

@@ -18,16 +18,16 @@ from hashbench.core.errors import ConfigError, StoreError
 from hashbench.datasets.decoding import decode_square
 from hashbench.datasets.importing.csv_labels import TableColumns
 from hashbench.datasets.importing.plan import FOLDERS, ImportPlan
-from hashbench.studio import jobs
 from hashbench.studio.commands import root_words
-from hashbench.studio.contact_sheet import (
+from hashbench.studio.context import StudioContext
+from hashbench.studio.jobs import jobs
+from hashbench.studio.tabs.contact_sheet import (
     caption,
     label_counts,
     spread_over_classes,
     thumbnail,
     together_figure,
 )
-from hashbench.studio.context import StudioContext
 
 _SIDE: Final = 96
 

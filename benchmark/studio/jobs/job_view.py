@@ -10,10 +10,10 @@ from typing import Any, Final
 
 from matplotlib.figure import Figure
 
-from hashbench.studio import jobs
-from hashbench.studio.jobs import Job
-from hashbench.studio.run_figure import training_figure
-from hashbench.studio.run_log import CellLog, RunLog, duration, read_run, words
+from hashbench.studio.jobs import jobs
+from hashbench.studio.jobs.jobs import Job
+from hashbench.studio.jobs.run_figure import training_figure
+from hashbench.studio.jobs.run_log import CellLog, RunLog, duration, read_run, words
 
 _LOG_BYTES: Final = 4 * 2**20
 _SHOWN_LINES: Final = 200

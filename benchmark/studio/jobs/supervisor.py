@@ -1,7 +1,7 @@
 """The process beside a job: waits its turn, keeps its output, and writes down how it ended.
 
-``python -m hashbench.studio.supervisor FOLDER``, in a session of its own, so that it survives the
-page. It loads nothing heavy: it lives as long as the job.
+``python -m hashbench.studio.jobs.supervisor FOLDER``, in a session of its own, so that it survives
+the page. It loads nothing heavy: it lives as long as the job.
 """
 
 from __future__ import annotations
@@ -19,8 +19,17 @@ from pathlib import Path
 from types import FrameType
 from typing import IO, Final
 
-from hashbench.studio.job_files import BEGAN, EXIT, EXIT_BYTES, LOG, PID, Command, End, JobFiles
-from hashbench.studio.process_identity import ProcessIdentity
+from hashbench.studio.jobs.job_files import (
+    BEGAN,
+    EXIT,
+    EXIT_BYTES,
+    LOG,
+    PID,
+    Command,
+    End,
+    JobFiles,
+)
+from hashbench.studio.jobs.process_identity import ProcessIdentity
 
 _LOOK_SECONDS: Final = 0.3
 _LAST_LINES: Final = 8

@@ -18,7 +18,7 @@ from hashbench.matrix.lookup import DOWNLOADS, NO_WEIGHTS
 from hashbench.matrix.positions import read_yaml
 from hashbench.matrix.request import build_request
 from hashbench.studio.context import StudioContext
-from hashbench.studio.matrix_form import dump
+from hashbench.studio.forms.matrix_form import dump
 
 FILE: Final = "matrix.yaml"
 

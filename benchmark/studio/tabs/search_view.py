@@ -33,7 +33,7 @@ Pictures = Mapping[str, bytes]
 
 def style() -> str:
     """The style that everything in ``class="hb"`` follows."""
-    css = files("hashbench.studio").joinpath("search.css").read_text(encoding="utf-8")
+    css = files("hashbench.studio.tabs").joinpath("search.css").read_text(encoding="utf-8")
     return f"<style>{css}</style>"
 
 

@@ -13,7 +13,7 @@ from hashbench.core.errors import ConfigError
 from hashbench.core.params import BaseParams
 from hashbench.core.registry import Kind, registry
 from hashbench.matrix.naming import PIXELS
-from hashbench.studio.parameter_fields import fields_of, preset_values
+from hashbench.studio.forms.parameter_fields import fields_of, preset_values
 
 NO_PRESET: Final = "defaults"
 _NAME: Final = re.compile(r"[^A-Za-z0-9._-]+")

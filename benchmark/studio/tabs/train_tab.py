@@ -13,15 +13,15 @@ from hashbench.core.errors import HashbenchError
 from hashbench.core.registry import Kind
 from hashbench.studio.commands import estimate, start_run
 from hashbench.studio.context import StudioContext
-from hashbench.studio.dataset_list import imported_mark, trainable
 from hashbench.studio.downloads import offer_text
-from hashbench.studio.job_panel import JobPanel, job_panel
-from hashbench.studio.matrix_check import FILE, check
-from hashbench.studio.matrix_form import NO_PRESET
+from hashbench.studio.forms.matrix_check import FILE, check
+from hashbench.studio.forms.matrix_form import NO_PRESET
+from hashbench.studio.forms.parameter_inputs import parameter_inputs
+from hashbench.studio.forms.train_choices import component_card, method_of, presets, recipe_card
+from hashbench.studio.forms.train_fields import USUAL, TrainFields
+from hashbench.studio.jobs.job_panel import JobPanel, job_panel
 from hashbench.studio.page_errors import guarded, tell
-from hashbench.studio.parameter_inputs import parameter_inputs
-from hashbench.studio.train_choices import component_card, method_of, presets, recipe_card
-from hashbench.studio.train_fields import USUAL, TrainFields
+from hashbench.studio.tabs.dataset_list import imported_mark, trainable
 
 _PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 

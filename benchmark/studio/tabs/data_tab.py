@@ -10,15 +10,15 @@ from gradio.events import api
 
 from hashbench.core.errors import ConfigError, HashbenchError
 from hashbench.datasets.importing.csv_labels import TableColumns
-from hashbench.studio import jobs
 from hashbench.studio.commands import plugin_words, root_words
 from hashbench.studio.context import StudioContext
-from hashbench.studio.dataset_list import imported_mark, list_datasets
-from hashbench.studio.dataset_view import as_rows, view_dataset
-from hashbench.studio.import_form import ImportForm, preview, start_import
-from hashbench.studio.job_panel import JobPanel, job_panel
+from hashbench.studio.jobs import jobs
+from hashbench.studio.jobs.job_panel import JobPanel, job_panel
 from hashbench.studio.menu import menu
 from hashbench.studio.page_errors import guarded, tell
+from hashbench.studio.tabs.dataset_list import imported_mark, list_datasets
+from hashbench.studio.tabs.dataset_view import as_rows, view_dataset
+from hashbench.studio.tabs.import_form import ImportForm, preview, start_import
 
 _PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 _COLUMNS = ("dataset", "state", "labels an image", "protocols", "title")

@@ -11,16 +11,16 @@ from gradio.events import api
 from hashbench.core.errors import ConfigError
 from hashbench.store.catalogue import read_cell
 from hashbench.store.store import Store
-from hashbench.studio import jobs
 from hashbench.studio.commands import plugin_words, root_words
 from hashbench.studio.context import StudioContext
 from hashbench.studio.downloads import offer_file
-from hashbench.studio.job_panel import JobPanel, job_panel
+from hashbench.studio.jobs import jobs
+from hashbench.studio.jobs.job_panel import JobPanel, job_panel
 from hashbench.studio.menu import menu
 from hashbench.studio.page_errors import guarded, tell
-from hashbench.studio.run_facts import RECORD_COLUMNS, fit_facts, record_rows
-from hashbench.studio.run_rows import COLUMNS, RunRows
-from hashbench.studio.trash import bring_back, throw_away, thrown_away
+from hashbench.studio.tabs.run_facts import RECORD_COLUMNS, fit_facts, record_rows
+from hashbench.studio.tabs.run_rows import COLUMNS, RunRows
+from hashbench.studio.tabs.trash import bring_back, throw_away, thrown_away
 
 _PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 _QUIET: dict[str, Any] = {"show_progress": "hidden", **_PRIVATE}

@@ -12,9 +12,9 @@ from hashbench.core.errors import HashbenchError
 from hashbench.serve.client import Client
 from hashbench.studio.context import StudioContext
 from hashbench.studio.menu import menu
-from hashbench.studio.search_questions import Shown, fetch, gallery, read_upload, search
-from hashbench.studio.search_view import done, found_html, problem, problems, refused
-from hashbench.studio.sent_images import sent_images
+from hashbench.studio.tabs.search_questions import Shown, fetch, gallery, read_upload, search
+from hashbench.studio.tabs.search_view import done, found_html, problem, problems, refused
+from hashbench.studio.tabs.sent_images import sent_images
 from hashbench.studio.worker_link import WorkerLink
 
 PAGE: Final = 24

@@ -12,7 +12,7 @@ from hashbench.compare.text import FIGURES, row_figures
 from hashbench.reports.html.canvas import Drawing
 from hashbench.reports.html.decision_data import page_data
 from hashbench.reports.html.page import asset
-from hashbench.studio.analysis_data import Analysis
+from hashbench.studio.tabs.analysis_data import Analysis
 
 _LINK: Final = re.compile(r'<a xlink:href="#record-[^"]*"')
 _PROGRAMS: Final = ("start.js", "tables.js", "decision.js")

@@ -8,8 +8,8 @@ import gradio as gr
 
 from hashbench.core.errors import ConfigError
 from hashbench.core.registry import Kind, registry
-from hashbench.studio.matrix_form import NO_PRESET
-from hashbench.studio.parameter_fields import Field, FieldKind, fields_of, preset_values
+from hashbench.studio.forms.matrix_form import NO_PRESET
+from hashbench.studio.forms.parameter_fields import Field, FieldKind, fields_of, preset_values
 
 _A_ROW = 3
 

@@ -17,15 +17,15 @@ from hashbench.datasets.imported import REPORT
 from hashbench.datasets.interface import Dataset, ImageData
 from hashbench.datasets.protocol import load_protocol
 from hashbench.datasets.roots import IMPORTED, imported_folders
-from hashbench.studio.contact_sheet import (
+from hashbench.studio.context import StudioContext
+from hashbench.studio.tabs.contact_sheet import (
     caption,
     label_counts,
     spread_over_classes,
     thumbnail,
     together_figure,
 )
-from hashbench.studio.context import StudioContext
-from hashbench.studio.dataset_list import DatasetRow, list_datasets
+from hashbench.studio.tabs.dataset_list import DatasetRow, list_datasets
 
 _MOST_PROBLEMS = 500
 

@@ -13,7 +13,7 @@ from starlette.datastructures import Headers
 from starlette.types import Message, Receive
 
 from hashbench.serve.refusal import Refusal
-from hashbench.studio.doors import inside
+from hashbench.studio.serving.doors import inside
 
 MOST_JSON: Final = 8 * 2**20
 _AROUND: Final = 2**20  # headers and boundaries of a multipart body

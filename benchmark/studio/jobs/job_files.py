@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from hashbench.studio.process_identity import ProcessIdentity
+from hashbench.studio.jobs.process_identity import ProcessIdentity
 
 COMMAND: Final = "command.json"
 PID: Final = "pid"

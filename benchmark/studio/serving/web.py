@@ -14,11 +14,11 @@ from fastapi import FastAPI
 
 from hashbench.core.errors import ConfigError
 from hashbench.studio.context import StudioContext
-from hashbench.studio.guard import Guard, Rules
-from hashbench.studio.login import Login
 from hashbench.studio.look import style, theme
-from hashbench.studio.surroundings import keep_to_itself, make_uploads, uploads_folder
-from hashbench.studio.visitors import Names
+from hashbench.studio.serving.guard import Guard, Rules
+from hashbench.studio.serving.login import Login
+from hashbench.studio.serving.surroundings import keep_to_itself, make_uploads, uploads_folder
+from hashbench.studio.serving.visitors import Names
 
 if TYPE_CHECKING:
     import gradio as gr

@@ -1,0 +1,1 @@
+"""A matrix file as a form, made from what methods say of their parameters."""

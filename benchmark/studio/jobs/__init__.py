@@ -1,0 +1,1 @@
+"""What the page started: commands that run without it, and what they say."""
