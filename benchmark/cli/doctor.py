@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from hashbench.cli.doctor_backends import show_backend
-from hashbench.cli.options import address_option, check_address, store_option
+from hashbench.cli.options import address_option, check_address, counted, store_option
 
 _GIB = 2**30
 _ROOM_WANTED = 1
@@ -44,7 +44,7 @@ def command(store: Path, *, backend: str | None, address: str | None) -> None:
     warnings += show_backend(backend, store, address=address) if backend else []
     for warning in warnings:
         click.echo(f"warning: {warning}")
-    click.echo(f"{len(warnings)} warnings")
+    click.echo(counted(len(warnings), "warning"))
 
 
 def _counting() -> str:

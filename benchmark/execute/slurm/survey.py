@@ -25,8 +25,11 @@ def examine(store: Path) -> Examined:
     facts = [f"submitit {version('submitit')}"]
     try:
         facts += [ask("sinfo", "--version").strip(), f"cluster {cluster_name()}"]
-    except (ConfigError, SlurmError) as error:
+    except ConfigError as error:
         return Examined(tuple(facts), (str(error),))
+    except SlurmError as error:
+        remedy = "is this a login node of the cluster, and is its controller up?"
+        return Examined(tuple(facts), (f"Slurm does not answer ({error}); {remedy}",))
     found, warnings = _partitions()
     facts += found
     warnings += _limits()
