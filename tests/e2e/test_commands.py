@@ -15,8 +15,9 @@ from hashbench.store.store import Store
 COMMAND = str(Path(sys.executable).with_name("hashbench"))
 COMMANDS = [
     *("check", "run", "status", "logs", "report", "compare", "gate", "claims"),
-    *("verify", "reproduce", "explain-diff", "evaluate", "export", "import"),
-    *("encode", "query", "serve", "latency", "data", "list", "describe", "protocols"),
+    *("verify", "reproduce", "explain-diff", "evaluate", "export", "import", "merge"),
+    *("encode", "query", "serve", "studio", "latency", "shards", "data", "list", "describe"),
+    "protocols",
     *("cite", "new", "check-method", "doctor"),
 ]
 MATRIX = """\

@@ -134,13 +134,13 @@ class SearchHandlers:
         query: float | None,
         upload: str | None,
         *settings: Any,
-    ) -> tuple[str, str, str]:
-        """Search once more, as the last time, where anything was searched."""
+    ) -> tuple[Any, Any, Any]:
+        """Search once more, as the last time; what was said of a search that failed stays."""
         if last == _QUERY:
             return self.by_query(method, query, *settings)
         if last == _UPLOAD and upload:
             return self.by_upload(method, upload, *settings)
-        return "", "", ""
+        return gr.skip(), gr.skip(), gr.skip()
 
     def _search(
         self,

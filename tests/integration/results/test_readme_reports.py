@@ -1,4 +1,4 @@
-"""Reports shown in results/README.md are what the command above each prints."""
+"""Reports shown in results/README.md and docs/results are what the command above each prints."""
 
 from __future__ import annotations
 
@@ -12,14 +12,19 @@ from click.testing import CliRunner
 from hashbench.cli import main
 
 ROOT = Path(__file__).parents[3]
-SHOWN = re.findall(
+PAGES = [ROOT / "results" / "README.md", *sorted(ROOT.glob("docs/results/*.md"))]
+BLOCK = re.compile(
     r"<!-- hashbench (?P<words>report [^\n]+) -->\n\n(?P<text>.*?)\n<!-- end of report -->",
-    (ROOT / "results" / "README.md").read_text(),
     re.DOTALL,
 )
+SHOWN = [(page, *shown) for page in PAGES for shown in BLOCK.findall(page.read_text())]
 
 
-@pytest.mark.parametrize(("words", "text"), SHOWN, ids=[words for words, _ in SHOWN])
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [(words, text) for _, words, text in SHOWN],
+    ids=[f"{page.stem}: {words}" for page, words, _ in SHOWN],
+)
 def test_a_report_shown_is_what_its_command_prints(
     words: str, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -29,5 +34,5 @@ def test_a_report_shown_is_what_its_command_prints(
     assert result.stdout.strip() == text.strip()
 
 
-def test_there_are_reports() -> None:
-    assert SHOWN
+def test_every_page_shows_a_report() -> None:
+    assert {page for page, _, _ in SHOWN} == set(PAGES)
