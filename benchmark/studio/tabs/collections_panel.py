@@ -15,6 +15,7 @@ from hashbench.studio.menu import menu
 from hashbench.studio.tabs.search_questions import Shown, fetch, gallery, read_upload, search
 from hashbench.studio.tabs.search_view import done, found_html, problem, problems, refused
 from hashbench.studio.tabs.sent_images import sent_images
+from hashbench.studio.thumbnails import thumbnails
 from hashbench.studio.worker_link import WorkerLink
 
 PAGE: Final = 24
@@ -207,16 +208,7 @@ def fill(context: StudioContext, link: WorkerLink, methods: Choices, tab: gr.Tab
 
 
 def _gallery() -> tuple[gr.Gallery, gr.Number, gr.Number]:
-    shown = gr.Gallery(
-        label="Its images: choose one to search with it",
-        elem_id="collection-images",
-        columns=8,
-        height=280,
-        allow_preview=False,
-        object_fit="contain",
-        interactive=False,
-        buttons=[],
-    )
+    shown = thumbnails("Its images: choose one to search with it", "collection-images")
     with gr.Row():
         page = gr.Number(1, label="Page", minimum=1, precision=0, elem_id="collection-page")
         image = gr.Number(

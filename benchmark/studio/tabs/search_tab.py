@@ -19,6 +19,7 @@ from hashbench.studio.menu import menu
 from hashbench.studio.tabs import collections_panel
 from hashbench.studio.tabs.search_questions import Shown, fetch, gallery, read_upload, search
 from hashbench.studio.tabs.search_view import compared_html, found_html, problem, refused, style
+from hashbench.studio.thumbnails import thumbnails
 from hashbench.studio.worker_link import WorkerLink
 
 PAGE: Final = 24
@@ -205,16 +206,7 @@ def _fill_methods(handlers: SearchHandlers, opened: Any) -> None:
         )
     with gr.Tabs(elem_id="search-sources"):
         with gr.Tab("Pick a query", elem_id="tab-search-pick"):
-            shown = gr.Gallery(
-                label="Query list: choose an image to search with it",
-                elem_id="search-queries",
-                columns=8,
-                height=280,
-                allow_preview=False,
-                object_fit="contain",
-                interactive=False,
-                buttons=[],
-            )
+            shown = thumbnails("Query list: choose an image to search with it", "search-queries")
             with gr.Row():
                 page = gr.Number(
                     1, label="Page of the query list", minimum=1, precision=0, elem_id="search-page"
