@@ -204,6 +204,7 @@ def _fill_methods(handlers: SearchHandlers, opened: Any) -> None:
             elem_id="search-k",
             min_width=240,
         )
+    offered = gr.HTML(elem_id="search-offered")
     with gr.Tabs(elem_id="search-sources"):
         with gr.Tab("Pick a query", elem_id="tab-search-pick"):
             shown = thumbnails("Query list: choose an image to search with it", "search-queries")
@@ -228,12 +229,12 @@ def _fill_methods(handlers: SearchHandlers, opened: Any) -> None:
     every: dict[str, Any] = {"api_visibility": "private", "concurrency_limit": 4}
     quick: dict[str, Any] = {**every, "show_progress": "hidden"}
     triggers = [refresh.click, *_selected(opened)]
-    gr.on(triggers, handlers.opened, [method, other], [method, other, engine, status], **quick)
+    gr.on(triggers, handlers.opened, [method, other], [method, other, engine, offered], **quick)
     gr.on(
         [method.change, page.change],
         handlers.queries,
         [method, page],
-        [shown, page, status],
+        [shown, page, offered],
         **every,
     )
     gr.on([pick.click, query.submit], handlers.by_query, [method, query, *settings], found, **every)

@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
 import numpy as np
 import pytest
 
@@ -189,4 +190,10 @@ def test_what_is_missing_is_told(handlers: SearchHandlers, kept: Any) -> None:
     assert "query=99" in told(handlers.by_query(kept.lsh.fit_id, 99, 3, "", ""))
     other = handlers.by_query(kept.lsh.fit_id, 0, 3, "", kept.other.fit_id)
     assert "an index means two images" in told(other)
-    assert handlers.again("", kept.lsh.fit_id, 0, None, 3, "exact", "") == ("", "", "")
+
+
+def test_a_changed_setting_before_any_search_leaves_what_is_shown(
+    handlers: SearchHandlers, kept: Any
+) -> None:
+    said = handlers.again("", kept.lsh.fit_id, 0, None, 3, "exact", "")
+    assert said == (gr.skip(), gr.skip(), gr.skip())
