@@ -24,9 +24,9 @@ class CompiledCounting(Counting):
     """
 
     def __init__(self, query: Codes, database: Codes, relevance: Relevance) -> None:
-        from hashbench.evaluation import kernels
+        from hashbench.evaluation import kernels, precision_kernel
 
-        self._kernels = kernels
+        self._kernels, self._sum_precisions = kernels, precision_kernel.sum_precisions
         self._items, self._radii = len(database), database.bits + 1
         self._queries = query.words()
         words = database.words()
@@ -79,6 +79,10 @@ class CompiledCounting(Counting):
             ranks,
         )
         return [ranks[end - some : end] for end, some in zip(ends, wanted, strict=True)]
+
+    def sum_precisions(self, ranks: NDArray[np.int64]) -> float:
+        """Eight at a time."""
+        return self._sum_precisions(ranks)
 
     def ranked_gains(
         self, query: int, items_before: NDArray[np.int64], *, levels: int, limit: int

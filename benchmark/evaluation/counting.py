@@ -7,6 +7,8 @@ from abc import ABC, abstractmethod
 import numpy as np
 from numpy.typing import NDArray
 
+from hashbench.evaluation.stable_order import sum_precisions
+
 
 class Counting(ABC):
     """Counts of a database of codes, one query after another; safe to call from several threads.
@@ -68,6 +70,10 @@ class Counting(ABC):
         Returns:
             int64 (min(limit, N),).
         """
+
+    def sum_precisions(self, ranks: NDArray[np.int64]) -> float:
+        """See `hashbench.evaluation.stable_order.sum_precisions`."""
+        return sum_precisions(ranks)
 
 
 def last_distance(items_before: NDArray[np.int64], limit: int) -> NDArray[np.int64]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +18,7 @@ from hashbench.evaluation.hamming import HammingRanking
 from hashbench.evaluation.names import Metric, Ties
 from hashbench.evaluation.ranking import Ranking
 from hashbench.evaluation.relevance import Relevance, check_labels
-from hashbench.evaluation.scoreboard import MetricValue, Scoreboard
+from hashbench.evaluation.scoreboard import Counted, MetricValue, Scoreboard
 from hashbench.evaluation.stable_order import stable_order
 from hashbench.evaluation.tool import Tool, choose
 
@@ -83,24 +85,46 @@ def evaluate(
 
 def _fill(board: Scoreboard, ranking: Ranking, queries: int, *, threads: int) -> None:
     """Score all queries; blocks are the same for any number of threads."""
-    starts = range(0, queries, ranking.block)
-    stops = [min(start + ranking.block, queries) for start in starts]
+    blocks = [
+        (start, min(start + ranking.block, queries)) for start in range(0, queries, ranking.block)
+    ]
+    threads = min(threads, len(blocks))
     if not ranking.concurrent:  # its threads are those of the library that multiplies matrices
         with threadpool_limits(threads, user_api="blas"):
-            _fill_in_turn(board, starts, stops)
-        return
-    threads = min(threads, len(starts))
-    if threads == 1:
-        _fill_in_turn(board, starts, stops)
-        return
-    with ThreadPoolExecutor(threads) as pool:
-        for _ in pool.map(board.add, starts, stops):
-            pass
+            _fill_in_turn(board, blocks)
+    elif threads == 1:
+        _fill_in_turn(board, blocks)
+    else:
+        _fill_at_once(board, blocks, threads)
 
 
-def _fill_in_turn(board: Scoreboard, starts: Sequence[int], stops: Sequence[int]) -> None:
-    for start, stop in zip(starts, stops, strict=True):
+def _fill_in_turn(board: Scoreboard, blocks: Sequence[tuple[int, int]]) -> None:
+    for start, stop in blocks:
         board.add(start, stop)
+
+
+def _fill_at_once(board: Scoreboard, blocks: Sequence[tuple[int, int]], threads: int) -> None:
+    """Every thread counts, and scores what all have counted unless another is at it."""
+    counted: deque[Counted] = deque()
+    scoring = Lock()
+
+    def work(block: tuple[int, int]) -> None:
+        counted.append(board.count(*block))
+        if scoring.acquire(blocking=False):
+            try:
+                _score_all(board, counted)
+            finally:
+                scoring.release()
+
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in pool.map(work, blocks):
+            pass
+    _score_all(board, counted)  # what was counted while the last to score let go
+
+
+def _score_all(board: Scoreboard, counted: deque[Counted]) -> None:
+    while counted:
+        board.score(counted.popleft())
 
 
 def _check(

@@ -89,6 +89,10 @@ class CountedRanking(Ranking):
                 first, last, items_before=items[rows], hits_before=hits[rows], limit=limit
             )
 
+    def sum_precisions(self, ranks: NDArray[np.int64]) -> float:
+        """See `hashbench.evaluation.stable_order.sum_precisions`."""
+        return self._counting.sum_precisions(ranks)
+
     def ranked_gains(
         self, start: int, stop: int, *, groups: TieGroups, limit: int, ties: Ties
     ) -> Iterator[NDArray[np.int64]]:

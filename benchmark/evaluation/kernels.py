@@ -16,13 +16,14 @@ All of it is in one file because the cache on disk notices changes of a function
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import numpy as np
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
+from hashbench.evaluation.compiled import compiled
 from hashbench.evaluation.label_index import LabelIndex
 
 Words = NDArray[np.uint64]
@@ -30,16 +31,6 @@ Words = NDArray[np.uint64]
 _BLOCK = 2048  # keys of a block, their codes and their flags stay in the first-level cache
 _MOST_CELLS = 512  # a square of them takes 1 MB
 _WORD = 64
-
-_Function = TypeVar("_Function", bound=Callable[..., Any])
-
-
-def _compiled(function: _Function) -> _Function:
-    """Compile at the first call, and keep what is compiled on disk where that can be written."""
-    try:
-        return cast(_Function, njit(nogil=True, cache=True)(function))
-    except RuntimeError:  # neither the package's folder nor the user's cache can be written
-        return cast(_Function, njit(nogil=True)(function))
 
 
 def _popcount(typing: Any, value: Any) -> Any:
@@ -56,7 +47,7 @@ popcount = cast(Callable[[Any], Any], intrinsic(_popcount))
 """Set bits of a uint64; only compiled code can call it."""
 
 
-@_compiled
+@compiled
 def count_pairs(
     words: Words,
     queries: Words,
@@ -98,7 +89,7 @@ def count_pairs(
         counts[np.intp(far)] -= padding
 
 
-@_compiled
+@compiled
 def rank_hits(
     words: Words,
     queries: Words,
@@ -145,7 +136,7 @@ def rank_hits(
                 _rank_near(within, flags, last[i], rank[i], hit[i], ranks, out)
 
 
-@_compiled
+@compiled
 def _rank_all(
     distances: NDArray[np.uint32],
     flags: Words,
@@ -172,7 +163,7 @@ def _rank_all(
             left ^= lowest
 
 
-@_compiled
+@compiled
 def _rank_near(
     distances: NDArray[np.uint32],
     flags: Words,
@@ -198,7 +189,7 @@ def _rank_near(
             hit[distance] = place + 1
 
 
-@_compiled
+@compiled
 def rank_gains(
     words: Words,
     query: Words,
@@ -241,7 +232,7 @@ def rank_gains(
                 rank[distance] += 1
 
 
-@_compiled
+@compiled
 def _digits(levels: int) -> int:
     """Binary digits of the largest level."""
     found = 0
@@ -250,7 +241,7 @@ def _digits(levels: int) -> int:
     return found
 
 
-@_compiled
+@compiled
 def _add_labels(labels: NDArray[np.int64], index: LabelIndex, planes: Words) -> None:
     """Count the labels that each item shares: plane p holds every item's p-th binary digit.
 
@@ -265,7 +256,7 @@ def _add_labels(labels: NDArray[np.int64], index: LabelIndex, planes: Words) -> 
             _add_items(index.items[index.starts[label] : index.starts[label + 1]], planes)
 
 
-@_compiled
+@compiled
 def _add_row(row: Words, planes: Words) -> None:
     if planes.shape[0] == 1:
         only = planes[0]
@@ -280,7 +271,7 @@ def _add_row(row: Words, planes: Words) -> None:
             bits &= digit  # the carry
 
 
-@_compiled
+@compiled
 def _add_items(items: NDArray[np.int32], planes: Words) -> None:
     for item in items:
         i, bits = item // _WORD, np.uint64(1) << np.uint64(item % _WORD)
@@ -290,7 +281,7 @@ def _add_items(items: NDArray[np.int32], planes: Words) -> None:
             bits &= digit
 
 
-@_compiled
+@compiled
 def _count_one_by_one(
     words: Words,
     query: Words,
@@ -307,7 +298,7 @@ def _count_one_by_one(
             counts[block[j]] += 1
 
 
-@_compiled
+@compiled
 def _count_two_by_two(
     words: Words,
     query: Words,
@@ -332,7 +323,7 @@ def _count_two_by_two(
     _add_square(square, counts)
 
 
-@_compiled
+@compiled
 def _add_square(square: NDArray[np.uint32], counts: NDArray[np.int64]) -> None:
     """Add up both sides of a square of cells."""
     cells = counts.shape[0]
@@ -347,7 +338,7 @@ def _add_square(square: NDArray[np.uint32], counts: NDArray[np.int64]) -> None:
                 counts[second] += row[second]
 
 
-@_compiled
+@compiled
 def _fill_short_keys(
     words: Words, query: Any, flags: Words, start: int, radii: int, keys: NDArray[np.uint32]
 ) -> None:
@@ -366,7 +357,7 @@ def _fill_short_keys(
             block[j] = np.uint32(row * cells + column)
 
 
-@_compiled
+@compiled
 def _add_keys(
     words: Words,
     query: Words,
@@ -385,13 +376,13 @@ def _add_keys(
         _add_flags(flags, np.uint64(per_level << p), keys)
 
 
-@_compiled
+@compiled
 def _add_distances(words: Words, query: Any, factor: Any, keys: NDArray[np.uint32]) -> None:
     for j in range(keys.shape[0]):
         keys[j] += np.uint32(factor * popcount(words[j] ^ query))
 
 
-@_compiled
+@compiled
 def _add_flags(flags: Words, factor: Any, keys: NDArray[np.uint32]) -> None:
     for i in range(flags.shape[0]):
         word = flags[i]

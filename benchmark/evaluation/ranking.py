@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hashbench.evaluation.gain_groups import GainGroups
 from hashbench.evaluation.names import Ties
+from hashbench.evaluation.stable_order import sum_precisions
 from hashbench.evaluation.tie_groups import TieGroups
 
 
@@ -48,6 +49,10 @@ class Ranking(ABC):
         Yields:
             For each query int64, ascending, from 1.
         """
+
+    def sum_precisions(self, ranks: NDArray[np.int64]) -> float:
+        """See `hashbench.evaluation.stable_order.sum_precisions`."""
+        return sum_precisions(ranks)
 
     @abstractmethod
     def gain_groups(self, start: int, stop: int) -> GainGroups:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +39,19 @@ class MetricValue:
     curve: Mapping[str, NDArray[np.float64]] | None = None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Counted:
+    """What was counted of a block of queries, and is still to be scored.
+
+    Attributes:
+        queries: Which.
+        groups: Their tie groups.
+    """
+
+    queries: slice
+    groups: TieGroups
+
+
 class Scoreboard:
     """Scores of every metric and query, filled block by block.
 
@@ -59,27 +71,37 @@ class Scoreboard:
         self._stable = [metric for metric in self._plain if metric.ties is Ties.STABLE]
         self._limit = max((m.cutoff or ranking.items for m in self._stable), default=0)
         self._curves: dict[int, NDArray[np.float64]] = {}
-        self._scoring = Lock()
 
     def add(self, start: int, stop: int) -> None:
         """Score the queries ``start`` to ``stop - 1``; blocks may come in any order."""
-        groups = self._groups(start, stop)
-        # Counting leaves the interpreter to others, scoring does not: two that score at once hold
-        # each other up for longer than one waits.
-        with self._scoring:
-            self._totals[start:stop] = groups.totals
-            self._add_cuts(groups, slice(start, stop))
-            self._add_balls(groups, slice(start, stop))
+        self.score(self.count(start, stop))
+
+    def count(self, start: int, stop: int) -> Counted:
+        """Do what counting there is to do for the queries ``start`` to ``stop - 1``.
+
+        Compiled counting leaves the interpreter to others: several threads may ask for different
+        blocks at once.
+        """
+        if self._graded is None:
+            groups = self._ranking.groups(start, stop)
+        else:  # the same pass has the gains
+            graded = self._ranking.gain_groups(start, stop)
+            self._graded.add(graded, start, stop)
+            groups = graded.ties
         if self._stable:
             self._add_stable(groups, start, stop)
+        return Counted(slice(start, stop), groups)
 
-    def _groups(self, start: int, stop: int) -> TieGroups:
-        """The tie groups; graded metrics have theirs scored on the way, from the same pass."""
-        if self._graded is None:
-            return self._ranking.groups(start, stop)
-        groups = self._ranking.gain_groups(start, stop)
-        self._graded.add(groups, start, stop)
-        return groups.ties
+    def score(self, counted: Counted) -> None:
+        """Compute what follows from counts, once for each block; for one thread at a time.
+
+        It holds the interpreter: two that score at once hold each other up for longer than one
+        waits.
+        """
+        groups, rows = counted.groups, counted.queries
+        self._totals[rows] = groups.totals
+        self._add_cuts(groups, rows)
+        self._add_balls(groups, rows)
 
     def _add_cuts(self, groups: TieGroups, rows: slice) -> None:
         average_precision = AveragePrecision(groups)
@@ -112,11 +134,11 @@ class Scoreboard:
 
     def _add_stable(self, groups: TieGroups, start: int, stop: int) -> None:
         found = self._ranking.hit_ranks(start, stop, groups=groups, limit=self._limit)
-        for query, ranks in enumerate(found, start=start):
-            total = float(self._totals[query])
+        sums, items = self._ranking.sum_precisions, self._ranking.items
+        for query, ranks, total in zip(range(start, stop), found, groups.totals, strict=True):
             for metric in self._stable:
                 self._scores[metric][query] = score_hit_ranks(
-                    ranks, metric, total=total, items=self._ranking.items
+                    ranks, metric, total=total, items=items, sum_precisions=sums
                 )
 
     def value(self, metric: Metric) -> MetricValue:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
 from hashbench.evaluation.names import Div, Family, Metric
+
+LANES: Final = 8
 
 
 def stable_order(items: int, seed: int) -> NDArray[np.int64]:
@@ -27,7 +32,33 @@ def stable_order(items: int, seed: int) -> NDArray[np.int64]:
     return np.argsort(raw, kind="stable") if (found[1:] == found[:-1]).any() else order
 
 
-def score_hit_ranks(ranks: NDArray[np.int64], metric: Metric, *, total: float, items: int) -> float:
+def sum_precisions(ranks: NDArray[np.int64]) -> float:
+    """Sum 1 / ranks[0] + 2 / ranks[1] + 3 / ranks[2] + ..., the precision at every hit.
+
+    Every eighth goes into the same of eight sums, one after another, and those are added in pairs:
+    an order that a processor can follow eight at a time, and that any tool can keep to the last
+    bit.
+
+    Args:
+        ranks: Ranks of hits, ascending from 1.
+    """
+    whole = -(-len(ranks) // LANES) * LANES
+    precisions = np.zeros(whole)
+    np.divide(np.arange(1.0, len(ranks) + 1), ranks, out=precisions[: len(ranks)])
+    sums = precisions.reshape(-1, LANES).sum(axis=0)
+    while len(sums) > 1:
+        sums = sums[::2] + sums[1::2]
+    return float(sums[0])
+
+
+def score_hit_ranks(
+    ranks: NDArray[np.int64],
+    metric: Metric,
+    *,
+    total: float,
+    items: int,
+    sum_precisions: Callable[[NDArray[np.int64]], float] = sum_precisions,
+) -> float:
     """Score one query whose items stand in a definite order.
 
     Args:
@@ -35,6 +66,7 @@ def score_hit_ranks(ranks: NDArray[np.int64], metric: Metric, *, total: float, i
         metric: A ``map``, ``precision`` or ``recall`` metric with a cut.
         total: Relevant items in the database.
         items: Database size N.
+        sum_precisions: What sums precisions up; every tool's gives the same.
 
     Returns:
         The metric of this query; 0 where its denominator is 0.
@@ -49,6 +81,5 @@ def score_hit_ranks(ranks: NDArray[np.int64], metric: Metric, *, total: float, i
         return hits / cutoff
     if metric.family is Family.RECALL:
         return hits / total
-    precisions = np.arange(1.0, hits + 1) / ranks[:hits]
     divisor = hits if metric.div is Div.HITS else min(cutoff, total)
-    return float(precisions.sum()) / divisor
+    return sum_precisions(ranks[:hits]) / divisor

@@ -21,6 +21,8 @@ from typing import Any
 
 import pytest
 
+from . import stored
+
 COMMAND = str(Path(sys.executable).with_name("hashbench"))
 HERE = Path(__file__).parent
 PATIENCE = 300.0
@@ -47,9 +49,6 @@ overrides:
     execute: {ray: {gpus: 0}}
 """
 DEEP = "{backbone: tiny, loss: {name: waits, last_layer: bn}}"
-# What is measured of the machine, names it, or changes while somebody edits the tree.
-MEASURED = {"record_id", "fit_record", "started", "finished", "phases", "seconds", "load_average"}
-MEASURED |= {"peak_memory_bytes", "step_seconds", "speed", "commit", "dirty_sha256", "entries"}
 
 pytestmark = [
     pytest.mark.ray,
@@ -189,24 +188,7 @@ class Place:
 
     def fits(self, store: str = "store") -> dict[str, list[dict[str, Any]]]:
         """Return the fit records by method or loss, oldest first."""
-        files = (self.folder / store).glob("[!.]*/fit-*.json")
-        found = sorted((json.loads(f.read_text()) for f in files), key=lambda r: r["finished"])
-        by_name: dict[str, list[dict[str, Any]]] = {}
-        for record in found:
-            cell = record["cell"]
-            by_name.setdefault((cell["method"] or cell["loss"])["name"], []).append(record)
-        return by_name
-
-    def records(self, store: str) -> dict[str, list[dict[str, Any]]]:
-        """Return all records without what is measured, by method or loss."""
-        names = {
-            record["fit_id"]: name for name, fits in self.fits(store).items() for record in fits
-        }
-        by_name: dict[str, list[dict[str, Any]]] = {}
-        for file in (self.folder / store).glob("[!.]*/*-*.json"):
-            record = json.loads(file.read_text())
-            by_name.setdefault(names[record["fit_id"]], []).append(without_measures(record))
-        return {name: sorted(found, key=json.dumps) for name, found in by_name.items()}
+        return stored.fits(self.folder / store)
 
 
 def wait_for(true: Callable[[], bool], what: str) -> None:
@@ -214,16 +196,6 @@ def wait_for(true: Callable[[], bool], what: str) -> None:
     while not true():
         assert time.monotonic() < until, f"{what} did not come"
         time.sleep(0.1)
-
-
-def without_measures(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {k: without_measures(v) for k, v in value.items() if k not in MEASURED}
-    return [without_measures(each) for each in value] if isinstance(value, list) else value
-
-
-def codes(record: dict[str, Any]) -> str:
-    return str(record["artifacts"]["codes"]["sha256"])
 
 
 def end(run: subprocess.Popen[str]) -> tuple[int, str]:
@@ -266,7 +238,7 @@ def test_every_end_of_a_cell_on_two_nodes_is_a_record_as_of_a_local_run(place: P
         code, shown = end(place.start("run", matrix, "--slots", "2", store="local"))
         assert code == 3, shown
 
-    ours, theirs = place.records("store"), place.records("local")
+    ours, theirs = (stored.records(place.folder / name) for name in ("store", "local"))
     for name in ("quick", "raises", "dies", "sleeps"):
         assert ours[name] == theirs[name], name
     assert {name: [r["status"] for r in found] for name, found in place.fits().items()} == {
@@ -277,7 +249,10 @@ def test_every_end_of_a_cell_on_two_nodes_is_a_record_as_of_a_local_run(place: P
         "waits": ["ok"],
     }
     (found,), (reference,) = place.fits()["waits"], place.fits("local")["waits"]
-    assert (codes(found), found["history"]) == (codes(reference), reference["history"])
+    assert (stored.codes(found), found["history"]) == (
+        stored.codes(reference),
+        reference["history"],
+    )
     assert (found["resumed_from"], reference["resumed_from"]) == (2, None)
     assert sorted(r["kind"] for r in ours["waits"]) == ["evaluation", "fit", "latency"]
 

@@ -16,10 +16,11 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
+
+from . import slurm_engine, stored
 
 COMMAND = str(Path(sys.executable).with_name("hashbench"))
 HERE = Path(__file__).parent
@@ -48,22 +49,9 @@ overrides:
   - where: {method: worn_out}
     execute: {slurm: {gpus: 0, requeues: 0}}
 """
-# What is measured of the machine, names it, or changes while somebody edits the tree.
-MEASURED = {"record_id", "fit_record", "started", "finished", "phases", "seconds", "load_average"}
-MEASURED |= {"peak_memory_bytes", "step_seconds", "speed", "commit", "dirty_sha256"}
 
 
-def engine_module() -> ModuleType:
-    """Return the module beside this one."""
-    spec = importlib.util.spec_from_file_location("slurm_engine", HERE / "slurm_engine.py")
-    assert spec is not None and spec.loader is not None
-    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-ENGINE = engine_module()
-LACKING = ENGINE.missing() + ([] if importlib.util.find_spec("submitit") else ["submitit"])
+LACKING = slurm_engine.missing() + ([] if importlib.util.find_spec("submitit") else ["submitit"])
 pytestmark = [
     pytest.mark.slurm,
     pytest.mark.skipif(
@@ -75,7 +63,7 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Any]:
     """Return a running cluster."""
-    with ENGINE.running() as started:
+    with slurm_engine.running() as started:
         yield started
 
 
@@ -150,40 +138,13 @@ class Place:
 
     def fits(self, store: str = "store") -> dict[str, list[dict[str, Any]]]:
         """Return the fit records by method or loss, oldest first."""
-        files = (self.folder / store).glob("[!.]*/fit-*.json")
-        found = sorted((json.loads(f.read_text()) for f in files), key=lambda r: r["finished"])
-        by_name: dict[str, list[dict[str, Any]]] = {}
-        for record in found:
-            cell = record["cell"]
-            by_name.setdefault((cell["method"] or cell["loss"])["name"], []).append(record)
-        return by_name
-
-    def records(self, store: str) -> dict[str, list[dict[str, Any]]]:
-        """Return all records without what is measured, by method or loss."""
-        names = {
-            record["fit_id"]: name for name, fits in self.fits(store).items() for record in fits
-        }
-        by_name: dict[str, list[dict[str, Any]]] = {}
-        for file in (self.folder / store).glob("[!.]*/*-*.json"):
-            record = json.loads(file.read_text())
-            by_name.setdefault(names[record["fit_id"]], []).append(without_measures(record))
-        return {name: sorted(found, key=json.dumps) for name, found in by_name.items()}
+        return stored.fits(self.folder / store)
 
     def jobs(self, state: str = "all") -> list[str]:
         """Return the cluster's jobs of the present store."""
         names = [p.stem for p in self.folder.glob("store/.slurm/arrays/*.json")]
         words = ["--noheader", "--array", f"--states={state}", f"--name={','.join(names)}"]
         return str(self.engine.ask("squeue", *words, "--format=%i")).split() if names else []
-
-
-def without_measures(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {k: without_measures(v) for k, v in value.items() if k not in MEASURED}
-    return [without_measures(each) for each in value] if isinstance(value, list) else value
-
-
-def codes(record: dict[str, Any]) -> str:
-    return str(record["artifacts"]["codes"]["sha256"])
 
 
 @pytest.fixture
@@ -209,7 +170,7 @@ def end(run: subprocess.Popen[str]) -> tuple[int, str]:
 def check_that_it_went_on(place: Place, name: str, output: str) -> None:
     """See that a cell was queued again and went on from its second epoch."""
     (found,), (reference,) = place.fits()[name], place.fits("local")[name]
-    assert codes(found) == codes(reference)
+    assert stored.codes(found) == stored.codes(reference)
     assert found["history"] == reference["history"]
     assert (found["resumed_from"], reference["resumed_from"]) == (2, None)
     told = [line for line in output.splitlines() if f"tiny + {name} " in line]
@@ -247,9 +208,9 @@ def test_every_end_of_a_cell_on_two_nodes_is_a_record_as_of_a_local_run(place: P
     (code, output), (slow_code, _) = end(run), end(slow)
     assert [end(each)[0] for each in local] == [3, 3]
     assert (code, slow_code) == (3, 3), output
-    ours, theirs = place.records("store"), place.records("local")
+    ours, theirs = (stored.records(place.folder / name) for name in ("store", "local"))
     nodes = {json.loads(p.read_text())["node"] for p in (place.folder / "told").glob("*.json")}
-    assert nodes == set(ENGINE.NODES)
+    assert nodes == set(slurm_engine.NODES)
     for name in ("quick", "raises", "dies", "sleeps"):
         assert ours[name] == theirs[name], name
     assert [r["status"] for r in place.fits()["dies"]] == ["killed", "killed"]
@@ -260,7 +221,7 @@ def test_every_end_of_a_cell_on_two_nodes_is_a_record_as_of_a_local_run(place: P
     lost, again = place.fits()["struck"]
     assert lost["status"] == "killed"
     assert f"Slurm job {struck['job']} on cluster hashbench-test" in lost["error"]["message"]
-    assert codes(again) == codes(place.fits("local")["struck"][0])
+    assert stored.codes(again) == stored.codes(place.fits("local")["struck"][0])
     (cancelled,) = place.fits()["cancelled"]
     assert cancelled["status"] == "interrupted"
     assert "it was cancelled in Slurm" in cancelled["error"]["message"]

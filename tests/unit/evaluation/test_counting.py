@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import torch
 
 from hashbench.core.codes import Codes
+from hashbench.evaluation import precision_kernel, stable_order
 from hashbench.evaluation.compiled_counting import CompiledCounting
 from hashbench.evaluation.device_counting import DeviceCounting
 from hashbench.evaluation.evaluate import evaluate
@@ -122,6 +124,16 @@ def test_gains_are_ranked_by_distance_then_position(data, counting, share):
         order = np.argsort(data.distances[query], kind="stable")
         found = counting.ranked_gains(query, data.before(query)[0], levels=levels, limit=limit)
         np.testing.assert_array_equal(found, data.gains[query][order][:limit])
+
+
+@pytest.mark.parametrize("hits", [0, 1, 7, 8, 9, 511, 512, 513, 20_000])
+def test_precisions_are_summed_to_the_same_last_bit_by_every_tool(hits):
+    rng = np.random.default_rng(hits)
+    ranks = np.sort(rng.choice(np.arange(1, 3 * hits + 2), hits, replace=False))
+    exact = math.fsum((place + 1) / int(rank) for place, rank in enumerate(ranks))
+    found = {precision_kernel.sum_precisions(ranks), stable_order.sum_precisions(ranks)}
+    assert len(found) == 1
+    assert found.pop() == pytest.approx(exact, rel=1e-14, abs=0)
 
 
 def test_rare_classes_are_listed_and_frequent_ones_take_a_bit_an_item():
