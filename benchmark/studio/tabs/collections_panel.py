@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,14 +13,14 @@ from hashbench.core.errors import HashbenchError
 from hashbench.serve.client import Client
 from hashbench.studio.context import StudioContext
 from hashbench.studio.menu import menu
+from hashbench.studio.tabs.adding import Adding
 from hashbench.studio.tabs.search_questions import Shown, fetch, gallery, read_upload, search
-from hashbench.studio.tabs.search_view import done, found_html, problem, problems, refused
+from hashbench.studio.tabs.search_view import done, found_html, problem, refused
 from hashbench.studio.tabs.sent_images import sent_images
 from hashbench.studio.thumbnails import thumbnails
 from hashbench.studio.worker_link import WorkerLink
 
 PAGE: Final = 24
-_TOLD_EVERY: Final = 5
 _EMPTY: Final = "There is no collection yet; make one below."
 
 Choices = Callable[[], list[tuple[str, str]]]
@@ -36,6 +37,7 @@ class CollectionHandlers:
 
     def __init__(self, context: StudioContext, link: WorkerLink, methods: Choices) -> None:
         self._limits, self._link, self._methods = context.limits, link, methods
+        self._adding: Adding | None = None  # the last that was begun
 
     def opened(self, chosen: str | None, method: str | None) -> tuple[Any, Any, str]:
         """The collections and methods as they are now; what was chosen stays where it can."""
@@ -47,6 +49,8 @@ class CollectionHandlers:
         ids = [fit_id for _, fit_id in methods]
         kept = method if method in ids else next(iter(ids), None)
         said = "" if count else done(_EMPTY)
+        if self._adding is not None and not self._adding.over:
+            said = self._adding.said()
         return update, gr.update(choices=methods, value=kept), said
 
     def create(self, name: str, method: str | None, start: bool) -> tuple[Any, str]:
@@ -99,19 +103,13 @@ class CollectionHandlers:
         return shown, gr.update(label=label, maximum=pages, value=there), gr.skip()
 
     def add(self, name: str | None, files: list[str] | None) -> Iterator[str]:
-        """Add what was sent, image by image; what is wrong with one is told and skips only it."""
+        """Add what was sent, and say how far it is for as long as somebody listens."""
         if not name or not files:
             yield problem("Choose a collection and files first.")
             return
-        added, wrong = 0, list[str]()
-        for number, image in enumerate(sent_images([Path(f) for f in files], self._limits)):
-            why = image.problem or self._added(name, image.name, image.data)
-            if why:
-                wrong.append(f"{image.name}: {why}")
-            added += not why
-            if number % _TOLD_EVERY == 0:
-                yield done(f"adding to {name}: {added:,} so far") + problems(wrong)
-        yield done(f"collection {name}: {added:,} images added") + problems(wrong)
+        sent = sent_images([Path(file) for file in files], self._limits)
+        self._adding = Adding(name, sent, partial(self._added, name))
+        yield from self._adding.follow()
 
     def remove(self, name: str | None, image: float | None) -> str:
         """Take an image out."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import threading
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -91,6 +93,32 @@ def test_its_images_are_shown_searched_and_taken_out(
     assert html.count("<figure") == 2 and "deep/b.png" not in html
     assert "has no image 1" in handlers.by_image("mine", 1, 3)[1]
     assert "has no image 1" in handlers.remove("mine", 1)
+
+
+def test_what_was_sent_is_added_though_the_page_that_sent_it_is_gone(
+    own: tuple[CollectionHandlers, Client],
+    kept: Any,
+    photos: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    handlers, client = own
+    handlers.create("mine", kept.lsh.fit_id, False)
+    may_go_on, post = threading.Event(), client.post
+
+    def late(*words: Any, **named: Any) -> Any:
+        assert may_go_on.wait(60)
+        return post(*words, **named)
+
+    monkeypatch.setattr(client, "post", late)
+    page = handlers.add("mine", [str(photos)])
+    assert "adding to mine: 0 so far" in next(page)
+    page.close()
+    assert "adding to mine" in handlers.opened("mine", None)[2]
+    may_go_on.set()
+    until = time.monotonic() + 60
+    while handlers.opened("mine", None)[2] and time.monotonic() < until:
+        time.sleep(0.05)
+    assert client.get("collections/mine")["images"] == 3
 
 
 def test_more_files_than_the_limit_are_told_and_the_first_are_kept(
