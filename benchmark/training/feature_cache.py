@@ -8,11 +8,12 @@ was spared. The folder may be deleted at any time; what was not used for longest
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -68,13 +69,20 @@ class FeatureCache:
         began = time.perf_counter()
         path = self._folder / f"{self._key(extractor, images)}.safetensors"
         found = _read(path)
-        if found is not None:
-            kept, seconds = found
-            self._uncharged += max(0.0, seconds - (time.perf_counter() - began))
-            return kept
-        features = extractor.extract(images)
+        if found is None:
+            with _alone(path.with_suffix(".lock")):
+                found = _read(path)
+                if found is None:
+                    return self._computed(extractor, images, path, began)
+        kept, seconds = found
+        self._uncharged += max(0.0, seconds - (time.perf_counter() - began))
+        return kept
+
+    def _computed(
+        self, extractor: BackboneFeatures, images: ImageStream, path: Path, began: float
+    ) -> Tensor:
+        features = extractor.extract(images).contiguous()
         seconds = time.perf_counter() - began
-        features = features.contiguous()
         about = {_SECONDS: repr(seconds), _SHA256: _digest(features)}
         data = save({_NAME: features}, metadata=about)
         # A full disk costs the next cell its time and this one nothing.
@@ -116,6 +124,28 @@ class FeatureCache:
                 "torch": str(torch.__version__),
             }
         )
+
+
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """Be the only one on this machine that computes them; others wait, for their result.
+
+    The system lets go of the lock of a process that dies. Where there can be no lock, all compute.
+    """
+    with suppress(OSError):
+        lock.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        file = lock.open("w")
+    except OSError:
+        yield
+        return
+    with file:
+        with suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)
 
 
 def _device_name(device: torch.device) -> str:

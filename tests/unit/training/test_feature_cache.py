@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -54,6 +57,26 @@ def test_a_second_cell_takes_the_features_bit_for_bit_and_passes_no_image(extrac
     assert Counted.passes == passes > 0
     assert torch.equal(computed, taken)
     assert computed.dtype == taken.dtype == torch.float32
+
+
+def test_cells_at_once_wait_for_the_one_that_computes_them(extractor, monkeypatch):
+    begun, go_on = threading.Event(), threading.Event()
+    extract = BackboneFeatures.extract
+
+    def slow(self, stream):
+        begun.set()
+        assert go_on.wait(60)
+        return extract(self, stream)
+
+    monkeypatch.setattr(BackboneFeatures, "extract", slow)
+    cells = [extractor() for _ in range(3)]
+    with ThreadPoolExecutor(3) as pool:
+        found = [pool.submit(cell, images()) for cell, _ in cells]
+        assert begun.wait(60)
+        go_on.set()
+        features = [each.result() for each in found]
+    assert Counted.passes == 1
+    assert all(torch.equal(each, features[0]) for each in features)
 
 
 @pytest.mark.parametrize(
