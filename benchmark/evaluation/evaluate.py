@@ -105,20 +105,28 @@ def _fill_in_turn(board: Scoreboard, blocks: Sequence[tuple[int, int]]) -> None:
 
 def _fill_at_once(board: Scoreboard, blocks: Sequence[tuple[int, int]], threads: int) -> None:
     """Every thread counts, and scores what all have counted unless another is at it."""
+    left = deque(blocks)
     counted: deque[Counted] = deque()
     scoring = Lock()
 
-    def work(block: tuple[int, int]) -> None:
-        counted.append(board.count(*block))
-        if scoring.acquire(blocking=False):
+    def work() -> None:
+        while True:
             try:
-                _score_all(board, counted)
-            finally:
-                scoring.release()
+                block = left.popleft()
+            except IndexError:
+                return
+            counted.append(board.count(*block))
+            if scoring.acquire(blocking=False):
+                try:
+                    _score_all(board, counted)
+                finally:
+                    scoring.release()
 
-    with ThreadPoolExecutor(threads) as pool:
-        for _ in pool.map(work, blocks):
-            pass
+    with ThreadPoolExecutor(threads - 1) as pool:
+        others = [pool.submit(work) for _ in range(threads - 1)]
+        work()
+        for other in others:
+            other.result()
     _score_all(board, counted)  # what was counted while the last to score let go
 
 

@@ -34,11 +34,11 @@ def eleven_points(groups: TieGroups, precision: NDArray[np.float64]) -> NDArray[
     """
     tenfold, totals = 10 * (groups.hits_before + groups.hits), groups.totals[:, None]
     highest = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
-    rows = np.arange(len(precision))
-    found = highest[:, 0].copy()  # recall 0 is reached at once
-    for level in range(1, 11):
-        found += highest[rows, (tenfold >= level * totals).argmax(axis=1)]
-    return found / 11
+    # A quotient of whole numbers below the next one is not rounded up to it.
+    reached = np.floor(ratio(tenfold, totals))
+    newly = np.diff(reached, axis=1, prepend=0)
+    # Recall 0 is reached at once.
+    return np.asarray((highest[:, 0] + (newly * highest).sum(axis=1)) / 11)
 
 
 def curve_area(precision: NDArray[np.float64], recall: NDArray[np.float64]) -> NDArray[np.float64]:
