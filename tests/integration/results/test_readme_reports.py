@@ -12,7 +12,11 @@ from click.testing import CliRunner
 from hashbench.cli import main
 
 ROOT = Path(__file__).parents[3]
-PAGES = [ROOT / "results" / "README.md", *sorted(ROOT.glob("docs/results/*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "results" / "README.md",
+    *sorted(ROOT.glob("docs/results/*.md")),
+]
 BLOCK = re.compile(
     r"<!-- hashbench (?P<words>report [^\n]+) -->\n\n(?P<text>.*?)\n<!-- end of report -->",
     re.DOTALL,
