@@ -28,9 +28,23 @@ HEAD = (
 
 def judgements_text(judgements: Sequence[Judgement]) -> str:
     """Every claim with its verdict and what it rests on, then a count of the verdicts."""
+    return "\n\n".join([*map(_section, judgements), _total(judgements)])
+
+
+def summary_text(judgements: Sequence[Judgement]) -> str:
+    """A table of the verdicts, with how many comparisons each rests on, then a count of them."""
+    rows = [
+        [each.claim.name, f"{each.claim.says} ({each.claim.source})", str(each), len(each.checks)]
+        for each in judgements
+    ]
+    head = ("claim", "what it says", "verdict", "comparisons")
+    return f"{tabulate(rows, headers=head, tablefmt='github')}\n\n{_total(judgements)}"
+
+
+def _total(judgements: Sequence[Judgement]) -> str:
     counts = Counter(judgement.verdict for judgement in judgements)
     total = ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items()))
-    return "\n\n".join([*map(_section, judgements), f"Claims: {total}."])
+    return f"Claims: {total}."
 
 
 def _section(judgement: Judgement) -> str:

@@ -18,7 +18,8 @@ from hashbench.cli.options import DEFAULT_STORE
     multiple=True,
     help=f"Folder of records; may be given several times.  [default: {DEFAULT_STORE}]",
 )
-def command(place: Path, stores: tuple[Path, ...]) -> None:
+@click.option("--summary", is_flag=True, help="Print the verdicts alone, a row each.")
+def command(place: Path, stores: tuple[Path, ...], *, summary: bool) -> None:
     """Judge the claims of FILE, or of every .yaml file in DIR, by the records of stores.
 
     A claim is supported, refuted, or undecided; records that break one of its controls can do
@@ -27,11 +28,12 @@ def command(place: Path, stores: tuple[Path, ...]) -> None:
     from hashbench.claims.arms import read_arms
     from hashbench.claims.judge import judge
     from hashbench.claims.load import load_claims
-    from hashbench.claims.text import judgements_text
+    from hashbench.claims.text import judgements_text, summary_text
     from hashbench.store.catalogue import read_all
     from hashbench.store.store import Store
 
     claims = load_claims(place)
     opened = [Store.open(store) for store in stores or (DEFAULT_STORE,)]
     arms = read_arms([(store, read_all(store)) for store in opened])
-    click.echo(judgements_text([judge(claim, arms) for claim in claims]))
+    judgements = [judge(claim, arms) for claim in claims]
+    click.echo((summary_text if summary else judgements_text)(judgements))

@@ -97,6 +97,17 @@ def test_the_committed_claims_on_committed_records(call: Call) -> None:
     assert "497714bf55cb7796" in done.stdout  # the record of ITQ under seed 0
 
 
+def test_the_summary_has_the_verdicts_of_the_long_form(call: Call) -> None:
+    words = ("claims", "claims", "--store", "results/digits-unsupervised")
+    headings = [line[3:] for line in call(*words).stdout.splitlines() if line.startswith("## ")]
+    summary = call(*words, "--summary").stdout.splitlines()
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in summary[2:-2]]
+    assert [f"{name}: {verdict}" for name, _, verdict, _ in rows] == headings
+    compared = {name: int(count) for name, _, _, count in rows}
+    assert compared["itq-above-lsh-pcah-sh"] == 3  # one each with LSH, PCAH and SH
+    assert summary[-1].startswith("Claims: ")
+
+
 def test_a_mistake_in_a_file_of_claims_is_told_with_its_place(call: Call, tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text("version: 1\nclaims: []\nmore: 1\n")
     done = call("claims", "bad.yaml", "--store", "results/digits")

@@ -18,7 +18,8 @@ PAGES = [
     *sorted(ROOT.glob("docs/results/*.md")),
 ]
 BLOCK = re.compile(
-    r"<!-- hashbench (?P<words>report [^\n]+) -->\n\n(?P<text>.*?)\n<!-- end of report -->",
+    r"<!-- hashbench (?P<words>(?:report|claims) [^\n]+) -->\n\n"
+    r"(?P<text>.*?)\n<!-- end of report -->",
     re.DOTALL,
 )
 SHOWN = [(page, *shown) for page in PAGES for shown in BLOCK.findall(page.read_text())]
