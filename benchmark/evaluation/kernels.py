@@ -126,14 +126,23 @@ def rank_hits(
         everything = last[i] + 1 == rank.shape[1]
         for start in range(0, items, _BLOCK):
             block = keys[: min(_BLOCK, words.shape[1] - start)]
-            block[:] = 0
-            _add_keys(words, queries[i], planes[:0], start, 1, 0, block)
+            _fill_distances(words, queries[i], start, block)
             flags = planes[0, start // _WORD : (start + block.shape[0]) // _WORD]
             within = block[: items - start]
             if everything:
                 _rank_all(within, flags, rank[i], hit[i], ranks, out)
             else:
                 _rank_near(within, flags, last[i], rank[i], hit[i], ranks, out)
+
+
+@compiled
+def _fill_distances(words: Words, query: Words, start: int, out: NDArray[np.uint32]) -> None:
+    """The distances of the items from ``start`` on."""
+    part, own = words[0, start : start + out.shape[0]], query[0]
+    for j in range(out.shape[0]):
+        out[j] = np.uint32(popcount(part[j] ^ own))
+    for k in range(1, words.shape[0]):
+        _add_distances(words[k, start : start + out.shape[0]], query[k], np.uint64(1), out)
 
 
 @compiled
