@@ -18,6 +18,7 @@ def test_only_large_arrays_are_left_out_of_the_repository(root: Path) -> None:
     left_out = {path.parent.name for path in (root / "results").glob("*/left-out.txt")}
     assert left_out == {
         "cifar10-1-vit-tiny",
+        "cifar10-2-vit-tiny",
         "cifar10-vit-tiny",
         "miml2000-vit-tiny",
         "quickstart",
