@@ -88,14 +88,13 @@ def _fill(board: Scoreboard, ranking: Ranking, queries: int, *, threads: int) ->
     blocks = [
         (start, min(start + ranking.block, queries)) for start in range(0, queries, ranking.block)
     ]
-    threads = min(threads, len(blocks))
     if not ranking.concurrent:  # its threads are those of the library that multiplies matrices
         with threadpool_limits(threads, user_api="blas"):
             _fill_in_turn(board, blocks)
-    elif threads == 1:
+    elif min(threads, len(blocks)) == 1:
         _fill_in_turn(board, blocks)
     else:
-        _fill_at_once(board, blocks, threads)
+        _fill_at_once(board, blocks, min(threads, len(blocks)))
 
 
 def _fill_in_turn(board: Scoreboard, blocks: Sequence[tuple[int, int]]) -> None:
