@@ -22,8 +22,8 @@ def ball_recall(groups: TieGroups) -> NDArray[np.float64]:
 def eleven_points(groups: TieGroups, precision: NDArray[np.float64]) -> NDArray[np.float64]:
     """Mean of the interpolated precision at recall 0, 0.1, ..., 1.
 
-    Interpolated: the highest precision within any radius whose recall is at least that. Recall is
-    compared in whole numbers, 10 hits against j relevant items, so no rounding decides.
+    Interpolated: the highest precision within any radius whose recall is at least that. Which
+    level a radius reaches is the whole part of 10 hits over relevant items: no rounding decides.
 
     Args:
         groups: The tie groups of the queries, one a radius.

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from hashbench.evaluation.names import Div, Family, Metric
 
 LANES: Final = 8
+"""Sums that precisions are added up in; `precision_kernel` has as many."""
 
 
 def stable_order(items: int, seed: int) -> NDArray[np.int64]:
@@ -57,7 +58,7 @@ def score_hit_ranks(
     *,
     total: float,
     items: int,
-    sum_precisions: Callable[[NDArray[np.int64]], float] = sum_precisions,
+    sum_precisions: Callable[[NDArray[np.int64]], float],
 ) -> float:
     """Score one query whose items stand in a definite order.
 
