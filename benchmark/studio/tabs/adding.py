@@ -57,5 +57,8 @@ class Adding:
                 if why:
                     self._wrong.append(f"{image.name}: {why}")
                 self._added += not why
+        except Exception as error:
+            self._wrong.append(f"the others were not added: {error}")
+            raise  # to the page's log
         finally:
             self._ended.set()

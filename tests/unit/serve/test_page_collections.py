@@ -121,6 +121,29 @@ def test_what_was_sent_is_added_though_the_page_that_sent_it_is_gone(
     assert client.get("collections/mine")["images"] == 3
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_what_ends_the_adding_is_told_with_what_was_added(
+    own: tuple[CollectionHandlers, Client],
+    kept: Any,
+    photos: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    handlers, client = own
+    handlers.create("mine", kept.lsh.fit_id, False)
+    post, sent = client.post, list[str]()
+
+    def fails(path: str, *words: Any, **named: Any) -> Any:
+        sent.append(path)
+        if len(sent) > 1:
+            raise RuntimeError("a fault of ours")
+        return post(path, *words, **named)
+
+    monkeypatch.setattr(client, "post", fails)
+    said = last(handlers.add("mine", [str(photos)]))
+    assert "1 images added" in said
+    assert "the others were not added: a fault of ours" in said
+
+
 def test_more_files_than_the_limit_are_told_and_the_first_are_kept(
     own: tuple[CollectionHandlers, Client], kept: Any, photos: Path
 ) -> None:
