@@ -50,7 +50,6 @@ overrides:
     execute: {slurm: {gpus: 0, requeues: 0}}
 """
 
-
 LACKING = slurm_engine.missing() + ([] if importlib.util.find_spec("submitit") else ["submitit"])
 pytestmark = [
     pytest.mark.slurm,

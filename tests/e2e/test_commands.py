@@ -17,8 +17,7 @@ COMMANDS = [
     *("check", "run", "status", "logs", "report", "compare", "gate", "claims"),
     *("verify", "reproduce", "explain-diff", "evaluate", "export", "import", "merge"),
     *("encode", "query", "serve", "studio", "latency", "shards", "data", "list", "describe"),
-    "protocols",
-    *("cite", "new", "check-method", "doctor"),
+    *("protocols", "cite", "new", "check-method", "doctor"),
 ]
 MATRIX = """\
 version: 1
