@@ -45,10 +45,11 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class _Cost:
-    """What one stored cell took, in all and by part."""
+    """What one stored cell took, in all and by part; ``features`` is what others do not spend."""
 
     cell: Cell
     fit: float
+    features: float
     measuring: float
     latency: float
     stored_bytes: int
@@ -94,8 +95,10 @@ def total(values: Sequence[float | None]) -> tuple[float, int]:
 
 def _seconds(job: Job, cost: _Cost) -> float:
     epochs = job.cell.train.epochs if job.cell.train else 1
+    kept = (cost.cell.data, cost.cell.backbone) == (job.cell.data, job.cell.backbone)
+    fit = cost.fit * epochs / cost.epochs + (0.0 if kept else cost.features)
     parts = [
-        cost.fit * epochs / cost.epochs if job.fit else 0.0,
+        fit if job.fit else 0.0,
         cost.measuring if job.metrics else 0.0,
         cost.latency if job.latency else 0.0,
     ]
@@ -115,16 +118,32 @@ def _cost(results: CellResults, device: str) -> _Cost | None:
     if fit is None or not results.fitted or fit.environment.device.kind != device:
         return None
     records = [fit, *results.evaluations, *results.latencies]
-    spent = sum(fit.phases.values()) - sum(fit.spared.values())
+    features = _features(fit)
     artifacts = chain.from_iterable(record.artifacts.values() for record in records)
     return _Cost(
         fit.cell,
-        fit=max(spent, 0.0 if fit.resumed_from else _wall(fit)),
+        fit=max(0.0, _spent(fit) - features + sum(fit.spared.values())),
+        features=features,
         measuring=sum(_wall(record) for record in results.evaluations),
         latency=sum(_wall(record) for record in results.latencies),
         stored_bytes=sum(artifact.bytes for artifact in artifacts),
         peak_memory_bytes=fit.budget.peak_memory_bytes if fit.budget else 0,
     )
+
+
+def _spent(fit: FitRecord) -> float:
+    """Seconds that a fit took, without those that other cells had spent for it."""
+    measured = sum(fit.phases.values()) - sum(fit.spared.values())
+    return max(measured, 0.0 if fit.resumed_from else _wall(fit))
+
+
+def _features(fit: FitRecord) -> float:
+    """Seconds of a fit that went, here or in another cell, into features that cells share."""
+    backbone_learns = fit.cell.train is not None and not fit.cell.frozen
+    if backbone_learns or "features" not in fit.phases:
+        return 0.0
+    encoding = sum(spent for name, spent in fit.phases.items() if name.startswith("encode"))
+    return fit.phases["features"] + encoding
 
 
 def _wall(record: FitRecord | EvaluationRecord | LatencyRecord) -> float:

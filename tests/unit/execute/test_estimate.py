@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hashbench.core.cell import Cell, Component, Head, Schedule, TrainSettings
+from hashbench.core.cell import BackboneMode, Cell, Component, Head, Schedule, TrainSettings
 from hashbench.core.job import Job
 from hashbench.core.record import Artifact, Budget, EvaluationRecord, FitRecord
 from hashbench.execute.estimate import Estimator
@@ -143,16 +143,60 @@ def test_damaged_records_of_other_cells_stop_no_estimate(
     assert Estimator(store, device="cpu")(job(deep)).seconds == 7.0
 
 
-def test_what_another_cell_spent_on_features_is_not_spent_again(
-    store: Store, deep: Cell, fit_record: FitRecord
+@pytest.fixture
+def frozen(deep: Cell) -> Cell:
+    assert deep.train is not None
+    return replace(deep, train=replace(deep.train, backbone=BackboneMode.FROZEN))
+
+
+FEATURES = {"features": 200.0, "encode query": 50.0, "encode database": 750.0}
+
+
+@pytest.fixture
+def with_features(store: Store, fit_record: FitRecord) -> Callable[..., FitRecord]:
+    """Return what stores a fit of five seconds' training on features of 1,000 seconds."""
+
+    def put(cell: Cell, spared: dict[str, float]) -> FitRecord:
+        about = {
+            "cell": cell,
+            "fit_id": cell.fit_id,
+            "phases": {**FEATURES, "train": 5.0},
+            "spared": spared,
+            "finished": fit_record.started,
+            "artifacts": {},
+        }
+        return store.write_record(fit_record.model_copy(update=about))
+
+    return put
+
+
+@pytest.mark.parametrize("spared", [FEATURES, {}], ids=["taken from another", "computed"])
+def test_features_that_are_there_are_not_paid_again(
+    store: Store,
+    frozen: Cell,
+    with_features: Callable[..., FitRecord],
+    spared: dict[str, float],
 ) -> None:
-    about = {
-        "cell": deep,
-        "fit_id": deep.fit_id,
-        "phases": {"features": 1_000.0, "train": 5.0},
-        "spared": {"features": 999.0},
-        "finished": fit_record.started,
-        "artifacts": {},
-    }
-    store.write_record(fit_record.model_copy(update=about))
-    assert Estimator(store, device="cpu")(job(replace(deep, seed=7))).seconds == pytest.approx(6.0)
+    with_features(frozen, spared)
+    for other in (replace(frozen, seed=7), replace(frozen, loss=Component("triplet", 1))):
+        assert Estimator(store, device="cpu")(job(other)).seconds == pytest.approx(5.0)
+
+
+@pytest.mark.parametrize("spared", [FEATURES, {}], ids=["taken from another", "computed"])
+def test_features_of_another_backbone_are_still_to_compute(
+    store: Store,
+    frozen: Cell,
+    with_features: Callable[..., FitRecord],
+    spared: dict[str, float],
+) -> None:
+    assert frozen.backbone
+    with_features(frozen, spared)
+    other = replace(frozen, backbone=replace(frozen.backbone, params={"depth": 2}))
+    assert Estimator(store, device="cpu")(job(other)).seconds == pytest.approx(1_005.0)
+
+
+def test_a_backbone_that_learns_passes_the_images_for_every_cell(
+    store: Store, deep: Cell, with_features: Callable[..., FitRecord]
+) -> None:
+    with_features(deep, {})
+    assert Estimator(store, device="cpu")(job(replace(deep, seed=7))).seconds == pytest.approx(1005)
