@@ -72,7 +72,7 @@ def load_matrix(file: Path, registry: Registry, *, data_root: Path | None = None
     try:
         spec = MatrixSpec.model_validate(data, context=lookup)
     except ValidationError as error:
-        problems += [positions.problem(*explain(problem, MatrixSpec)) for problem in error.errors()]
+        problems += positions.problems(explain(found, MatrixSpec) for found in error.errors())
     if problems:
         raise ConfigError(*problems)
     return Matrix(spec, positions, lookup)

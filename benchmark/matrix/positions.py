@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,18 @@ class Positions:
 
     def problem(self, path: KeyPath, message: str) -> str:
         """One line: ``file:line:column: key: message``, at the nearest place that exists."""
+        return self.problem_at(*self._nearest(path), message)
+
+    def problems(self, found: Iterable[tuple[KeyPath, str]]) -> list[str]:
+        """One line for each mistake; what an alias repeats is one mistake, where it is written."""
+        told = {}
+        for path, message in found:
+            mark, written = self._nearest(path)
+            told.setdefault((mark, path[-1:], message), self.problem_at(mark, written, message))
+        return list(told.values())
+
+    def _nearest(self, path: KeyPath) -> tuple[tuple[int, int], KeyPath]:
+        """Line and column of the nearest place that exists, and the path as the file has it."""
         place: KeyPath = ()
         written: KeyPath = ()
         for part in path:
@@ -48,7 +61,7 @@ class Positions:
             elif part == 0:
                 continue  # a single value where a list may stand: it has no number in the file
             written = (*written, part)
-        return self.problem_at(self.marks.get(place, (1, 1)), written, message)
+        return self.marks.get(place, (1, 1)), written
 
     def problem_at(self, mark: tuple[int, int], path: KeyPath, message: str) -> str:
         """The same at a line and column that are known already."""

@@ -274,3 +274,10 @@ def test_a_cut_off_above_the_database_is_allowed(write: Write, components: Regis
     blocks = {**BLOCKS, "evaluate": "{cutoffs: [1000000]}"}
     file = write("".join(f"{key}: {text}\n" for key, text in blocks.items()))
     assert load_matrix(file, components).spec.evaluate.cutoffs == [1_000_000]
+
+
+def test_a_mistake_behind_an_alias_is_told_once(problems: Callable[..., list[str]]) -> None:
+    pairs = "{pairs: [{method: &it {name: lsj}}, {method: *it}, {method: *it}]}"
+    (found,) = problems(methods=pairs)
+    assert found.startswith("4:")
+    assert "methods.pairs.0.method.name: unknown name 'lsj'" in found

@@ -84,6 +84,25 @@ def test_an_alias_stands_for_what_its_anchor_holds(write: Write) -> None:
     assert found.positions.marks["c", "b"] == (1, 8)
 
 
+def test_what_an_alias_repeats_is_one_mistake_and_two_missing_keys_are_two(write: Write) -> None:
+    file = write("a: &x {b: 1}\nc: *x\n")
+    positions = read_yaml(file).positions
+    assert positions.problems(
+        [
+            (("a", "b"), "is wrong"),
+            (("a", "p"), "is missing"),
+            (("a", "q"), "is missing"),
+            (("c", "b"), "is wrong"),
+            (("c", "b"), "is odd"),
+        ]
+    ) == [
+        f"{file}:1:8: a.b: is wrong",
+        f"{file}:1:1: a.p: is missing",
+        f"{file}:1:1: a.q: is missing",
+        f"{file}:1:8: c.b: is odd",
+    ]
+
+
 @pytest.mark.parametrize("text", ["1e-4", "1.0e5", "1.e+5", "-2E3", "0.5", ".5"])
 def test_every_usual_spelling_of_a_float_is_one(text: str, write: Write) -> None:
     value = read_yaml(write(f"lr: {text}")).data["lr"]
