@@ -77,7 +77,7 @@ class Plan:
     steps: int
 
 
-WHOLE: Final = Plan(turns=3, photos=128, batch=64, steps=2)
+WHOLE: Final = Plan(turns=6, photos=128, batch=64, steps=2)
 QUICK: Final = Plan(turns=1, photos=64, batch=32, steps=1)
 TINY: Final = Plan(turns=1, photos=4, batch=2, steps=1)
 
