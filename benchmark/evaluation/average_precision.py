@@ -25,8 +25,8 @@ class AveragePrecision:
     def __init__(self, groups: TieGroups) -> None:
         self._groups = groups
         self._with_hits = groups.hits > 0  # the others add nothing, and are most at long codes
-        self._before: dict[Ties, NDArray[np.float64]] = {}
-        self._cuts: dict[int | None, Cut] = {}
+        self._sums: dict[Ties, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
+        self._cuts: dict[int, Cut] = {}
 
     def at(self, cutoff: int | None, *, div: Div, ties: Ties) -> NDArray[np.float64]:
         """AP@K of each query.
@@ -39,10 +39,13 @@ class AveragePrecision:
         Returns:
             float64 (Q,); 0 where the denominator is 0.
         """
+        sums_before, sums = self._precision_sums(ties)
+        if cutoff is None or cutoff >= self._groups.items:  # no group is split: one denominator
+            return ratio(sums, self._groups.totals)
         if cutoff not in self._cuts:
             self._cuts[cutoff] = self._groups.cut(cutoff)
         cut = self._cuts[cutoff]
-        before = self._sums_before(ties)[np.arange(len(cut.index)), cut.index]
+        before = sums_before[np.arange(len(cut.index)), cut.index]
         if div is Div.MIN:
             places = cut.items_before + cut.kept
             total = before + _sum_in_cut(cut, ties)
@@ -51,17 +54,18 @@ class AveragePrecision:
             return _expected_over_hits(cut, before)
         return _best_over_hits(cut, before) if ties is Ties.BEST else _worst_over_hits(cut, before)
 
-    def _sums_before(self, ties: Ties) -> NDArray[np.float64]:
-        """Sums of the precisions at relevant ranks of all closer groups, (Q, G)."""
-        if ties not in self._before:
+    def _precision_sums(self, ties: Ties) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Sums of the precisions at relevant ranks: of all closer groups, (Q, G); of all, (Q,)."""
+        if ties not in self._sums:
             groups = self._groups
             some = self._with_hits
             sizes = groups.sizes[some]
             places = Places(groups.items_before[some], groups.hits_before[some], sizes)
             whole = np.zeros(groups.sizes.shape)
             whole[some] = precision_sum(places, ties, size=sizes, hits=groups.hits[some])
-            self._before[ties] = sums_before(whole)
-        return self._before[ties]
+            before = sums_before(whole)
+            self._sums[ties] = before, before[:, -1] + whole[:, -1]
+        return self._sums[ties]
 
 
 def ratio(value: NDArray[np.float64], by: NDArray[np.float64]) -> NDArray[np.float64]:

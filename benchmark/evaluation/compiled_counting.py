@@ -8,7 +8,10 @@ from numpy.typing import NDArray
 from hashbench.core.codes import Codes
 from hashbench.evaluation.counting import Counting, last_distance
 from hashbench.evaluation.label_index import index_labels, padded
+from hashbench.evaluation.ranking import Take
 from hashbench.evaluation.relevance import Relevance
+
+_RANKS_AT_ONCE = 1 << 16  # half a MB of int64, where a processor's cache is larger
 
 
 class CompiledCounting(Counting):
@@ -51,6 +54,31 @@ class CompiledCounting(Counting):
             found,
         )
         return found[:, :levels]
+
+    def histograms_and_ranks(self, start: int, stop: int, take: Take) -> NDArray[np.int64]:
+        """Both of one pass, as many queries at a time as there is room for their ranks."""
+        found = np.zeros((stop - start, 2, self._radii), dtype=np.int64)
+        ranks = np.empty(max(_RANKS_AT_ONCE, self._items), dtype=np.int64)
+        ends = np.empty(stop - start, dtype=np.int64)
+        first = start
+        while first < stop:
+            done = self._kernels.count_and_rank(
+                self._words,
+                self._queries[first:stop],
+                self._starts[first : stop + 1],
+                self._labels,
+                self._index,
+                self._words.shape[1] - self._items,
+                found[first - start :],
+                ends,
+                ranks,
+            )
+            for query, each in enumerate(
+                np.split(ranks[: ends[done - 1]], ends[: done - 1]), first
+            ):
+                take(query, each)
+            first += done
+        return found
 
     def hit_ranks(
         self,

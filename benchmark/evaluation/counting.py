@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 from numpy.typing import NDArray
 
+from hashbench.evaluation.ranking import Take
 from hashbench.evaluation.stable_order import sum_precisions
 
 
@@ -30,6 +31,21 @@ class Counting(ABC):
         Returns:
             int64 (Q, levels, bits + 1).
         """
+
+    def histograms_and_ranks(self, start: int, stop: int, take: Take) -> NDArray[np.int64] | None:
+        """Histograms by relevance and the ranks of all relevant items, if one pass gives both.
+
+        Args:
+            start: The first query.
+            stop: The query after the last.
+            take: Is given each query and the ranks of its relevant items, equal distances in
+                database order; the array is used again after it has returned.
+
+        Returns:
+            int64 (Q, 2, bits + 1); None where it takes two passes.
+        """
+        del start, stop, take
+        return None
 
     @abstractmethod
     def hit_ranks(

@@ -14,7 +14,7 @@ from hashbench.evaluation.counting import Counting
 from hashbench.evaluation.gain_groups import GainGroups
 from hashbench.evaluation.names import Ties
 from hashbench.evaluation.numpy_counting import NumpyCounting
-from hashbench.evaluation.ranking import Ranking
+from hashbench.evaluation.ranking import Ranking, Take
 from hashbench.evaluation.relevance import Relevance
 from hashbench.evaluation.tie_groups import TieGroups
 from hashbench.evaluation.tool import Tool
@@ -59,8 +59,12 @@ class CountedRanking(Ranking):
 
     def groups(self, start: int, stop: int) -> TieGroups:
         """Tie groups by distance: one for each of 0..bits, empty ones included."""
-        counts = self._counting.histograms(start, stop, 2)
-        return TieGroups.from_counts(counts.sum(axis=1), counts[:, 1])
+        return _groups(self._counting.histograms(start, stop, 2))
+
+    def groups_and_ranks(self, start: int, stop: int, take: Take) -> TieGroups:
+        """Tie groups, and the ranks of all relevant items; of one pass if that is possible."""
+        counts = self._counting.histograms_and_ranks(start, stop, take)
+        return super().groups_and_ranks(start, stop, take) if counts is None else _groups(counts)
 
     def gain_groups(self, start: int, stop: int) -> GainGroups:
         """Tie groups by distance with the gains in each; one histogram over both a query."""
@@ -174,3 +178,8 @@ def _written_out(
     step = -1 if largest_first else 1
     ends = np.minimum(counts[::step].T.ravel().cumsum(), limit)
     return np.repeat(np.tile(gains[::step], counts.shape[1]), np.diff(ends, prepend=0))
+
+
+def _groups(counts: NDArray[np.int64]) -> TieGroups:
+    """Tie groups of histograms (Q, 2, radii) by relevance."""
+    return TieGroups.from_counts(counts.sum(axis=1), counts[:, 1])

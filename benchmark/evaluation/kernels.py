@@ -19,6 +19,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import numpy as np
+from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
@@ -30,7 +31,7 @@ Words = NDArray[np.uint64]
 
 _BLOCK = 2048  # keys of a block, their codes and their flags stay in the first-level cache
 _MOST_CELLS = 512  # a square of them takes 1 MB
-_WORD = 64
+_WORD, _SHORT = 64, 16  # binary digits
 
 
 def _popcount(typing: Any, value: Any) -> Any:
@@ -45,6 +46,29 @@ def _popcount(typing: Any, value: Any) -> Any:
 
 popcount = cast(Callable[[Any], Any], intrinsic(_popcount))
 """Set bits of a uint64; only compiled code can call it."""
+
+
+def _equal(typing: Any, array: Any, start: Any, value: Any) -> Any:
+    del typing, start, value
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        held, first, sought = arguments
+        data = context.make_array(signature.args[0])(context, builder, held).data
+        short = ir.IntType(_SHORT)
+        row = ir.VectorType(short, _WORD)
+        numbers = builder.load(builder.bitcast(builder.gep(data, [first]), row.as_pointer()))
+        numbers.align = 2
+        some = ir.Constant(row, ir.Undefined)
+        lanes = ir.Constant(ir.VectorType(ir.IntType(32), _WORD), [0] * _WORD)
+        single = builder.insert_element(some, sought, ir.Constant(ir.IntType(32), 0))
+        same = builder.icmp_unsigned("==", numbers, builder.shuffle_vector(single, some, lanes))
+        return builder.bitcast(same, ir.IntType(_WORD))
+
+    return types.uint64(array, types.intp, types.uint16), generate
+
+
+equal = cast(Callable[[Any, Any, Any], Any], intrinsic(_equal))
+"""Which of 64 numbers of a uint16 array, from a place on, are a value, as bits of a uint64."""
 
 
 @compiled
@@ -71,22 +95,122 @@ def count_pairs(
     """
     levels, radii = out.shape[1], out.shape[2]
     cells = levels * radii
-    planes = np.empty((_digits(levels), words.shape[1] // _WORD), np.uint64)
+    made = np.empty((_digits(levels), words.shape[1] // _WORD), np.uint64)
     keys = np.empty(_BLOCK, np.uint32)
     in_pairs = cells <= _MOST_CELLS and cells * cells <= words.shape[1]
     square = np.empty(cells * cells if in_pairs else 0, np.uint32)
     for i in range(queries.shape[0]):
-        own = labels[label_starts[i] : label_starts[i + 1]]
-        _add_labels(own, index, planes)
+        planes = _planes(labels[label_starts[i] : label_starts[i + 1]], index, made)
         counts = out[i].reshape(cells)
         if in_pairs:
             _count_two_by_two(words, queries[i], planes, radii, keys, square, counts)
         else:
             _count_one_by_one(words, queries[i], planes, radii, keys, counts)
-        far = np.uint64(0)
-        for word in queries[i]:
-            far += popcount(word)
-        counts[np.intp(far)] -= padding
+        counts[np.intp(_set_bits(queries[i]))] -= padding
+
+
+@compiled
+def _set_bits(words: Words) -> np.uint64:
+    found = np.uint64(0)
+    for word in words:
+        found += popcount(word)
+    return found
+
+
+@compiled
+def count_and_rank(
+    words: Words,
+    queries: Words,
+    label_starts: NDArray[np.int64],
+    labels: NDArray[np.int64],
+    index: LabelIndex,
+    padding: int,
+    counts: NDArray[np.int64],
+    ends: NDArray[np.int64],
+    out: NDArray[np.int64],
+) -> int:
+    """Count as `count_pairs` does, and write the ranks of all relevant items in the same pass.
+
+    Items are met in the order in which equal distances stand.
+
+    Args:
+        words: Codes of the database, as in `count_pairs`.
+        queries: Codes of the queries, (Q, words).
+        label_starts: As in `count_pairs`.
+        labels: Classes.
+        index: Labels of the database.
+        padding: As in `count_pairs`.
+        counts: Zeros, (Q, 2, radii).
+        ends: Where in ``out`` the ranks of every query end, (Q,).
+        out: For the ranks, those of a query in ascending order; at least as many as items.
+
+    Returns:
+        How many queries are done: as many as there was room for.
+    """
+    made = np.empty((1, words.shape[1] // _WORD), np.uint64)
+    distances, met = np.empty(_BLOCK, np.uint16), np.empty(words.shape[1] - padding, np.int64)
+    end = np.int64(0)
+    for i in range(queries.shape[0]):
+        planes = _planes(labels[label_starts[i] : label_starts[i + 1]], index, made)
+        hits = np.int64(_set_bits(planes[0]))
+        if end + hits > out.shape[0]:
+            return int(i)
+        found = met[:hits]
+        _meet_hits(words, queries[i], planes[0], distances, counts[i], found)
+        counts[i, 0, np.intp(_set_bits(queries[i]))] -= padding
+        _rank_met(found, counts[i], out[end : end + hits])
+        end += hits
+        ends[i] = end
+    return int(queries.shape[0])
+
+
+@compiled
+def _meet_hits(
+    words: Words,
+    query: Words,
+    flags: Words,
+    distances: NDArray[np.uint16],
+    counts: NDArray[np.int64],
+    met: NDArray[np.int64],
+) -> None:
+    """Count everything on level 0 and hits on level 1; note for each hit what it is ranked by.
+
+    That is how many items of its distance were met, itself included, and the distance, which takes
+    the lowest binary digits.
+    """
+    everything, relevant, place = counts[0], counts[1], 0
+    for start in range(0, words.shape[1], _BLOCK):
+        block = distances[: min(_BLOCK, words.shape[1] - start)]
+        _fill_distances(words, query, start, block)
+        for first in range(0, block.shape[0], _WORD):
+            left = flags[(start + first) // _WORD]
+            while left != np.uint64(0):
+                up_to = left ^ (left - np.uint64(1))  # the lowest flag and all below
+                distance = block[first + np.int64(popcount(up_to)) - 1]
+                beside = np.int64(popcount(equal(block, first, distance) & up_to))
+                met[place] = ((everything[distance] + beside) << _SHORT) | np.int64(distance)
+                relevant[distance] += 1
+                place += 1
+                left &= left - np.uint64(1)
+            for j in range(first, first + _WORD):
+                everything[block[j]] += 1
+
+
+@compiled
+def _rank_met(met: NDArray[np.int64], counts: NDArray[np.int64], out: NDArray[np.int64]) -> None:
+    """Order hits by distance, and rank them behind all items that are closer."""
+    radii = counts.shape[1]
+    before, place = np.empty(radii, np.int64), np.empty(radii, np.int64)
+    items, hits = 0, 0
+    for distance in range(radii):
+        before[distance], place[distance] = items, hits
+        items += counts[0, distance]
+        hits += counts[1, distance]
+        counts[0, distance] -= counts[1, distance]
+    for noted in met:
+        distance = noted & ((1 << _SHORT) - 1)
+        out[place[distance]] = before[distance] + (noted >> _SHORT)
+        place[distance] += 1
 
 
 @compiled
@@ -119,62 +243,32 @@ def rank_hits(
         hit: Where in ``out`` the hits of every distance begin, (Q, radii); is counted on.
         out: For the ranks.
     """
-    planes = np.empty((1, words.shape[1] // _WORD), np.uint64)
-    keys, ranks = np.empty(_BLOCK, np.uint32), np.empty(_BLOCK, np.int64)
+    made = np.empty((1, words.shape[1] // _WORD), np.uint64)
+    distances, near = np.empty(_BLOCK, np.uint16), np.empty(_BLOCK, np.int64)
     for i in range(queries.shape[0]):
-        _add_labels(labels[label_starts[i] : label_starts[i + 1]], index, planes)
-        everything = last[i] + 1 == rank.shape[1]
+        planes = _planes(labels[label_starts[i] : label_starts[i + 1]], index, made)
         for start in range(0, items, _BLOCK):
-            block = keys[: min(_BLOCK, words.shape[1] - start)]
+            block = distances[: min(_BLOCK, words.shape[1] - start)]
             _fill_distances(words, queries[i], start, block)
             flags = planes[0, start // _WORD : (start + block.shape[0]) // _WORD]
-            within = block[: items - start]
-            if everything:
-                _rank_all(within, flags, rank[i], hit[i], ranks, out)
-            else:
-                _rank_near(within, flags, last[i], rank[i], hit[i], ranks, out)
+            _rank_near(block[: items - start], flags, last[i], rank[i], hit[i], near, out)
 
 
 @compiled
-def _fill_distances(words: Words, query: Words, start: int, out: NDArray[np.uint32]) -> None:
+def _fill_distances(words: Words, query: Words, start: int, out: NDArray[np.uint16]) -> None:
     """The distances of the items from ``start`` on."""
     part, own = words[0, start : start + out.shape[0]], query[0]
     for j in range(out.shape[0]):
-        out[j] = np.uint32(popcount(part[j] ^ own))
+        out[j] = np.uint16(popcount(part[j] ^ own))
     for k in range(1, words.shape[0]):
-        _add_distances(words[k, start : start + out.shape[0]], query[k], np.uint64(1), out)
-
-
-@compiled
-def _rank_all(
-    distances: NDArray[np.uint32],
-    flags: Words,
-    rank: NDArray[np.int64],
-    hit: NDArray[np.int64],
-    ranks: NDArray[np.int64],
-    out: NDArray[np.int64],
-) -> None:
-    """Rank a block of items, then pick the relevant ones out."""
-    for j in range(distances.shape[0]):
-        distance = distances[j]
-        found = rank[distance] + 1
-        rank[distance] = found
-        ranks[j] = found
-    for i in range(flags.shape[0]):
-        left = flags[i]
-        while left != np.uint64(0):
-            lowest = left & (~left + np.uint64(1))
-            j = np.uint64(_WORD * i) + popcount(lowest - np.uint64(1))
-            distance = distances[j]
-            place = hit[distance]
-            out[place] = ranks[j]
-            hit[distance] = place + 1
-            left ^= lowest
+        part, own = words[k, start : start + out.shape[0]], query[k]
+        for j in range(out.shape[0]):
+            out[j] += np.uint16(popcount(part[j] ^ own))
 
 
 @compiled
 def _rank_near(
-    distances: NDArray[np.uint32],
+    distances: NDArray[np.uint16],
     flags: Words,
     last: int,
     rank: NDArray[np.int64],
@@ -183,7 +277,7 @@ def _rank_near(
     out: NDArray[np.int64],
 ) -> None:
     """Pick the items of a block out that are near enough, then rank them."""
-    count, limit = np.uint64(0), np.uint32(last)
+    count, limit = np.uint64(0), np.uint16(last)
     for j in range(distances.shape[0]):
         near[count] = j
         count += np.uint64(distances[j] <= limit)
@@ -224,8 +318,8 @@ def rank_gains(
         out: For the levels of all items up to distance ``last``.
     """
     digits = _digits(levels)
-    planes = np.empty((digits, words.shape[1] // _WORD), np.uint64)
-    _add_labels(labels, index, planes)
+    made = np.empty((digits, words.shape[1] // _WORD), np.uint64)
+    planes = _planes(labels, index, made)
     keys = np.empty(_BLOCK, np.uint32)
     end = np.uint32((last + 1) << digits)
     for start in range(0, items, _BLOCK):
@@ -251,18 +345,23 @@ def _digits(levels: int) -> int:
 
 
 @compiled
-def _add_labels(labels: NDArray[np.int64], index: LabelIndex, planes: Words) -> None:
+def _planes(labels: NDArray[np.int64], index: LabelIndex, made: Words) -> Words:
     """Count the labels that each item shares: plane p holds every item's p-th binary digit.
 
-    A single plane stays at one.
+    A single plane stays at one. The planes are written to ``made``, unless they are there already.
     """
-    planes[:] = 0
+    if made.shape[0] == 1 and labels.shape[0] == 1:
+        only = index.row_of[labels[0]]
+        if only >= 0:
+            return index.rows[only : only + 1]
+    made[:] = 0
     for label in labels:
         row = index.row_of[label]
         if row >= 0:
-            _add_row(index.rows[row], planes)
+            _add_row(index.rows[row], made)
         else:
-            _add_items(index.items[index.starts[label] : index.starts[label + 1]], planes)
+            _add_items(index.items[index.starts[label] : index.starts[label + 1]], made)
+    return made
 
 
 @compiled

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,9 @@ from hashbench.evaluation.gain_groups import GainGroups
 from hashbench.evaluation.names import Ties
 from hashbench.evaluation.stable_order import sum_precisions
 from hashbench.evaluation.tie_groups import TieGroups
+
+Take = Callable[[int, NDArray[np.int64]], None]
+"""What is given the position of a query, and the ranks of its relevant items."""
 
 
 class Ranking(ABC):
@@ -49,6 +52,21 @@ class Ranking(ABC):
         Yields:
             For each query int64, ascending, from 1.
         """
+
+    def groups_and_ranks(self, start: int, stop: int, take: Take) -> TieGroups:
+        """Tie groups, and the ranks of all relevant items.
+
+        Args:
+            start: The first query.
+            stop: The query after the last.
+            take: Is given each query and the ranks of its relevant items, ascending, ties in the
+                order of the database; the array may be used again after it has returned.
+        """
+        groups = self.groups(start, stop)
+        found = self.hit_ranks(start, stop, groups=groups, limit=self.items)
+        for query, ranks in enumerate(found, start):
+            take(query, ranks)
+        return groups
 
     def sum_precisions(self, ranks: NDArray[np.int64]) -> float:
         """See `hashbench.evaluation.stable_order.sum_precisions`."""

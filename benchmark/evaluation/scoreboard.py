@@ -82,14 +82,17 @@ class Scoreboard:
         Compiled counting leaves the interpreter to others: several threads may ask for different
         blocks at once.
         """
-        if self._graded is None:
-            groups = self._ranking.groups(start, stop)
-        else:  # the same pass has the gains
+        groups = None
+        if self._graded is not None:
             graded = self._ranking.gain_groups(start, stop)
             self._graded.add(graded, start, stop)
             groups = graded.ties
-        if self._stable:
-            self._add_stable(groups, start, stop)
+        if self._limit >= self._ranking.items:
+            counted = self._ranking.groups_and_ranks(start, stop, self._add_all_ranks)
+            groups = groups or counted
+        groups = groups or self._ranking.groups(start, stop)
+        if 0 < self._limit < self._ranking.items:
+            self._add_first_ranks(groups, start, stop)
         return Counted(slice(start, stop), groups)
 
     def score(self, counted: Counted) -> None:
@@ -132,14 +135,20 @@ class Scoreboard:
                 scores[rows] = balls[:, min(metric.radius, balls.shape[1] - 1)]
         self._curves[rows.start] = np.stack([precision.sum(axis=0), recall.sum(axis=0)])
 
-    def _add_stable(self, groups: TieGroups, start: int, stop: int) -> None:
+    def _add_first_ranks(self, groups: TieGroups, start: int, stop: int) -> None:
         found = self._ranking.hit_ranks(start, stop, groups=groups, limit=self._limit)
-        sums, items = self._ranking.sum_precisions, self._ranking.items
         for query, ranks, total in zip(range(start, stop), found, groups.totals, strict=True):
-            for metric in self._stable:
-                self._scores[metric][query] = score_hit_ranks(
-                    ranks, metric, total=total, items=items, sum_precisions=sums
-                )
+            self._add_ranks(query, ranks, total)
+
+    def _add_all_ranks(self, query: int, ranks: NDArray[np.int64]) -> None:
+        self._add_ranks(query, ranks, len(ranks))
+
+    def _add_ranks(self, query: int, ranks: NDArray[np.int64], total: float) -> None:
+        sums, items = self._ranking.sum_precisions, self._ranking.items
+        for metric in self._stable:
+            self._scores[metric][query] = score_hit_ranks(
+                ranks, metric, total=total, items=items, sum_precisions=sums
+            )
 
     def value(self, metric: Metric) -> MetricValue:
         """The mean of a metric once every query is scored.

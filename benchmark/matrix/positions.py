@@ -45,7 +45,7 @@ class Positions:
 
     def problems(self, found: Iterable[tuple[KeyPath, str]]) -> list[str]:
         """One line for each mistake; what an alias repeats is one mistake, where it is written."""
-        told = {}
+        told: dict[object, str] = {}
         for path, message in found:
             mark, written = self._nearest(path)
             told.setdefault((mark, path[-1:], message), self.problem_at(mark, written, message))

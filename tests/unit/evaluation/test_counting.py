@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from hashbench.core.codes import Codes
-from hashbench.evaluation import precision_kernel, stable_order
+from hashbench.evaluation import compiled_counting, precision_kernel, stable_order
 from hashbench.evaluation.compiled_counting import CompiledCounting
 from hashbench.evaluation.device_counting import DeviceCounting
 from hashbench.evaluation.evaluate import evaluate
@@ -114,6 +114,20 @@ def test_hits_are_ranked_by_distance_then_position(data, counting, share):
         wanted = np.flatnonzero(data.gains[query][order]) + 1
         np.testing.assert_array_equal(found[found <= limit], wanted[wanted <= limit])
         assert np.all(np.diff(found) > 0)
+
+
+@pytest.mark.parametrize("room", [1, 7_000, 1 << 16])
+def test_one_compiled_pass_gives_histograms_and_all_ranks(data, room, monkeypatch):
+    monkeypatch.setattr(compiled_counting, "_RANKS_AT_ONCE", room)  # never below a query's
+    taken = []
+    found = CompiledCounting(data.query, data.database, data.relevance).histograms_and_ranks(
+        1, 4, lambda query, ranks: taken.append((query, ranks.copy()))
+    )
+    np.testing.assert_array_equal(found, [data.counts(query, 2) for query in (1, 2, 3)])
+    assert [query for query, _ in taken] == [1, 2, 3]
+    for query, ranks in taken:
+        order = np.argsort(data.distances[query], kind="stable")
+        np.testing.assert_array_equal(ranks, np.flatnonzero(data.gains[query][order]) + 1)
 
 
 @pytest.mark.parametrize("share", [0.01, 0.3, 1.0])
