@@ -114,11 +114,5 @@ def provenance(cells: Sequence[CellResults]) -> list[str]:
     Args:
         cells: The results of every cell.
     """
-    environments = [results.fit.environment for results in cells if results.fitted and results.fit]
-    lines = {
-        f"hashbench {env.hashbench}, commit {env.commit or 'unknown'}"
-        f"{' with uncommitted changes' if env.dirty_sha256 else ''}; python {env.python}; "
-        + ", ".join(f"{name} {version}" for name, version in env.libraries.items())
-        for env in environments
-    }
-    return sorted(lines)
+    fits = [results.fit for results in cells if results.fitted and results.fit]
+    return sorted({fit.environment.software for fit in fits})

@@ -57,6 +57,20 @@ class Environment(BaseModel):
     device: Device
     libraries: dict[str, str]
 
+    @property
+    def machine(self) -> str:
+        """What computed, in words."""
+        load = f"load {self.load_average:.2f}"
+        return f"{self.cpu}, {self.cpu_count} processors, {self.threads} threads, {load}"
+
+    @property
+    def software(self) -> str:
+        """The state of the code and the libraries, in words."""
+        changed = " with uncommitted changes" if self.dirty_sha256 else ""
+        code = f"hashbench {self.hashbench}, commit {self.commit or 'unknown'}{changed}"
+        versions = ", ".join(f"{name} {version}" for name, version in self.libraries.items())
+        return f"{code}; python {self.python}; {versions}"
+
 
 def _git(folder: Path, *arguments: str) -> bytes | None:
     try:

@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from hashbench.core.codes import Codes
+from hashbench.core.environment import capture
 from hashbench.core.errors import ExitCode
 from hashbench.evaluation.evaluate import evaluate
 from hashbench.evaluation.names import Metric, parse_metric
@@ -267,10 +268,12 @@ def main(arguments: Sequence[str]) -> ExitCode:
     except ValueError:
         print("usage: python -m hashbench.evaluation.speed [THREADS]", file=sys.stderr)
         return ExitCode.USAGE
+    here = capture(device="cpu", threads=threads)
+    print(f"{here.machine}; {here.software}\n", flush=True)
     compiled, loaded = first_calls()
     print(f"first call: {compiled:.1f} s with an empty cache, {loaded:.1f} s in the next process")
     first_call()
-    print(f"{threads} threads, {BITS} bits, load {os.getloadavg()[0]:.2f}\n", flush=True)
+    print(f"codes of {BITS} bits, load {os.getloadavg()[0]:.2f}\n", flush=True)
     print("| shape | what | seconds | field | its best | ns a pair | of the limit | extra MB |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |", flush=True)
     for case in CASES:

@@ -15,7 +15,6 @@ On a CUDA device it goes on with `hashbench.training.device_speed`.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import tempfile
 import time
@@ -30,6 +29,7 @@ import torch
 from numpy.typing import NDArray
 
 from hashbench.core.cell import Head
+from hashbench.core.environment import capture
 from hashbench.core.errors import ExitCode
 from hashbench.core.registry import Kind, registry
 from hashbench.methods.heads import build_head
@@ -241,11 +241,9 @@ def main(arguments: Sequence[str]) -> ExitCode:
     sizes.add_argument("--tiny", action="store_true", help="to see that it runs; says nothing")
     options = parser.parse_args(arguments)
     plan = QUICK if options.quick else TINY if options.tiny else WHOLE
-    load = os.getloadavg()[0]
-    print(
-        f"{torch.get_num_threads()} threads, load {load:.1f}, images/s, best of {plan.turns}; ",
-        end="",
-    )
+    here = capture(device="cpu", threads=torch.get_num_threads())
+    print(f"{here.machine}; {here.software}\n", flush=True)
+    print(f"images/s, best of {plan.turns}; ", end="")
     for line in measure(plan):
         print(f"\n{line}")
     if torch.cuda.is_available():

@@ -82,3 +82,18 @@ def test_what_is_captured_is_what_is_there() -> None:
     assert found.device.kind == "cpu"
     assert found.device.memory_bytes > 2**20
     assert "torch" in found.libraries
+
+
+def test_an_environment_is_told_in_words() -> None:
+    found = environment.capture(device="cpu", threads=3).model_copy(
+        update={
+            **{"cpu": "Chip", "cpu_count": 4, "load_average": 0.5, "python": "3.11.7"},
+            **{"hashbench": "0.1", "commit": "abc", "libraries": {"numpy": "2.0", "torch": "2.11"}},
+        }
+    )
+    clean = found.model_copy(update={"dirty_sha256": None})
+    changed = found.model_copy(update={"dirty_sha256": "0" * 64, "commit": None})
+
+    assert clean.machine == "Chip, 4 processors, 3 threads, load 0.50"
+    assert clean.software == "hashbench 0.1, commit abc; python 3.11.7; numpy 2.0, torch 2.11"
+    assert changed.software.startswith("hashbench 0.1, commit unknown with uncommitted changes; ")
