@@ -268,12 +268,19 @@ class Cell:
 
         E.g. ``resnet18 + hsc``, ``resnet18 (frozen) + hsc`` or ``itq on pixels``.
         """
-        features = self.backbone.name if self.backbone else "pixels"
-        if self.frozen:
-            features = f"{features} ({BackboneMode.FROZEN})"
+        return self._method_told(presets=False)
+
+    def _method_told(self, *, presets: bool) -> str:
+        def told(component: Component, *about: str) -> str:
+            named = [component.preset] if presets and component.preset else []
+            words = ", ".join([*named, *about])
+            return f"{component.name} ({words})" if words else component.name
+
+        frozen = [BackboneMode.FROZEN] if self.frozen else []
+        features = told(self.backbone, *frozen) if self.backbone else "pixels"
         if self.method:
-            return f"{self.method.name} on {features}"
-        return f"{features} + {self.loss.name if self.loss else '?'}"
+            return f"{told(self.method)} on {features}"
+        return f"{features} + {told(self.loss) if self.loss else '?'}"
 
     @property
     def bits_label(self) -> str:
@@ -281,7 +288,7 @@ class Cell:
         return "float" if self.bits is None else str(self.bits)
 
     def __str__(self) -> str:
-        where = f"{self.data.label} | {self.method_label}"
+        where = f"{self.data.label} | {self._method_told(presets=True)}"
         return f"{where} | {self.bits_label} bits | seed {self.seed}"
 
 

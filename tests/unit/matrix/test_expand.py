@@ -63,6 +63,24 @@ def problems(expanded: Expand, text: str) -> list[str]:
     return [problem.partition("matrix.yaml:")[2] for problem in caught.value.problems]
 
 
+def test_cells_are_told_with_the_presets_that_they_differ_by(expanded: Expand) -> None:
+    text = """\
+        datasets: [digits]
+        methods:
+          pairs:
+            - {backbone: {name: ae_vit, preset: local}, loss: hsc}
+            - {backbone: mlp, loss: {name: ud2h, preset: symmetric}}
+        bits: 16
+        train: {prepass: pixels}
+        """
+    assert labels(expanded(text)) == [
+        "ae_vit (local) + hsc | 16 bits | seed 0",
+        "mlp + ud2h (symmetric) | 16 bits | seed 0",
+    ]
+    methods = [cell.method_label for cell in expanded(text).cells]
+    assert methods == ["ae_vit + hsc", "mlp + ud2h"]
+
+
 def test_everything_is_crossed_in_the_order_of_the_matrix(expanded: Expand) -> None:
     found = expanded(
         """\
