@@ -53,8 +53,8 @@ def _load(file: Path) -> list[ClaimSpec]:
     try:
         claims = list(ClaimFile.model_validate(document.data).claims)
     except ValidationError as error:
-        found = [explain(problem, ClaimFile) for problem in error.errors()]
-        problems += [document.positions.problem(*each) for each in found]
+        found = (explain(problem, ClaimFile) for problem in error.errors())
+        problems += document.positions.problems(found)
     if problems:
         raise ConfigError(*problems)
     return claims

@@ -39,13 +39,13 @@ class AveragePrecision:
         Returns:
             float64 (Q,); 0 where the denominator is 0.
         """
-        sums_before, sums = self._precision_sums(ties)
+        closer, whole = self._precision_sums(ties)
         if cutoff is None or cutoff >= self._groups.items:  # no group is split: one denominator
-            return ratio(sums, self._groups.totals)
+            return ratio(whole, self._groups.totals)
         if cutoff not in self._cuts:
             self._cuts[cutoff] = self._groups.cut(cutoff)
         cut = self._cuts[cutoff]
-        before = sums_before[np.arange(len(cut.index)), cut.index]
+        before = closer[np.arange(len(cut.index)), cut.index]
         if div is Div.MIN:
             places = cut.items_before + cut.kept
             total = before + _sum_in_cut(cut, ties)

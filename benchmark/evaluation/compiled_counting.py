@@ -11,7 +11,7 @@ from hashbench.evaluation.label_index import index_labels, padded
 from hashbench.evaluation.ranking import Take
 from hashbench.evaluation.relevance import Relevance
 
-_RANKS_AT_ONCE = 1 << 16  # half a MB of int64, where a processor's cache is larger
+_CACHED_RANKS = 1 << 16  # half a MB of int64, which a processor's cache holds
 
 
 class CompiledCounting(Counting):
@@ -58,7 +58,7 @@ class CompiledCounting(Counting):
     def histograms_and_ranks(self, start: int, stop: int, take: Take) -> NDArray[np.int64]:
         """Both of one pass, as many queries at a time as there is room for their ranks."""
         found = np.zeros((stop - start, 2, self._radii), dtype=np.int64)
-        ranks = np.empty(max(_RANKS_AT_ONCE, self._items), dtype=np.int64)
+        ranks = np.empty(max(_CACHED_RANKS, self._items), dtype=np.int64)
         ends = np.empty(stop - start, dtype=np.int64)
         first = start
         while first < stop:
@@ -69,6 +69,7 @@ class CompiledCounting(Counting):
                 self._labels,
                 self._index,
                 self._words.shape[1] - self._items,
+                _CACHED_RANKS,
                 found[first - start :],
                 ends,
                 ranks,

@@ -61,10 +61,14 @@ class CountedRanking(Ranking):
         """Tie groups by distance: one for each of 0..bits, empty ones included."""
         return _groups(self._counting.histograms(start, stop, 2))
 
-    def groups_and_ranks(self, start: int, stop: int, take: Take) -> TieGroups:
+    def groups_and_ranks(
+        self, start: int, stop: int, take: Take, *, groups: TieGroups | None = None
+    ) -> TieGroups:
         """Tie groups, and the ranks of all relevant items; of one pass if that is possible."""
         counts = self._counting.histograms_and_ranks(start, stop, take)
-        return super().groups_and_ranks(start, stop, take) if counts is None else _groups(counts)
+        if counts is None:
+            return super().groups_and_ranks(start, stop, take, groups=groups)
+        return _groups(counts)
 
     def gain_groups(self, start: int, stop: int) -> GainGroups:
         """Tie groups by distance with the gains in each; one histogram over both a query."""
@@ -115,6 +119,8 @@ class CountedRanking(Ranking):
 
 class HammingRanking(CountedRanking):
     """Binary codes; memory grows with the database by a few bytes an item and thread.
+
+    Where all relevant items are ranked, each takes some bytes more.
 
     Args:
         query: Codes of the queries.

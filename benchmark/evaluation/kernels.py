@@ -1,7 +1,8 @@
 """Compiled loops over query and item pairs. Importing this module imports numba.
 
 Everything here is in whole numbers, so what the compiler does to the order of operations changes
-nothing. The loops hold no lock of the interpreter and allocate only what a block needs.
+nothing. The loops hold no lock of the interpreter. Beside what a block needs they allocate a bit an
+item and, to rank all relevant ones, eight bytes for each of those.
 
 The *key* of an item is a whole number made of its distance and its level, such as its cell in a
 histogram, ``distance + radii * level``. Keys are made for a
@@ -9,6 +10,10 @@ block of items by short loops without branches, which the compiler turns into ve
 and are then counted one by one. Counting is what limits the speed: a processor adds to one counter
 at a time. So where the cells are few, the keys of two items, one of each half of the database, make
 one index into a square of cells, and one addition counts both.
+
+What is relevant is ranked while everything is counted by distance: an item stands behind all that
+are closer, which is known in the end, and behind those of its distance that were met before it.
+Items are counted 64 at a time, and each relevant one's distance is compared with those of its 64.
 
 All of it is in one file because the cache on disk notices changes of a function's own file alone.
 """
@@ -50,6 +55,8 @@ popcount = cast(Callable[[Any], Any], intrinsic(_popcount))
 
 def _equal(typing: Any, array: Any, start: Any, value: Any) -> Any:
     del typing, start, value
+    if array.layout != "C" or array.dtype != types.uint16:
+        return None
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         held, first, sought = arguments
@@ -68,7 +75,10 @@ def _equal(typing: Any, array: Any, start: Any, value: Any) -> Any:
 
 
 equal = cast(Callable[[Any, Any, Any], Any], intrinsic(_equal))
-"""Which of 64 numbers of a uint16 array, from a place on, are a value, as bits of a uint64."""
+"""Which of 64 numbers of a uint16 array, from a place on, are a value, as bits of a uint64.
+
+The array lies in one piece and has 64 numbers from there on; nothing checks it.
+"""
 
 
 @compiled
@@ -125,6 +135,7 @@ def count_and_rank(
     labels: NDArray[np.int64],
     index: LabelIndex,
     padding: int,
+    most: int,
     counts: NDArray[np.int64],
     ends: NDArray[np.int64],
     out: NDArray[np.int64],
@@ -140,12 +151,13 @@ def count_and_rank(
         labels: Classes.
         index: Labels of the database.
         padding: As in `count_pairs`.
+        most: Ranks to write, unless the first query has more.
         counts: Zeros, (Q, 2, radii).
         ends: Where in ``out`` the ranks of every query end, (Q,).
         out: For the ranks, those of a query in ascending order; at least as many as items.
 
     Returns:
-        How many queries are done: as many as there was room for.
+        How many queries are done, at least one.
     """
     made = np.empty((1, words.shape[1] // _WORD), np.uint64)
     distances, met = np.empty(_BLOCK, np.uint16), np.empty(words.shape[1] - padding, np.int64)
@@ -153,7 +165,7 @@ def count_and_rank(
     for i in range(queries.shape[0]):
         planes = _planes(labels[label_starts[i] : label_starts[i + 1]], index, made)
         hits = np.int64(_set_bits(planes[0]))
-        if end + hits > out.shape[0]:
+        if i > 0 and end + hits > most:
             return int(i)
         found = met[:hits]
         _meet_hits(words, queries[i], planes[0], distances, counts[i], found)

@@ -53,7 +53,9 @@ class Ranking(ABC):
             For each query int64, ascending, from 1.
         """
 
-    def groups_and_ranks(self, start: int, stop: int, take: Take) -> TieGroups:
+    def groups_and_ranks(
+        self, start: int, stop: int, take: Take, *, groups: TieGroups | None = None
+    ) -> TieGroups:
         """Tie groups, and the ranks of all relevant items.
 
         Args:
@@ -61,8 +63,9 @@ class Ranking(ABC):
             stop: The query after the last.
             take: Is given each query and the ranks of its relevant items, ascending, ties in the
                 order of the database; the array may be used again after it has returned.
+            groups: The tie groups, where they are known.
         """
-        groups = self.groups(start, stop)
+        groups = self.groups(start, stop) if groups is None else groups
         found = self.hit_ranks(start, stop, groups=groups, limit=self.items)
         for query, ranks in enumerate(found, start):
             take(query, ranks)

@@ -88,9 +88,10 @@ class Scoreboard:
             self._graded.add(graded, start, stop)
             groups = graded.ties
         if self._limit >= self._ranking.items:
-            counted = self._ranking.groups_and_ranks(start, stop, self._add_all_ranks)
-            groups = groups or counted
-        groups = groups or self._ranking.groups(start, stop)
+            take = self._add_all_ranks
+            groups = self._ranking.groups_and_ranks(start, stop, take, groups=groups)
+        elif groups is None:
+            groups = self._ranking.groups(start, stop)
         if 0 < self._limit < self._ranking.items:
             self._add_first_ranks(groups, start, stop)
         return Counted(slice(start, stop), groups)

@@ -95,7 +95,7 @@ def total(values: Sequence[float | None]) -> tuple[float, int]:
 
 def _seconds(job: Job, cost: _Cost) -> float:
     epochs = job.cell.train.epochs if job.cell.train else 1
-    kept = (cost.cell.data, cost.cell.backbone) == (job.cell.data, job.cell.backbone)
+    kept = _passed(job.cell) == _passed(cost.cell)
     fit = cost.fit * epochs / cost.epochs + (0.0 if kept else cost.features)
     parts = [
         fit if job.fit else 0.0,
@@ -118,11 +118,12 @@ def _cost(results: CellResults, device: str) -> _Cost | None:
     if fit is None or not results.fitted or fit.environment.device.kind != device:
         return None
     records = [fit, *results.evaluations, *results.latencies]
-    features = _features(fit)
+    spared = sum(fit.spared.values())
+    features = spared or _features(fit)
     artifacts = chain.from_iterable(record.artifacts.values() for record in records)
     return _Cost(
         fit.cell,
-        fit=max(0.0, _spent(fit) - features + sum(fit.spared.values())),
+        fit=max(0.0, _spent(fit) - (features - spared)),
         features=features,
         measuring=sum(_wall(record) for record in results.evaluations),
         latency=sum(_wall(record) for record in results.latencies),
@@ -138,12 +139,22 @@ def _spent(fit: FitRecord) -> float:
 
 
 def _features(fit: FitRecord) -> float:
-    """Seconds of a fit that went, here or in another cell, into features that cells share."""
-    backbone_learns = fit.cell.train is not None and not fit.cell.frozen
-    if backbone_learns or "features" not in fit.phases:
+    """Seconds of a fit that went into features which it then left to other cells."""
+    if fit.cell.backbone is None or _learns(fit.cell) or "features" not in fit.phases:
         return 0.0
     encoding = sum(spent for name, spent in fit.phases.items() if name.startswith("encode"))
     return fit.phases["features"] + encoding
+
+
+def _learns(cell: Cell) -> bool:
+    return cell.train is not None and not cell.frozen
+
+
+def _passed(cell: Cell) -> tuple[object, ...]:
+    """What two cells have in common that share features."""
+    seed = None if cell.weights.pretrained else cell.seed
+    network = cell.backbone, cell.weights, seed, _learns(cell)
+    return (cell.data, *network, cell.precision)
 
 
 def _wall(record: FitRecord | EvaluationRecord | LatencyRecord) -> float:

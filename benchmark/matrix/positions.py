@@ -41,18 +41,23 @@ class Positions:
 
     def problem(self, path: KeyPath, message: str) -> str:
         """One line: ``file:line:column: key: message``, at the nearest place that exists."""
-        return self.problem_at(*self._nearest(path), message)
+        place, written = self._nearest(path)
+        return self.problem_at(self._mark(place), written, message)
 
     def problems(self, found: Iterable[tuple[KeyPath, str]]) -> list[str]:
         """One line for each mistake; what an alias repeats is one mistake, where it is written."""
         told: dict[object, str] = {}
         for path, message in found:
-            mark, written = self._nearest(path)
-            told.setdefault((mark, path[-1:], message), self.problem_at(mark, written, message))
+            place, written = self._nearest(path)
+            mark = self._mark(place)
+            # An item of a list stands where its first key does, which has a name.
+            key = place[-1] if place and isinstance(place[-1], str) else None
+            line = self.problem_at(mark, written, message)
+            told.setdefault((mark, key, path[-1:], message), line)
         return list(told.values())
 
-    def _nearest(self, path: KeyPath) -> tuple[tuple[int, int], KeyPath]:
-        """Line and column of the nearest place that exists, and the path as the file has it."""
+    def _nearest(self, path: KeyPath) -> tuple[KeyPath, KeyPath]:
+        """The nearest place that exists, and the path as the file has it."""
         place: KeyPath = ()
         written: KeyPath = ()
         for part in path:
@@ -61,7 +66,10 @@ class Positions:
             elif part == 0:
                 continue  # a single value where a list may stand: it has no number in the file
             written = (*written, part)
-        return self.marks.get(place, (1, 1)), written
+        return place, written
+
+    def _mark(self, place: KeyPath) -> tuple[int, int]:
+        return self.marks.get(place, (1, 1))
 
     def problem_at(self, mark: tuple[int, int], path: KeyPath, message: str) -> str:
         """The same at a line and column that are known already."""
@@ -142,6 +150,7 @@ class _Builder:
     def __init__(self, file: Path) -> None:
         self.positions = Positions(file)
         self.problems: list[str] = []
+        self.told: set[tuple[tuple[int, int], str]] = set()
         self.nodes = 0
 
     def read(self, text: str) -> Document:
@@ -205,7 +214,10 @@ class _Builder:
         return None
 
     def _complain(self, node: yaml.Node, path: KeyPath, message: str) -> None:
-        self.problems.append(self.positions.problem_at(_place(node), path, message))
+        mistake = _place(node), message
+        if mistake not in self.told:  # else an alias repeats it
+            self.told.add(mistake)
+            self.problems.append(self.positions.problem_at(mistake[0], path, message))
 
 
 def _check_text(node: yaml.ScalarNode) -> None:

@@ -25,7 +25,7 @@ from hashbench.store.store import Store
 WORTH_REMEMBERING = 500
 """Cells from which an index is written: fewer are read in less than a second."""
 
-_VERSION = 1
+_VERSION = 2
 _COARSEST_CLOCK = 2_000_000_000  # nanoseconds by which a file system may tell times apart
 
 Files = dict[str, tuple[int, int, int]]

@@ -118,7 +118,7 @@ def test_hits_are_ranked_by_distance_then_position(data, counting, share):
 
 @pytest.mark.parametrize("room", [1, 7_000, 1 << 16])
 def test_one_compiled_pass_gives_histograms_and_all_ranks(data, room, monkeypatch):
-    monkeypatch.setattr(compiled_counting, "_RANKS_AT_ONCE", room)  # never below a query's
+    monkeypatch.setattr(compiled_counting, "_CACHED_RANKS", room)
     taken = []
     found = CompiledCounting(data.query, data.database, data.relevance).histograms_and_ranks(
         1, 4, lambda query, ranks: taken.append((query, ranks.copy()))
@@ -174,6 +174,22 @@ EVERYTHING = [
     ),
     *("wap@300", "wap@all/ties=stable"),
 ]
+
+
+def test_what_was_counted_by_gain_is_not_counted_again_to_rank_everything(monkeypatch):
+    data = Data(bits=16, items=500, classes=8, labels_each=3)
+    counted = []
+    original = NumpyCounting.histograms
+
+    def noted(self, start, stop, levels):
+        counted.append((start, stop))
+        return original(self, start, stop, levels)
+
+    monkeypatch.setattr(NumpyCounting, "histograms", noted)
+    metrics = [parse_metric("map@all/ties=stable"), parse_metric("ndcg@9")]
+    sides = data.query, data.database, data.query_labels, data.labels
+    evaluate(*sides, metrics, order_seed=3, tool=Tool.NUMPY)
+    assert len(counted) == len(set(counted))
 
 
 @pytest.mark.parametrize("labels_each", [1, 3])

@@ -8,7 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from hashbench.core.cell import BackboneMode, Cell, Component, Head, Schedule, TrainSettings
+from hashbench.core.cell import (
+    BackboneMode,
+    Cell,
+    Component,
+    Head,
+    Schedule,
+    TrainSettings,
+    Weights,
+)
 from hashbench.core.job import Job
 from hashbench.core.record import Artifact, Budget, EvaluationRecord, FitRecord
 from hashbench.execute.estimate import Estimator
@@ -177,8 +185,9 @@ def test_features_that_are_there_are_not_paid_again(
     with_features: Callable[..., FitRecord],
     spared: dict[str, float],
 ) -> None:
-    with_features(frozen, spared)
-    for other in (replace(frozen, seed=7), replace(frozen, loss=Component("triplet", 1))):
+    trained = replace(frozen, weights=Weights("file", "a" * 64))
+    with_features(trained, spared)
+    for other in (replace(trained, seed=7), replace(trained, loss=Component("triplet", 1))):
         assert Estimator(store, device="cpu")(job(other)).seconds == pytest.approx(5.0)
 
 
@@ -191,12 +200,41 @@ def test_features_of_another_backbone_are_still_to_compute(
 ) -> None:
     assert frozen.backbone
     with_features(frozen, spared)
-    other = replace(frozen, backbone=replace(frozen.backbone, params={"depth": 2}))
-    assert Estimator(store, device="cpu")(job(other)).seconds == pytest.approx(1_005.0)
+    for other in (
+        replace(frozen, backbone=replace(frozen.backbone, params={"depth": 2})),
+        replace(frozen, weights=Weights("file", "a" * 64)),
+        replace(frozen, seed=7),  # without weights a seed makes a network of its own
+    ):
+        assert Estimator(store, device="cpu")(job(other)).seconds == pytest.approx(1_005.0)
 
 
 def test_a_backbone_that_learns_passes_the_images_for_every_cell(
-    store: Store, deep: Cell, with_features: Callable[..., FitRecord]
+    store: Store, deep: Cell, frozen: Cell, with_features: Callable[..., FitRecord]
 ) -> None:
-    with_features(deep, {})
-    assert Estimator(store, device="cpu")(job(replace(deep, seed=7))).seconds == pytest.approx(1005)
+    with_features(frozen, FEATURES)
+    assert Estimator(store, device="cpu")(job(deep)).seconds == pytest.approx(1_005.0)
+
+
+def test_features_that_only_a_first_look_at_the_images_needs_are_not_paid_again(
+    store: Store, deep: Cell, fit_record: FitRecord
+) -> None:
+    trained = replace(deep, weights=Weights("file", "a" * 64))
+    about = {
+        "cell": trained,
+        "fit_id": trained.fit_id,
+        "phases": {"features": 1_000.0, "train": 5.0},
+        "spared": {"features": 999.0},
+        "finished": fit_record.started,
+        "artifacts": {},
+    }
+    store.write_record(fit_record.model_copy(update=about))
+    other = replace(trained, seed=7)
+    assert Estimator(store, device="cpu")(job(other)).seconds == pytest.approx(6.0)
+
+
+def test_pixels_are_prepared_for_every_cell(
+    store: Store, cell: Cell, with_features: Callable[..., FitRecord]
+) -> None:
+    assert cell.backbone is None
+    with_features(cell, {})
+    assert Estimator(store, device="cpu")(job(replace(cell, seed=7))).seconds == pytest.approx(1005)

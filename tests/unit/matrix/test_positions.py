@@ -84,22 +84,28 @@ def test_an_alias_stands_for_what_its_anchor_holds(write: Write) -> None:
     assert found.positions.marks["c", "b"] == (1, 8)
 
 
-def test_what_an_alias_repeats_is_one_mistake_and_two_missing_keys_are_two(write: Write) -> None:
+def test_what_an_alias_repeats_is_one_mistake(write: Write) -> None:
     file = write("a: &x {b: 1}\nc: *x\n")
-    positions = read_yaml(file).positions
-    assert positions.problems(
-        [
-            (("a", "b"), "is wrong"),
-            (("a", "p"), "is missing"),
-            (("a", "q"), "is missing"),
-            (("c", "b"), "is wrong"),
-            (("c", "b"), "is odd"),
-        ]
-    ) == [
+    found = [(("a", "b"), "is wrong"), (("c", "b"), "is wrong"), (("c", "b"), "is odd")]
+    assert read_yaml(file).positions.problems(found) == [
         f"{file}:1:8: a.b: is wrong",
-        f"{file}:1:1: a.p: is missing",
-        f"{file}:1:1: a.q: is missing",
         f"{file}:1:8: c.b: is odd",
+    ]
+
+
+def test_a_key_given_twice_behind_an_alias_is_told_once(write: Write) -> None:
+    file = write("a: &x {b: 1, b: 2}\nc: *x\n")
+    (problem,) = read_yaml(file).problems
+    assert problem.startswith(f"{file}:1:14: a.b: duplicate key")
+
+
+def test_equal_mistakes_of_two_keys_are_two(write: Write) -> None:
+    file = write("l:\n- b:\n    c: 1\n")
+    paths = [("l", 0, "p"), ("l", 0, "q"), ("l", 0, "b", "p")]
+    assert read_yaml(file).positions.problems((path, "is missing") for path in paths) == [
+        f"{file}:2:3: l.0.p: is missing",
+        f"{file}:2:3: l.0.q: is missing",
+        f"{file}:2:3: l.0.b.p: is missing",
     ]
 
 
