@@ -19,6 +19,7 @@ def test_only_large_arrays_are_left_out_of_the_repository(root: Path) -> None:
     assert left_out == {
         "cifar10-1-vit-tiny",
         "cifar10-2-vit-tiny",
+        "cifar10-2-vit-tiny-5000",
         "cifar10-vit-tiny",
         "miml2000-vit-tiny",
         "quickstart",
