@@ -77,8 +77,8 @@ class Eta:
     def _correction(self) -> float:
         """How much longer cells took than was estimated: starting a process, other load."""
         both = [(took, self._seconds.get(name, 0.0)) for name, took in self._took.items()]
-        known = sum(estimate for _, estimate in both if estimate)
-        return sum(took for took, estimate in both if estimate) / known if known else 1.0
+        # One cell whose like was once slow must not speak for all others.
+        return median([1.0, *(took / estimate for took, estimate in both if estimate)])
 
 
 def duration(seconds: float | None) -> str:

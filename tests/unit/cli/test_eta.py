@@ -38,10 +38,21 @@ def test_cells_beside_each_other_share_the_time(clock: list[float]) -> None:
 
 
 def test_estimates_are_corrected_by_what_cells_really_took(clock: list[float]) -> None:
-    eta = Eta({"a": 10.0, "b": 10.0})
-    eta.started("a", 2)
-    eta.finished("a", 15.0)
-    assert eta.left == 15.0
+    eta = Eta(dict.fromkeys("abcd", 10.0))
+    for name, seconds in (("a", 15.0), ("b", 15.0)):
+        eta.started(name, 4)
+        eta.finished(name, seconds)
+    assert eta.left == 2 * 15.0
+
+
+def test_one_cell_that_took_far_less_than_its_like_does_not_speak_for_all(
+    clock: list[float],
+) -> None:
+    eta = Eta({"a": 400.0, "b": 100.0, "c": 100.0})
+    for name, left in (("a", 2 * 62.5), ("b", 100.0)):
+        eta.started(name, 3)
+        eta.finished(name, 100.0)
+        assert eta.left == left
 
 
 def test_the_share_of_its_epochs_tells_more_than_an_estimate(clock: list[float]) -> None:

@@ -40,7 +40,8 @@ def test_each_cell_is_one_line_with_its_first_metric_and_the_time_left(
 ) -> None:
     good = CellResults(fit_record.fit_id, fit_record, evaluations=(evaluation_record,))
     first, second = told(good, good)
-    assert first.startswith("[1/2] toy@1[100/20/500#3] | trunk + pairwise | 16 bits | seed 2: ok")
+    cell = "toy@1[100/20/500#3] | trunk (small) + pairwise (paper) | 16 bits | seed 2"
+    assert first.startswith(f"[1/2] {cell}: ok")
     assert "ok  map@all 0.6667  1.2 s  (about " in first
     assert second.endswith("ok  map@all 0.6667  1.2 s")
 
