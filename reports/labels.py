@@ -12,7 +12,7 @@ from hashbench.core.cell import Cell, Weights
 from hashbench.core.record import FitRecord
 
 _NOT_METHOD = ("data", "bits", "seed", "weights")
-_FIRST = "train.recipe"  # says more than the settings that follow from it
+_RECIPE, _PRESET = "train.recipe", ".preset"  # say more than the settings that follow from them
 _SHA_DIGITS = 8
 _LEFT_OUT = "default"  # a parameter that records leave out while it has its default
 
@@ -95,7 +95,8 @@ def _flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def _telling_apart(settings: Sequence[Mapping[str, Any]]) -> list[str]:
     """Keys enough to tell all different settings apart; one that adds nothing is left out."""
-    keys = sorted({key for each in settings for key in each}, key=lambda key: (key != _FIRST, key))
+    found_in = {key for each in settings for key in each}
+    keys = sorted(found_in, key=lambda key: (key != _RECIPE, not key.endswith(_PRESET), key))
     chosen: list[str] = []
     told = 1
     for key in keys:

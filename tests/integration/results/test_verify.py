@@ -21,6 +21,7 @@ def test_only_large_arrays_are_left_out_of_the_repository(root: Path) -> None:
         "cifar10-2-vit-tiny",
         "cifar10-2-vit-tiny-5000",
         "cifar10-vit-tiny",
+        "cifar10-vit-tiny-tuned",
         "miml2000-vit-tiny",
         "quickstart",
     }

@@ -35,6 +35,10 @@ def labels(*cells: CellResults) -> set[str]:
             {"(train.recipe=ours)", "(train.recipe=csq)"},
         ),
         (
+            {"loss": Component("hsc", 1, {"lambda_c": 0, "temperature": 0.5}, preset="contrast")},
+            {"(loss.preset=None)", "(loss.preset=contrast)"},
+        ),
+        (
             {"data": {"protocol_sha256": "cd" * 32}},
             {"(protocol_sha256=aaaaaaaa)", "(protocol_sha256=cdcdcdcd)"},
         ),
