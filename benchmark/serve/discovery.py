@@ -1,7 +1,8 @@
 """Where a store's search worker is, for those who want to ask it: ``STORE/.work/serve.json``.
 
-A worker holds a lock on the file beside it for as long as it lives, and the kernel gives it back
-however the worker ends: what is announced without that lock is stale.
+A worker holds a lock on that very file for as long as it lives, and the kernel gives it back
+however the worker ends: an announcement that nobody locks is stale. That a store has one worker is
+the matter of another lock, on the file beside it, which is there before anything is announced.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from hashbench.core.errors import ConfigError, StoreError
 from hashbench.core.files import TEMPORARY_PREFIX, write_atomically
@@ -79,12 +81,12 @@ def find_server(root: Path) -> Announcement | None:
         root: The store's folder.
     """
     try:
-        facts = json.loads(announcement_file(root).read_bytes())
-        found = Announcement(**facts)
+        with announcement_file(root).open("rb") as file:
+            found = Announcement(**json.loads(file.read()))
+            alive = _is_locked(file)
     except (OSError, ValueError, TypeError, RecursionError):
         return None
-    here = found.machine == socket.gethostname()
-    return found if here and _is_locked(_lock_file(root)) else None
+    return found if alive and found.machine == socket.gethostname() else None
 
 
 def is_claimed(root: Path) -> bool:
@@ -93,7 +95,11 @@ def is_claimed(root: Path) -> bool:
     Args:
         root: The store's folder.
     """
-    return _is_locked(_lock_file(root))
+    try:
+        with _lock_file(root).open("rb") as file:
+            return _is_locked(file)
+    except OSError:
+        return False
 
 
 def check_not_served(root: Path) -> None:
@@ -106,8 +112,52 @@ def check_not_served(root: Path) -> None:
         raise _served(root, found)
 
 
+class Claim:
+    """A store's only worker, as long as the block of `claim` runs.
+
+    Args:
+        root: The store's folder.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._held: BinaryIO | None = None
+
+    def announce(self, *, port: int, started: str, token: str | None) -> Announcement:
+        """Say where the worker is, once.
+
+        Args:
+            port: Where it listens.
+            started: When, UTC, ISO 8601.
+            token: What every request must bring, if anything; written for the owner's eyes only.
+
+        Raises:
+            StoreError: If that cannot be written.
+        """
+        secret, path = _token_file(self._root), announcement_file(self._root)
+        if token is not None:
+            _write_secret(secret, token)
+        file = str(secret.resolve()) if token is not None else None
+        made = Announcement(port, os.getpid(), started, socket.gethostname(), file)
+        write_atomically(path, json.dumps(asdict(made), indent=1).encode() + b"\n")
+        try:
+            self._held = path.open("r+b")
+            fcntl.flock(self._held, fcntl.LOCK_EX)  # from here on it is found
+        except OSError as error:
+            raise StoreError(f"cannot lock {path}: {error.strerror or error}") from None
+        return made
+
+    def end(self) -> None:
+        """Take back what was announced."""
+        with suppress(OSError):
+            announcement_file(self._root).unlink(missing_ok=True)
+            _token_file(self._root).unlink(missing_ok=True)
+        if self._held is not None:
+            self._held.close()
+
+
 @contextmanager
-def claim(root: Path) -> Iterator[None]:
+def claim(root: Path) -> Iterator[Claim]:
     """Be the only worker of a store while the block runs; what is announced goes at its end.
 
     Raises:
@@ -122,37 +172,15 @@ def claim(root: Path) -> Iterator[None]:
         raise StoreError(f"cannot write {path}: {error.strerror or error}") from None
     if descriptor is None:
         raise _served(root, find_server(root))
+    held = Claim(root)
     try:
-        with suppress(OSError):  # what a killed worker left would be taken for this one
-            announcement_file(root).unlink(missing_ok=True)
-        yield
+        yield held
     finally:
+        held.end()
         with suppress(OSError):
-            announcement_file(root).unlink(missing_ok=True)
-            _token_file(root).unlink(missing_ok=True)
             path.unlink(missing_ok=True)  # while it is still held
             path.parent.rmdir()  # where nothing else lies in it
         os.close(descriptor)
-
-
-def announce(root: Path, *, port: int, started: str, token: str | None) -> Announcement:
-    """Say where the worker of a store is; call it within `claim`.
-
-    Args:
-        root: The store's folder.
-        port: Where it listens.
-        started: When, UTC, ISO 8601.
-        token: What every request must bring, if anything; written for the owner's eyes only.
-
-    Raises:
-        StoreError: If that cannot be written.
-    """
-    if token is not None:
-        _write_secret(_token_file(root), token)
-    file = str(_token_file(root).resolve()) if token is not None else None
-    made = Announcement(port, os.getpid(), started, socket.gethostname(), file)
-    write_atomically(announcement_file(root), json.dumps(asdict(made), indent=1).encode() + b"\n")
-    return made
 
 
 def new_token() -> str:
@@ -189,14 +217,11 @@ def _locked(path: Path) -> int | None:
         os.close(descriptor)
 
 
-def _is_locked(path: Path) -> bool:
+def _is_locked(file: BinaryIO) -> bool:
     try:
-        with path.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
-    except OSError:
-        return False
     return False
 
 

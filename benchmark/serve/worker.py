@@ -18,7 +18,7 @@ from hashbench.core.plugins import load_plugins
 from hashbench.core.record import timestamp
 from hashbench.core.registry import Kind, registry
 from hashbench.datasets.roots import look_in
-from hashbench.serve.discovery import Announcement, announce, claim, new_token
+from hashbench.serve.discovery import Announcement, claim, new_token
 from hashbench.serve.endpoints import endpoints
 from hashbench.serve.index import EXACT
 from hashbench.serve.models import Models
@@ -86,9 +86,9 @@ def serve(
     pictures = Pictures(next(iter(settings.data_roots), None))
     service = Service(root, Offers(store), models, pictures, settings.engine)
     token = new_token() if settings.with_token else None
-    with claim(root), _told_to_end() as ended:
+    with claim(root) as held, _told_to_end() as ended:
         server = Server(settings.port, endpoints(service).answer, token=token)
-        made = announce(root, port=server.port, started=timestamp(), token=token)
+        made = held.announce(port=server.port, started=timestamp(), token=token)
         listener = threading.Thread(target=server.serve_forever, name="listener", daemon=True)
         listener.start()
         tell(made, token)

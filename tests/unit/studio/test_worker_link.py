@@ -15,7 +15,6 @@ import pytest
 from hashbench.core.errors import StoreError
 from hashbench.serve.client import AnswerError, Client, NoAnswerError
 from hashbench.serve.discovery import (
-    announce,
     announcement_file,
     claim,
     find_server,
@@ -31,7 +30,7 @@ WORKER = """
 import json, os, sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from hashbench.serve.discovery import announce, claim
+from hashbench.serve.discovery import claim
 
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
@@ -42,9 +41,9 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(said)
 
 root = Path(sys.argv[2])
-with claim(root):
+with claim(root) as held:
     server = HTTPServer(("127.0.0.1", 0), Handler)
-    announce(root, port=server.server_port, started="", token=None)
+    held.announce(port=server.server_port, started="", token=None)
     server.serve_forever()
 """
 
@@ -140,9 +139,9 @@ def test_a_worker_that_another_process_is_starting_is_waited_for(
 ) -> None:
     def slowly() -> None:
         time.sleep(0.5)
-        announce(context.store, port=1, started="", token=None)
+        held.announce(port=1, started="", token=None)
 
-    with claim(context.store):
+    with claim(context.store) as held:
         starting = threading.Thread(target=slowly)
         starting.start()
         with pytest.raises(NoAnswerError, match="no answer on port 1 "):
