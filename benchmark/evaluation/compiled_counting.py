@@ -27,9 +27,10 @@ class CompiledCounting(Counting):
     """
 
     def __init__(self, query: Codes, database: Codes, relevance: Relevance) -> None:
-        from hashbench.evaluation import kernels, precision_kernel
+        from hashbench.evaluation.kernels import counting, precisions, ranking
 
-        self._kernels, self._sum_precisions = kernels, precision_kernel.sum_precisions
+        self._counting, self._ranking = counting, ranking
+        self._sum_precisions = precisions.sum_precisions
         self._items, self._radii = len(database), database.bits + 1
         self._queries = query.words()
         words = database.words()
@@ -44,7 +45,7 @@ class CompiledCounting(Counting):
         # The labels shared are added up in binary digits.
         wide = 1 << max(1, (levels - 1).bit_length())
         found = np.zeros((stop - start, wide, self._radii), dtype=np.int64)
-        self._kernels.count_pairs(
+        self._counting.count_pairs(
             self._words,
             self._queries[start:stop],
             self._starts[start : stop + 1],
@@ -62,7 +63,7 @@ class CompiledCounting(Counting):
         ends = np.empty(stop - start, dtype=np.int64)
         first = start
         while first < stop:
-            done = self._kernels.count_and_rank(
+            done = self._ranking.count_and_rank(
                 self._words,
                 self._queries[first:stop],
                 self._starts[first : stop + 1],
@@ -95,7 +96,7 @@ class CompiledCounting(Counting):
         wanted = hits_before[np.arange(len(last)), last + 1]
         ends = wanted.cumsum()
         ranks = np.empty(ends[-1], dtype=np.int64)
-        self._kernels.rank_hits(
+        self._ranking.rank_hits(
             self._words,
             self._queries[start:stop],
             self._starts[start : stop + 1],
@@ -119,7 +120,7 @@ class CompiledCounting(Counting):
         """Count every distance's ranks on from those of the closer ones."""
         last = int(last_distance(items_before[None], limit)[0])
         gains = np.empty(int(items_before[last + 1]), dtype=np.int64)
-        self._kernels.rank_gains(
+        self._ranking.rank_gains(
             self._words,
             self._queries[query],
             self._labels_of(query),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from hashbench.evaluation.names import Div, Family, Metric
 
 LANES: Final = 8
-"""Sums that precisions are added up in; `precision_kernel` has as many."""
+"""Sums that precisions are added up in; `kernels.precisions` has as many."""
 
 
 def stable_order(items: int, seed: int) -> NDArray[np.int64]:

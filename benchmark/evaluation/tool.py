@@ -18,7 +18,7 @@ WORTH_COMPILED = 100_000_000
 Loading them takes most of a second, in which numpy counts about so many.
 """
 
-_KERNELS = "hashbench.evaluation.kernels"
+_KERNELS = "hashbench.evaluation.kernels.compiled"
 
 
 class Tool(StrEnum):

@@ -15,7 +15,7 @@ from hashbench.evaluation.tool import VARIABLE, WORTH_COMPILED, Tool, choose
 def nothing_loaded(monkeypatch):
     """A process that has not evaluated yet."""
     monkeypatch.delenv(VARIABLE, raising=False)
-    monkeypatch.delitem(sys.modules, "hashbench.evaluation.kernels", raising=False)
+    monkeypatch.delitem(sys.modules, "hashbench.evaluation.kernels.compiled", raising=False)
     tool.numba_problem.cache_clear()
     yield
     tool.numba_problem.cache_clear()
@@ -32,7 +32,7 @@ def test_small_evaluations_do_not_wait_for_the_compiler():
 
 
 def test_once_loaded_compiled_loops_are_used_for_everything(monkeypatch):
-    monkeypatch.setitem(sys.modules, "hashbench.evaluation.kernels", object())
+    monkeypatch.setitem(sys.modules, "hashbench.evaluation.kernels.compiled", object())
     assert choose(1) is Tool.NUMBA
 
 

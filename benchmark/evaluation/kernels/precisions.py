@@ -1,11 +1,11 @@
-"""The sum of precisions, compiled. Importing this module imports numba."""
+"""The sum of precisions."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hashbench.evaluation.compiled import compiled
+from hashbench.evaluation.kernels.compiled import compiled
 from hashbench.evaluation.stable_order import LANES
 
 _BLOCK = 512  # precisions of a block stay in the first-level cache

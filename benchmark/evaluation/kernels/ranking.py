@@ -1,0 +1,223 @@
+"""Ranking items that are relevant; the first way counts all items in the same pass."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hashbench.evaluation.kernels.compiled import compiled
+from hashbench.evaluation.kernels.instructions import equal, popcount
+from hashbench.evaluation.kernels.keys import add_keys, fill_distances
+from hashbench.evaluation.kernels.layout import BLOCK, WORD, Words
+from hashbench.evaluation.kernels.planes import digits_of, set_bits, shared_labels
+from hashbench.evaluation.label_index import LabelIndex
+
+_SHORT = 16  # binary digits of a distance
+
+
+@compiled
+def count_and_rank(
+    words: Words,
+    queries: Words,
+    label_starts: NDArray[np.int64],
+    labels: NDArray[np.int64],
+    index: LabelIndex,
+    padding: int,
+    most: int,
+    counts: NDArray[np.int64],
+    ends: NDArray[np.int64],
+    out: NDArray[np.int64],
+) -> int:
+    """Count as `count_pairs` does, and write the ranks of all relevant items in the same pass.
+
+    Items are met in the order in which equal distances stand.
+
+    Args:
+        words: Codes of the database, as in `count_pairs`.
+        queries: Codes of the queries, (Q, words).
+        label_starts: As in `count_pairs`.
+        labels: Classes.
+        index: Labels of the database.
+        padding: As in `count_pairs`.
+        most: Ranks to write, unless the first query has more.
+        counts: Zeros, (Q, 2, radii).
+        ends: Where in ``out`` the ranks of every query end, (Q,).
+        out: For the ranks, those of a query in ascending order; at least as many as items.
+
+    Returns:
+        How many queries are done, at least one.
+    """
+    made = np.empty((1, words.shape[1] // WORD), np.uint64)
+    distances, met = np.empty(BLOCK, np.uint16), np.empty(words.shape[1] - padding, np.int64)
+    end = np.int64(0)
+    for i in range(queries.shape[0]):
+        planes = shared_labels(labels[label_starts[i] : label_starts[i + 1]], index, made)
+        hits = np.int64(set_bits(planes[0]))
+        if i > 0 and end + hits > most:
+            return int(i)
+        found = met[:hits]
+        _meet_hits(words, queries[i], planes[0], distances, counts[i], found)
+        counts[i, 0, np.intp(set_bits(queries[i]))] -= padding
+        _rank_met(found, counts[i], out[end : end + hits])
+        end += hits
+        ends[i] = end
+    return int(queries.shape[0])
+
+
+@compiled
+def _meet_hits(
+    words: Words,
+    query: Words,
+    flags: Words,
+    distances: NDArray[np.uint16],
+    counts: NDArray[np.int64],
+    met: NDArray[np.int64],
+) -> None:
+    """Count everything on level 0 and hits on level 1; note for each hit what it is ranked by.
+
+    That is how many items of its distance were met, itself included, and the distance, which takes
+    the lowest binary digits.
+    """
+    everything, relevant, place = counts[0], counts[1], 0
+    for start in range(0, words.shape[1], BLOCK):
+        block = distances[: min(BLOCK, words.shape[1] - start)]
+        fill_distances(words, query, start, block)
+        for first in range(0, block.shape[0], WORD):
+            left = flags[(start + first) // WORD]
+            while left != np.uint64(0):
+                up_to = left ^ (left - np.uint64(1))  # the lowest flag and all below
+                distance = block[first + np.int64(popcount(up_to)) - 1]
+                beside = np.int64(popcount(equal(block, first, distance) & up_to))
+                met[place] = ((everything[distance] + beside) << _SHORT) | np.int64(distance)
+                relevant[distance] += 1
+                place += 1
+                left &= left - np.uint64(1)
+            for j in range(first, first + WORD):
+                everything[block[j]] += 1
+
+
+@compiled
+def _rank_met(met: NDArray[np.int64], counts: NDArray[np.int64], out: NDArray[np.int64]) -> None:
+    """Order hits by distance, and rank them behind all items that are closer."""
+    radii = counts.shape[1]
+    before, place = np.empty(radii, np.int64), np.empty(radii, np.int64)
+    items, hits = 0, 0
+    for distance in range(radii):
+        before[distance], place[distance] = items, hits
+        items += counts[0, distance]
+        hits += counts[1, distance]
+        counts[0, distance] -= counts[1, distance]
+    for noted in met:
+        distance = noted & ((1 << _SHORT) - 1)
+        out[place[distance]] = before[distance] + (noted >> _SHORT)
+        place[distance] += 1
+
+
+@compiled
+def rank_hits(
+    words: Words,
+    queries: Words,
+    label_starts: NDArray[np.int64],
+    labels: NDArray[np.int64],
+    index: LabelIndex,
+    items: int,
+    last: NDArray[np.int64],
+    rank: NDArray[np.int64],
+    hit: NDArray[np.int64],
+    out: NDArray[np.int64],
+) -> None:
+    """Write the ranks of relevant items, those of a query in ascending order without sorting.
+
+    How many items and hits are closer tells where each distance's ranks and hits begin, and items
+    are met in the order in which equal distances stand.
+
+    Args:
+        words: Codes of the database, as in `count_pairs`.
+        queries: Codes of the queries, (Q, words).
+        label_starts: As in `count_pairs`.
+        labels: Classes.
+        index: Labels of the database.
+        items: Database size without padding.
+        last: Items at larger distances are left out, (Q,).
+        rank: Items at smaller distances, (Q, radii); is counted on.
+        hit: Where in ``out`` the hits of every distance begin, (Q, radii); is counted on.
+        out: For the ranks.
+    """
+    made = np.empty((1, words.shape[1] // WORD), np.uint64)
+    distances, near = np.empty(BLOCK, np.uint16), np.empty(BLOCK, np.int64)
+    for i in range(queries.shape[0]):
+        planes = shared_labels(labels[label_starts[i] : label_starts[i + 1]], index, made)
+        for start in range(0, items, BLOCK):
+            block = distances[: min(BLOCK, words.shape[1] - start)]
+            fill_distances(words, queries[i], start, block)
+            flags = planes[0, start // WORD : (start + block.shape[0]) // WORD]
+            _rank_near(block[: items - start], flags, last[i], rank[i], hit[i], near, out)
+
+
+@compiled
+def _rank_near(
+    distances: NDArray[np.uint16],
+    flags: Words,
+    last: int,
+    rank: NDArray[np.int64],
+    hit: NDArray[np.int64],
+    near: NDArray[np.int64],
+    out: NDArray[np.int64],
+) -> None:
+    """Pick the items of a block out that are near enough, then rank them."""
+    count, limit = np.uint64(0), np.uint16(last)
+    for j in range(distances.shape[0]):
+        near[count] = j
+        count += np.uint64(distances[j] <= limit)
+    for k in range(count):
+        item = np.uint64(near[k])
+        distance = distances[item]
+        found = rank[distance] + 1
+        rank[distance] = found
+        if (flags[item >> np.uint64(6)] >> (item & np.uint64(63))) & np.uint64(1):
+            place = hit[distance]
+            out[place] = found
+            hit[distance] = place + 1
+
+
+@compiled
+def rank_gains(
+    words: Words,
+    query: Words,
+    labels: NDArray[np.int64],
+    index: LabelIndex,
+    items: int,
+    levels: int,
+    last: int,
+    rank: NDArray[np.int64],
+    out: NDArray[np.int64],
+) -> None:
+    """Write the levels of items by rank, equal distances in the order of the database.
+
+    Args:
+        words: Codes of the database, as in `count_pairs`.
+        query: Code of the query, (words,).
+        labels: Its classes.
+        index: Labels of the database.
+        items: Database size without padding.
+        levels: Levels are below it.
+        last: Items at larger distances are left out.
+        rank: Items at smaller distances, (radii,); is counted on.
+        out: For the levels of all items up to distance ``last``.
+    """
+    digits = digits_of(levels)
+    made = np.empty((digits, words.shape[1] // WORD), np.uint64)
+    planes = shared_labels(labels, index, made)
+    keys = np.empty(BLOCK, np.uint32)
+    end = np.uint32((last + 1) << digits)
+    for start in range(0, items, BLOCK):
+        block = keys[: min(BLOCK, words.shape[1] - start)]
+        block[:] = 0
+        # The lowest binary digits are the level, the others the distance.
+        add_keys(words, query, planes, start, 1 << digits, 1, block)
+        for j in range(min(BLOCK, items - start)):
+            key = block[j]
+            if key < end:
+                distance = key >> np.uint32(digits)
+                out[rank[distance]] = key - (distance << np.uint32(digits))
+                rank[distance] += 1
