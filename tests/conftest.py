@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +22,10 @@ os.environ["PYTHONSAFEPATH"] = "1"
 # and inherited by worker processes.
 for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
+
+# Started in the background, a shell has us ignore Ctrl-C, and all that we start would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # What a tree without git (an unpacked source distribution) may hold besides its own files.
 _NOT_OURS = {"build", "dist", "hashbench-store", "PKG-INFO", "setup.cfg"}

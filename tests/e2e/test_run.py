@@ -149,13 +149,13 @@ def test_failing_cells_are_rows_and_what_is_done_is_not_done_again(place: Place)
 
 
 def test_a_cell_that_takes_too_long_is_recorded_as_such(place: Place) -> None:
-    place.write("{method: fine}", timeout="0.2s")
+    place.write(DEEP, timeout="0.2s")
 
     ended = place.run()
 
     assert ended.returncode == 3
-    assert statuses(place.fits()["fine"]) == ["timeout"]
-    assert place.fits()["fine"][0]["error"]["message"].startswith("took longer than 0.2 s")
+    assert statuses(place.fits()["pausing"]) == ["timeout"]
+    assert place.fits()["pausing"][0]["error"]["message"].startswith("took longer than 0.2 s")
 
 
 def wait_for(file: Path, process: subprocess.Popen[str]) -> None:
