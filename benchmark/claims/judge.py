@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -67,7 +68,7 @@ class Judgement:
     Attributes:
         claim: The claim.
         verdict: What the records say.
-        why: Why it is undecided; empty otherwise.
+        why: How many comparisons say so, or what is missing; empty where all support it.
         checks: What it rests on; those with a broken control count for nothing.
     """
 
@@ -160,12 +161,15 @@ def _overall(
     claim: ClaimSpec, judged: Sequence[Judged], quantities: Sequence[Quantity]
 ) -> tuple[Verdict, str]:
     valid = [each for each in judged if each.check.effect]
-    if any(each.verdict is Verdict.REFUTED for each in valid):
-        return Verdict.REFUTED, ""
+    found = Counter(each.verdict for each in valid)
+    if against := found[Verdict.REFUTED]:
+        support = found[Verdict.SUPPORTED]
+        why = f"{against} of {len(valid)} comparisons against it, {support} for it"
+        return Verdict.REFUTED, why
     lacking = _lacking(claim, judged, quantities)
-    if valid and not lacking and all(each.verdict is Verdict.SUPPORTED for each in valid):
+    if valid and not lacking and found[Verdict.SUPPORTED] == len(valid):
         return Verdict.SUPPORTED, ""
-    open_checks = sum(each.verdict is Verdict.UNDECIDED for each in valid)
+    open_checks = found[Verdict.UNDECIDED]
     undecided = f"{open_checks} of {len(valid)} comparisons leave it open" if open_checks else ""
     return Verdict.UNDECIDED, "; ".join(filter(None, [undecided, *lacking]))
 

@@ -89,7 +89,7 @@ def test_a_clear_advantage_is_supported_with_interval_n_and_records(
 def test_a_clear_disadvantage_is_refuted(store: Store, fill: Callable[..., list[str]]) -> None:
     fill("new", 0.6)
     fill("old", 0.7)
-    assert str(judged(store)) == "refuted"
+    assert str(judged(store)) == "refuted (1 of 1 comparisons against it, 0 for it)"
 
 
 def test_too_close_to_tell_is_undecided(store: Store, fill: Callable[..., list[str]]) -> None:
@@ -212,7 +212,8 @@ def test_longer_codes_may_lose_no_more_than_the_margin(
         fill("new", mean, bits=bits)
     ladder = {"longer_codes": True, "than": [], "better": {}, "matching": []}
     assert str(judged(store, **ladder, margin=-0.01)) == "supported"
-    assert str(judged(store, **ladder, margin=-0.001)) == "refuted"
+    found = judged(store, **ladder, margin=-0.001)
+    assert str(found) == "refuted (1 of 2 comparisons against it, 1 for it)"
 
 
 def test_a_setting_selects_what_is_compared(
