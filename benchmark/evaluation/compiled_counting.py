@@ -28,32 +28,25 @@ class CompiledCounting(Counting):
 
     def __init__(self, query: Codes, database: Codes, relevance: Relevance) -> None:
         from hashbench.evaluation.kernels import counting, precisions, ranking
+        from hashbench.evaluation.kernels.layout import Sides
 
         self._counting, self._ranking = counting, ranking
         self._sum_precisions = precisions.sum_precisions
         self._items, self._radii = len(database), database.bits + 1
-        self._queries = query.words()
-        words = database.words()
-        self._words = np.zeros((words.shape[1], padded(self._items)), dtype=np.uint64)
-        self._words[:, : self._items] = words.T
-        self._index = index_labels(relevance.database_labels)
-        row, self._labels = np.nonzero(relevance.query_labels)
-        self._starts = np.searchsorted(row, np.arange(len(query) + 1))
+        rows = database.words()
+        words = np.zeros((rows.shape[1], padded(self._items)), dtype=np.uint64)
+        words[:, : self._items] = rows.T
+        index = index_labels(relevance.database_labels)
+        row, labels = np.nonzero(relevance.query_labels)
+        starts = np.searchsorted(row, np.arange(len(query) + 1))
+        self._sides = Sides(words, self._items, index, query.words(), starts, labels)
 
     def histograms(self, start: int, stop: int, levels: int) -> NDArray[np.int64]:
         """One histogram a query over distance and gain."""
         # The labels shared are added up in binary digits.
         wide = 1 << max(1, (levels - 1).bit_length())
         found = np.zeros((stop - start, wide, self._radii), dtype=np.int64)
-        self._counting.count_pairs(
-            self._words,
-            self._queries[start:stop],
-            self._starts[start : stop + 1],
-            self._labels,
-            self._index,
-            self._words.shape[1] - self._items,
-            found,
-        )
+        self._counting.count_pairs(self._sides, start, found)
         return found[:, :levels]
 
     def histograms_and_ranks(self, start: int, stop: int, take: Take) -> NDArray[np.int64]:
@@ -64,16 +57,7 @@ class CompiledCounting(Counting):
         first = start
         while first < stop:
             done = self._ranking.count_and_rank(
-                self._words,
-                self._queries[first:stop],
-                self._starts[first : stop + 1],
-                self._labels,
-                self._index,
-                self._words.shape[1] - self._items,
-                _CACHED_RANKS,
-                found[first - start :],
-                ends,
-                ranks,
+                self._sides, first, _CACHED_RANKS, found[first - start :], ends, ranks
             )
             for query, each in enumerate(
                 np.split(ranks[: ends[done - 1]], ends[: done - 1]), first
@@ -97,12 +81,8 @@ class CompiledCounting(Counting):
         ends = wanted.cumsum()
         ranks = np.empty(ends[-1], dtype=np.int64)
         self._ranking.rank_hits(
-            self._words,
-            self._queries[start:stop],
-            self._starts[start : stop + 1],
-            self._labels,
-            self._index,
-            self._items,
+            self._sides,
+            start,
             last,
             items_before[:, :-1].copy(),
             hits_before[:, :-1] + (ends - wanted)[:, None],
@@ -120,18 +100,5 @@ class CompiledCounting(Counting):
         """Count every distance's ranks on from those of the closer ones."""
         last = int(last_distance(items_before[None], limit)[0])
         gains = np.empty(int(items_before[last + 1]), dtype=np.int64)
-        self._ranking.rank_gains(
-            self._words,
-            self._queries[query],
-            self._labels_of(query),
-            self._index,
-            self._items,
-            levels,
-            last,
-            items_before[:-1].copy(),
-            gains,
-        )
+        self._ranking.rank_gains(self._sides, query, levels, last, items_before[:-1].copy(), gains)
         return gains[:limit]
-
-    def _labels_of(self, query: int) -> NDArray[np.int64]:
-        return self._labels[self._starts[query] : self._starts[query + 1]]

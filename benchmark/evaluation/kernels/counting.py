@@ -7,49 +7,36 @@ from numpy.typing import NDArray
 
 from hashbench.evaluation.kernels.compiled import compiled
 from hashbench.evaluation.kernels.keys import add_keys, fill_short_keys
-from hashbench.evaluation.kernels.layout import BLOCK, WORD, Words
+from hashbench.evaluation.kernels.layout import BLOCK, WORD, Sides, Words
 from hashbench.evaluation.kernels.planes import digits_of, set_bits, shared_labels
-from hashbench.evaluation.label_index import LabelIndex
 
 _MOST_CELLS = 512  # a square of them takes 1 MB
 
 
 @compiled
-def count_pairs(
-    words: Words,
-    queries: Words,
-    label_starts: NDArray[np.int64],
-    labels: NDArray[np.int64],
-    index: LabelIndex,
-    padding: int,
-    out: NDArray[np.int64],
-) -> None:
+def count_pairs(sides: Sides, start: int, out: NDArray[np.int64]) -> None:
     """Add up how many items of every level are at every distance.
 
     Args:
-        words: Codes of the database, one row a 64-bit word, (words, N); N a multiple of 128.
-        queries: Codes of the queries, (Q, words).
-        label_starts: The labels of query i are ``labels[label_starts[i]:label_starts[i + 1]]``.
-        labels: Classes.
-        index: Labels of the database.
-        padding: Items at the end that are not there; their codes are 0 and they have no label.
-        out: Zeros, (Q, levels, radii); levels a power of two, at least 2. With two, an item that
-            shares any label is on level 1, else the level is the number of shared labels.
+        sides: Codes and labels.
+        start: The first query.
+        out: Zeros, (queries, levels, radii); levels a power of two, at least 2. With two, an item
+            that shares any label is on level 1, else the level is the number of shared labels.
     """
-    levels, radii = out.shape[1], out.shape[2]
+    words, (queries, levels, radii) = sides.words, out.shape
     cells = levels * radii
     made = np.empty((digits_of(levels), words.shape[1] // WORD), np.uint64)
     keys = np.empty(BLOCK, np.uint32)
     in_pairs = cells <= _MOST_CELLS and cells * cells <= words.shape[1]
     square = np.empty(cells * cells if in_pairs else 0, np.uint32)
-    for i in range(queries.shape[0]):
-        planes = shared_labels(labels[label_starts[i] : label_starts[i + 1]], index, made)
+    for i in range(queries):
+        query, planes = sides.queries[start + i], shared_labels(sides, start + i, made)
         counts = out[i].reshape(cells)
         if in_pairs:
-            _count_two_by_two(words, queries[i], planes, radii, keys, square, counts)
+            _count_two_by_two(words, query, planes, radii, keys, square, counts)
         else:
-            _count_one_by_one(words, queries[i], planes, radii, keys, counts)
-        counts[np.intp(set_bits(queries[i]))] -= padding
+            _count_one_by_one(words, query, planes, radii, keys, counts)
+        counts[np.intp(set_bits(query))] -= words.shape[1] - sides.items  # what is not there
 
 
 @compiled

@@ -9,9 +9,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from hashbench.evaluation.kernels.layout import WORD
-
-_SHORT = 16  # binary digits
+from hashbench.evaluation.kernels.layout import SHORT, WORD
 
 
 def _popcount(typing: Any, value: Any) -> Any:
@@ -36,7 +34,7 @@ def _equal(typing: Any, array: Any, start: Any, value: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         held, first, sought = arguments
         data = context.make_array(signature.args[0])(context, builder, held).data
-        short = ir.IntType(_SHORT)
+        short = ir.IntType(SHORT)
         row = ir.VectorType(short, WORD)
         numbers = builder.load(builder.bitcast(builder.gep(data, [first]), row.as_pointer()))
         numbers.align = 2

@@ -7,8 +7,7 @@ from numpy.typing import NDArray
 
 from hashbench.evaluation.kernels.compiled import compiled
 from hashbench.evaluation.kernels.instructions import popcount
-from hashbench.evaluation.kernels.layout import WORD, Words
-from hashbench.evaluation.label_index import LabelIndex
+from hashbench.evaluation.kernels.layout import WORD, Sides, Words
 
 
 @compiled
@@ -21,11 +20,13 @@ def digits_of(levels: int) -> int:
 
 
 @compiled
-def shared_labels(labels: NDArray[np.int64], index: LabelIndex, made: Words) -> Words:
+def shared_labels(sides: Sides, query: int, made: Words) -> Words:
     """Count the labels that each item shares: plane p holds every item's p-th binary digit.
 
     A single plane stays at one. The planes are written to ``made``, unless they are there already.
     """
+    index = sides.label_index
+    labels = sides.labels[sides.label_starts[query] : sides.label_starts[query + 1]]
     if made.shape[0] == 1 and labels.shape[0] == 1:
         only = index.row_of[labels[0]]
         if only >= 0:

@@ -8,21 +8,14 @@ from numpy.typing import NDArray
 from hashbench.evaluation.kernels.compiled import compiled
 from hashbench.evaluation.kernels.instructions import equal, popcount
 from hashbench.evaluation.kernels.keys import add_keys, fill_distances
-from hashbench.evaluation.kernels.layout import BLOCK, WORD, Words
+from hashbench.evaluation.kernels.layout import BLOCK, SHORT, WORD, Sides, Words
 from hashbench.evaluation.kernels.planes import digits_of, set_bits, shared_labels
-from hashbench.evaluation.label_index import LabelIndex
-
-_SHORT = 16  # binary digits of a distance
 
 
 @compiled
 def count_and_rank(
-    words: Words,
-    queries: Words,
-    label_starts: NDArray[np.int64],
-    labels: NDArray[np.int64],
-    index: LabelIndex,
-    padding: int,
+    sides: Sides,
+    start: int,
     most: int,
     counts: NDArray[np.int64],
     ends: NDArray[np.int64],
@@ -33,35 +26,32 @@ def count_and_rank(
     Items are met in the order in which equal distances stand.
 
     Args:
-        words: Codes of the database, as in `count_pairs`.
-        queries: Codes of the queries, (Q, words).
-        label_starts: As in `count_pairs`.
-        labels: Classes.
-        index: Labels of the database.
-        padding: As in `count_pairs`.
+        sides: Codes and labels.
+        start: The first query.
         most: Ranks to write, unless the first query has more.
-        counts: Zeros, (Q, 2, radii).
-        ends: Where in ``out`` the ranks of every query end, (Q,).
+        counts: Zeros, (queries, 2, radii).
+        ends: Where in ``out`` the ranks of every query end, (queries,).
         out: For the ranks, those of a query in ascending order; at least as many as items.
 
     Returns:
         How many queries are done, at least one.
     """
+    words = sides.words
     made = np.empty((1, words.shape[1] // WORD), np.uint64)
-    distances, met = np.empty(BLOCK, np.uint16), np.empty(words.shape[1] - padding, np.int64)
+    distances, met = np.empty(BLOCK, np.uint16), np.empty(sides.items, np.int64)
     end = np.int64(0)
-    for i in range(queries.shape[0]):
-        planes = shared_labels(labels[label_starts[i] : label_starts[i + 1]], index, made)
+    for i in range(counts.shape[0]):
+        query, planes = sides.queries[start + i], shared_labels(sides, start + i, made)
         hits = np.int64(set_bits(planes[0]))
         if i > 0 and end + hits > most:
             return int(i)
         found = met[:hits]
-        _meet_hits(words, queries[i], planes[0], distances, counts[i], found)
-        counts[i, 0, np.intp(set_bits(queries[i]))] -= padding
+        _meet_hits(words, query, planes[0], distances, counts[i], found)
+        counts[i, 0, np.intp(set_bits(query))] -= words.shape[1] - sides.items  # what is not there
         _rank_met(found, counts[i], out[end : end + hits])
         end += hits
         ends[i] = end
-    return int(queries.shape[0])
+    return int(counts.shape[0])
 
 
 @compiled
@@ -88,7 +78,7 @@ def _meet_hits(
                 up_to = left ^ (left - np.uint64(1))  # the lowest flag and all below
                 distance = block[first + np.int64(popcount(up_to)) - 1]
                 beside = np.int64(popcount(equal(block, first, distance) & up_to))
-                met[place] = ((everything[distance] + beside) << _SHORT) | np.int64(distance)
+                met[place] = ((everything[distance] + beside) << SHORT) | np.int64(distance)
                 relevant[distance] += 1
                 place += 1
                 left &= left - np.uint64(1)
@@ -108,19 +98,15 @@ def _rank_met(met: NDArray[np.int64], counts: NDArray[np.int64], out: NDArray[np
         hits += counts[1, distance]
         counts[0, distance] -= counts[1, distance]
     for noted in met:
-        distance = noted & ((1 << _SHORT) - 1)
-        out[place[distance]] = before[distance] + (noted >> _SHORT)
+        distance = noted & ((1 << SHORT) - 1)
+        out[place[distance]] = before[distance] + (noted >> SHORT)
         place[distance] += 1
 
 
 @compiled
 def rank_hits(
-    words: Words,
-    queries: Words,
-    label_starts: NDArray[np.int64],
-    labels: NDArray[np.int64],
-    index: LabelIndex,
-    items: int,
+    sides: Sides,
+    start: int,
     last: NDArray[np.int64],
     rank: NDArray[np.int64],
     hit: NDArray[np.int64],
@@ -132,26 +118,23 @@ def rank_hits(
     are met in the order in which equal distances stand.
 
     Args:
-        words: Codes of the database, as in `count_pairs`.
-        queries: Codes of the queries, (Q, words).
-        label_starts: As in `count_pairs`.
-        labels: Classes.
-        index: Labels of the database.
-        items: Database size without padding.
-        last: Items at larger distances are left out, (Q,).
-        rank: Items at smaller distances, (Q, radii); is counted on.
-        hit: Where in ``out`` the hits of every distance begin, (Q, radii); is counted on.
+        sides: Codes and labels.
+        start: The first query.
+        last: Items at larger distances are left out, (queries,).
+        rank: Items at smaller distances, (queries, radii); is counted on.
+        hit: Where in ``out`` the hits of every distance begin, (queries, radii); is counted on.
         out: For the ranks.
     """
+    words, items = sides.words, sides.items
     made = np.empty((1, words.shape[1] // WORD), np.uint64)
     distances, near = np.empty(BLOCK, np.uint16), np.empty(BLOCK, np.int64)
-    for i in range(queries.shape[0]):
-        planes = shared_labels(labels[label_starts[i] : label_starts[i + 1]], index, made)
-        for start in range(0, items, BLOCK):
-            block = distances[: min(BLOCK, words.shape[1] - start)]
-            fill_distances(words, queries[i], start, block)
-            flags = planes[0, start // WORD : (start + block.shape[0]) // WORD]
-            _rank_near(block[: items - start], flags, last[i], rank[i], hit[i], near, out)
+    for i in range(last.shape[0]):
+        query, planes = sides.queries[start + i], shared_labels(sides, start + i, made)
+        for first in range(0, items, BLOCK):
+            block = distances[: min(BLOCK, words.shape[1] - first)]
+            fill_distances(words, query, first, block)
+            flags = planes[0, first // WORD : (first + block.shape[0]) // WORD]
+            _rank_near(block[: items - first], flags, last[i], rank[i], hit[i], near, out)
 
 
 @compiled
@@ -182,11 +165,8 @@ def _rank_near(
 
 @compiled
 def rank_gains(
-    words: Words,
-    query: Words,
-    labels: NDArray[np.int64],
-    index: LabelIndex,
-    items: int,
+    sides: Sides,
+    query: int,
     levels: int,
     last: int,
     rank: NDArray[np.int64],
@@ -195,26 +175,23 @@ def rank_gains(
     """Write the levels of items by rank, equal distances in the order of the database.
 
     Args:
-        words: Codes of the database, as in `count_pairs`.
-        query: Code of the query, (words,).
-        labels: Its classes.
-        index: Labels of the database.
-        items: Database size without padding.
+        sides: Codes and labels.
+        query: The query.
         levels: Levels are below it.
         last: Items at larger distances are left out.
         rank: Items at smaller distances, (radii,); is counted on.
         out: For the levels of all items up to distance ``last``.
     """
-    digits = digits_of(levels)
+    words, items, digits = sides.words, sides.items, digits_of(levels)
     made = np.empty((digits, words.shape[1] // WORD), np.uint64)
-    planes = shared_labels(labels, index, made)
+    code, planes = sides.queries[query], shared_labels(sides, query, made)
     keys = np.empty(BLOCK, np.uint32)
     end = np.uint32((last + 1) << digits)
     for start in range(0, items, BLOCK):
         block = keys[: min(BLOCK, words.shape[1] - start)]
         block[:] = 0
         # The lowest binary digits are the level, the others the distance.
-        add_keys(words, query, planes, start, 1 << digits, 1, block)
+        add_keys(words, code, planes, start, 1 << digits, 1, block)
         for j in range(min(BLOCK, items - start)):
             key = block[j]
             if key < end:
