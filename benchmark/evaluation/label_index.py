@@ -12,7 +12,9 @@ ALIGNMENT = 128
 """Databases are padded to a multiple of this, so that each half has whole words of one bit an item.
 """
 
-_WORD = 64
+WORD = 64
+"""Binary digits of a word: of a part of a code, or of one bit for each of so many items."""
+
 _COLUMNS_AT_ONCE = 32
 _POSITION_BITS = 32  # a listed position takes as much as so many items take in a row of bits
 
@@ -75,7 +77,7 @@ def _columns(labels: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
 
 def _row(column: NDArray[np.uint8]) -> NDArray[np.uint64]:
     """One bit an item, (padded N / 64,)."""
-    row = np.zeros(padded(len(column)) // _WORD, dtype=np.uint64)
+    row = np.zeros(padded(len(column)) // WORD, dtype=np.uint64)
     packed = np.packbits(column, bitorder="little")
     row.view(np.uint8)[: len(packed)] = packed
     return row

@@ -13,8 +13,8 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 def _digest() -> str:
-    """Of all files of this folder."""
-    files = sorted(Path(__file__).parent.glob("*.py"))
+    """Of all files of evaluation: compiled code holds constants of those above this folder too."""
+    files = sorted(Path(__file__).parents[1].rglob("*.py"))
     return sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()[:12]
 
 
@@ -27,8 +27,8 @@ def compiled(function: _Function) -> _Function:
     The function holds no lock of the interpreter, and divides as numpy does: a check for zero
     would keep divisions from being done several at a time.
 
-    What is kept notices changes of the function's own file, but holds what the function calls as
-    well. So it is kept under a name that changes with any file of this folder.
+    What is kept notices changes of the function's own file, but holds what the function uses of
+    others as well. So it is kept under a name that changes with any of them.
     """
     function.__qualname__ += f"-{_SOURCES}"
     try:

@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 
 from hashbench.evaluation.kernels.compiled import compiled
 from hashbench.evaluation.kernels.keys import add_keys, fill_short_keys
-from hashbench.evaluation.kernels.layout import BLOCK, WORD, Sides, Words
+from hashbench.evaluation.kernels.layout import BLOCK, Sides, Words
 from hashbench.evaluation.kernels.planes import digits_of, set_bits, shared_labels
+from hashbench.evaluation.label_index import WORD
 
 _MOST_CELLS = 512  # a square of them takes 1 MB
 

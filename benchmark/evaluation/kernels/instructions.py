@@ -9,7 +9,8 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from hashbench.evaluation.kernels.layout import SHORT, WORD
+from hashbench.evaluation.kernels.layout import SHORT
+from hashbench.evaluation.label_index import WORD
 
 
 def _popcount(typing: Any, value: Any) -> Any:

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from hashbench.evaluation.kernels.compiled import compiled
 from hashbench.evaluation.kernels.instructions import popcount
-from hashbench.evaluation.kernels.layout import WORD, Words
+from hashbench.evaluation.kernels.layout import Words
+from hashbench.evaluation.label_index import WORD
 
 
 @compiled

@@ -11,9 +11,6 @@ from hashbench.evaluation.label_index import LabelIndex
 
 Words = NDArray[np.uint64]
 
-WORD = 64
-"""Binary digits of a word: of a part of a code, or of one bit for each of so many items."""
-
 SHORT = 16
 """Binary digits that hold any distance."""
 

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from hashbench.evaluation.kernels.compiled import compiled
 from hashbench.evaluation.kernels.instructions import popcount
-from hashbench.evaluation.kernels.layout import WORD, Sides, Words
+from hashbench.evaluation.kernels.layout import Sides, Words
+from hashbench.evaluation.label_index import WORD
 
 
 @compiled

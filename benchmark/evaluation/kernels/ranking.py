@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from hashbench.evaluation.kernels.compiled import compiled
 from hashbench.evaluation.kernels.instructions import equal, popcount
 from hashbench.evaluation.kernels.keys import add_keys, fill_distances
-from hashbench.evaluation.kernels.layout import BLOCK, SHORT, WORD, Sides, Words
+from hashbench.evaluation.kernels.layout import BLOCK, SHORT, Sides, Words
 from hashbench.evaluation.kernels.planes import digits_of, set_bits, shared_labels
+from hashbench.evaluation.label_index import WORD
 
 
 @compiled
