@@ -93,6 +93,7 @@ lint: install-test
 
 types: install-test links
 	$(BIN)/mypy
+	$(BIN)/mypy tools
 
 # Type checkers and editors do not see setup.py's folder map; this tree of links shows it to them.
 links:

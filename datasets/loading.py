@@ -9,20 +9,20 @@ from pathlib import Path
 from hashbench.core.cell import Subset
 from hashbench.core.errors import ConfigError
 from hashbench.core.registry import Kind, registry
-from hashbench.datasets.checks import (
+from hashbench.datasets.interface import Dataset, ImageData, Split
+from hashbench.datasets.protocols.checks import (
     check_images,
     check_split,
     identical_queries,
     searched_queries,
     unchecked,
 )
-from hashbench.datasets.columns import keep_columns
-from hashbench.datasets.index_list import digest_positions
-from hashbench.datasets.interface import Dataset, ImageData, Split
-from hashbench.datasets.protocol import ProtocolSpec, load_protocol, protocols_of
+from hashbench.datasets.protocols.protocol import ProtocolSpec, load_protocol, protocols_of
+from hashbench.datasets.protocols.sampling import ROLES
+from hashbench.datasets.protocols.subset import draw_subset
+from hashbench.datasets.reading.columns import keep_columns
+from hashbench.datasets.reading.index_list import digest_positions
 from hashbench.datasets.roots import data_root, look_in
-from hashbench.datasets.sampling import ROLES
-from hashbench.datasets.subset import draw_subset
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -23,7 +23,8 @@ def ablation_tables(cells: Sequence[CellResults], *, trace: bool, view: View) ->
     Args:
         cells: The results of every cell.
         trace: Whether to add record ids.
-        view: The metrics wanted, the full method, and the differences of `hashbench.compare.marks`.
+        view: The metrics wanted, the full method, and the differences that
+            `hashbench.judge.compare.marks` computes.
 
     Raises:
         ConfigError: If the full method named is none.

@@ -53,7 +53,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Comparisons:
-    """What statistics over the values of every query say; made by `hashbench.compare.marks`.
+    """What statistics over the values of every query say; made by `hashbench.judge.compare.marks`.
 
     Attributes:
         letters: By metric and evaluation record: methods with a letter in common, on one protocol

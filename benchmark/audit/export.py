@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from hashbench.audit.leaflets import make_leaflets
+from hashbench.audit.bundle_docs import make_leaflets
 from hashbench.audit.left_out import read_left_out
 from hashbench.audit.manifest import NAME, FileSeal, Manifest, seal_file
 from hashbench.core.canonical import digest_file

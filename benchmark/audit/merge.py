@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
 
-from hashbench.audit.contradictions import excused_codes, order_of, other_codes, other_values
+from hashbench.audit.conflicts import excused_codes, order_of, other_codes, other_values
 from hashbench.audit.left_out import add_left_out, read_left_out
-from hashbench.audit.seals import read_sealed
-from hashbench.audit.shelves import sort_files
+from hashbench.audit.sealed_record import read_sealed
+from hashbench.audit.store_files import sort_files
 from hashbench.core.canonical import digest_bytes, digest_file
 from hashbench.core.errors import ConfigError, DamagedStoreError
 from hashbench.core.files import write_atomically

@@ -12,8 +12,8 @@ from hashbench.core.cell import DataChoice
 from hashbench.core.errors import ConfigError
 from hashbench.core.record import DataFacts
 from hashbench.datasets.loading import LoadedData, load_data
-from hashbench.datasets.protocol import ProtocolSpec, load_protocol
-from hashbench.datasets.sampling import ROLES
+from hashbench.datasets.protocols.protocol import ProtocolSpec, load_protocol
+from hashbench.datasets.protocols.sampling import ROLES
 from hashbench.store.codes import EncodedSplit
 
 

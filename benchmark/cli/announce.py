@@ -13,7 +13,7 @@ from hashbench.cli.options import counted
 from hashbench.core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from hashbench.execute.plan import Planned
+    from hashbench.run.plan import Planned
 
 
 def report_changed(planned: list[Planned], *, strict: bool) -> None:

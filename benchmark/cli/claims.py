@@ -25,10 +25,10 @@ def command(place: Path, stores: tuple[Path, ...], *, summary: bool) -> None:
     A claim is supported, refuted, or undecided; records that break one of its controls can do
     neither. Each verdict stands with its interval, its n, and the ids of its records.
     """
-    from hashbench.claims.arms import read_arms
-    from hashbench.claims.judge import judge
-    from hashbench.claims.load import load_claims
-    from hashbench.claims.text import judgements_text, summary_text
+    from hashbench.judge.claims.arms import read_arms
+    from hashbench.judge.claims.judge import judge
+    from hashbench.judge.claims.load import load_claims
+    from hashbench.judge.claims.text import judgements_text, summary_text
     from hashbench.store.catalogue import read_all
     from hashbench.store.store import Store
 

@@ -12,7 +12,7 @@ from hashbench.cli.options import DEFAULT_STORE, counted, parse_selections
 from hashbench.core.errors import ConfigError, NothingSelectedError
 
 if TYPE_CHECKING:
-    from hashbench.compare.samples import Sample
+    from hashbench.judge.compare.samples import Sample
     from hashbench.store.store import Store
 
 _BOTH = 2
@@ -57,9 +57,9 @@ def command(
     are compared. The interval is of the mean difference over new seeds and new queries, by a paired
     bootstrap; p-values are corrected by Holm over everything that is printed.
     """
-    from hashbench.compare import text
-    from hashbench.compare.comparison import Across, compare_samples, compare_stores
     from hashbench.evaluation.names import parse_metric
+    from hashbench.judge.compare import text
+    from hashbench.judge.compare.comparison import Across, compare_samples, compare_stores
     from hashbench.store.store import Store
 
     across = tuple(Across(word) for word in across_words)
@@ -103,7 +103,7 @@ def _are_stores(words: Sequence[str], store: Path | None) -> bool:
 def _samples(
     store: Store, metric: str, selections: tuple[str, ...], *, or_like: bool
 ) -> list[Sample]:
-    from hashbench.compare.samples import read_samples
+    from hashbench.judge.compare.samples import read_samples
     from hashbench.matrix.naming import cell_names, matches
     from hashbench.store.catalogue import read_all
 

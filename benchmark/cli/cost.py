@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from hashbench.cli.eta import duration
 
 if TYPE_CHECKING:
-    from hashbench.execute.estimate import Estimate
-    from hashbench.execute.plan import Planned
+    from hashbench.run.estimate import Estimate
+    from hashbench.run.plan import Planned
     from hashbench.store.store import Store
 
 _UNITS = ("B", "kB", "MB", "GB", "TB")
@@ -33,7 +33,7 @@ class Costs:
     @classmethod
     def of(cls, to_do: Sequence[Planned], store: Store, *, device: str, slots: int) -> Costs:
         """Estimate cells by the records of a store, made on the same kind of device."""
-        from hashbench.execute.estimate import Estimator
+        from hashbench.run.estimate import Estimator
 
         estimate = Estimator(store, device=device)
         return cls({item.cell.fit_id: estimate(item.job) for item in to_do}, slots)

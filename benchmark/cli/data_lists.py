@@ -30,8 +30,8 @@ def command(protocol: str, folder: Path, data_root: Path | None, plugins: Sequen
     from hashbench.core.registry import Kind, registry
     from hashbench.datasets import roots
     from hashbench.datasets.loading import load_data
-    from hashbench.datasets.protocol import load_protocol
-    from hashbench.datasets.published_lists import write_lists
+    from hashbench.datasets.protocols.protocol import load_protocol
+    from hashbench.datasets.protocols.published_lists import write_lists
 
     load_plugins(plugins, registry())
     dataset = load_protocol(protocol).dataset

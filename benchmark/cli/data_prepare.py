@@ -63,7 +63,7 @@ def _component(name: str, root: Path | None) -> Dataset:
 
 
 def _protocols(name: str, wanted: str | None) -> list[str]:
-    from hashbench.datasets.protocol import protocols_of
+    from hashbench.datasets.protocols.protocol import protocols_of
 
     known = protocols_of(name)
     if wanted is None:
@@ -75,7 +75,7 @@ def _protocols(name: str, wanted: str | None) -> list[str]:
 
 
 def _download(name: str, component: Dataset, root: Path | None) -> None:
-    from hashbench.datasets.download import can_download, download
+    from hashbench.datasets.reading.download import can_download, download
 
     if not can_download(name):
         source = component.describe().get("source", "nothing is to be fetched for it")
@@ -92,7 +92,7 @@ def _download(name: str, component: Dataset, root: Path | None) -> None:
 
 
 def _decode(component: Dataset, root: Path | None) -> ImageData:
-    from hashbench.datasets.annotated_photos import PhotoDataset
+    from hashbench.datasets.sources.annotated_photos import PhotoDataset
 
     if not isinstance(component, PhotoDataset):
         return component.load(root)
@@ -120,7 +120,7 @@ def _counts(data: ImageData) -> str:
 
 def _check(data: ImageData, protocols: list[str]) -> None:
     from hashbench.datasets.loading import prepare
-    from hashbench.datasets.protocol import load_protocol
+    from hashbench.datasets.protocols.protocol import load_protocol
 
     problems = []
     for name in protocols:

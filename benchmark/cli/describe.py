@@ -17,7 +17,7 @@ from hashbench.core.errors import ConfigError, did_you_mean
 def command(name: str) -> None:
     """Describe NAME: a component with its paper and parameters, a protocol, or a recipe."""
     from hashbench.core.registry import Kind, registry
-    from hashbench.datasets.protocol import protocol_names
+    from hashbench.datasets.protocols.protocol import protocol_names
     from hashbench.matrix.recipes import recipes
 
     found = registry()
@@ -112,7 +112,7 @@ def _type_name(annotation: Any) -> str:
 
 
 def _protocol(name: str) -> list[str]:
-    from hashbench.datasets.protocol import load_protocol
+    from hashbench.datasets.protocols.protocol import load_protocol
 
     spec = load_protocol(name)
     facts = {

@@ -18,7 +18,7 @@ def show_backend(name: str, store: Path, *, address: str | None = None) -> list[
     Returns:
         What is not as it should be, with the remedy, a line each.
     """
-    from hashbench.execute.backends import BACKENDS
+    from hashbench.run.backends import BACKENDS
 
     found = BACKENDS[name].examine(store, address=address)
     for line in found.facts:

@@ -25,8 +25,8 @@ def command(first: str, second: str, store: Path, *, full: bool) -> None:
     """
     from tabulate import tabulate
 
-    from hashbench.audit.difference import explain_difference
-    from hashbench.audit.lookup import find_record
+    from hashbench.judge.reproduce.difference import explain_difference
+    from hashbench.store.named_record import find_record
 
     one, other = find_record(first, store), find_record(second, store)
     differences = explain_difference(one, other)

@@ -63,9 +63,9 @@ def command(
         raise ConfigError(
             f"gate: {baseline} is the baseline and --store too; name the store of the new run"
         )
-    from hashbench.gate.baseline import replace_baseline
-    from hashbench.gate.check import Limits, check
-    from hashbench.gate.text import findings_text
+    from hashbench.judge.gate.baseline import replace_baseline
+    from hashbench.judge.gate.check import Limits, check
+    from hashbench.judge.gate.text import findings_text
     from hashbench.store.catalogue import read_all
     from hashbench.store.store import MARKER, Store
 

@@ -29,7 +29,7 @@ def command(bundle: Path, store: Path, plugins: tuple[Path, ...], *, max_gib: fl
     refused: the same file with another content, other codes from a run that had to give the same
     ones, or another value of a metric of the same codes.
     """
-    from hashbench.audit.adopt import import_bundle
+    from hashbench.audit.import_bundle import import_bundle
     from hashbench.core.plugins import load_plugins
     from hashbench.core.registry import registry
 

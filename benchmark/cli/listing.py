@@ -39,7 +39,7 @@ def command(what: str | None, pattern: str) -> None:
 
 def _groups() -> dict[str, list[tuple[str, str]]]:
     from hashbench.core.registry import Kind, registry
-    from hashbench.datasets.protocol import load_protocol, protocol_names
+    from hashbench.datasets.protocols.protocol import load_protocol, protocol_names
     from hashbench.matrix.recipes import recipes
 
     found = registry()

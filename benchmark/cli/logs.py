@@ -47,7 +47,7 @@ def command(cell: str, store: Path) -> None:
 
 def _show_job(store: Store, fit_id: str) -> None:
     """What its last Slurm job printed, if it had one: more than its worker where it never came."""
-    from hashbench.execute.slurm.ledger import Ledger
+    from hashbench.run.launchers.slurm.ledger import Ledger
 
     ledger = Ledger(store)
     handed = ledger.last(fit_id)
@@ -73,7 +73,7 @@ def _find(store: Store, word: str) -> str:
         ConfigError: If there is none, or several.
     """
     from hashbench.core.errors import ConfigError
-    from hashbench.execute.slurm.ledger import Ledger
+    from hashbench.run.launchers.slurm.ledger import Ledger
     from hashbench.store.lookup import refuse_several
 
     known = {*store.fit_ids(), *Ledger(store).open_cells()}

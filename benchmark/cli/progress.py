@@ -18,8 +18,8 @@ from rich.text import Text
 from hashbench.cli.eta import Eta, duration
 from hashbench.core.record import Status
 from hashbench.evaluation.names import parse_metric
-from hashbench.execute.means import Observer
-from hashbench.execute.plan import Planned
+from hashbench.run.options import Observer
+from hashbench.run.plan import Planned
 from hashbench.store.catalogue import CellResults
 
 _REFRESHES_A_SECOND = 4

@@ -14,8 +14,8 @@ from hashbench.core.errors import DataError, ExitCode, HashbenchError
 
 if TYPE_CHECKING:
     from hashbench.datasets.interface import Dataset, ImageData
-    from hashbench.datasets.protocol import ProtocolSpec
-    from hashbench.datasets.protocol_verification import Line
+    from hashbench.datasets.protocols.protocol import ProtocolSpec
+    from hashbench.datasets.protocols.protocol_verification import Line
 
 _HEADERS = (
     "protocol",
@@ -46,7 +46,7 @@ def command(ctx: click.Context, data_root: Path | None, plugins: tuple[Path, ...
     _load_plugins(plugins)
     from tabulate import tabulate
 
-    from hashbench.datasets.protocol import load_protocol, protocol_names
+    from hashbench.datasets.protocols.protocol import load_protocol, protocol_names
 
     rows = [_row(load_protocol(name), data_root) for name in protocol_names()]
     click.echo(tabulate(rows, _HEADERS, tablefmt="simple", disable_numparse=True))
@@ -127,7 +127,7 @@ def _size(spec: ProtocolSpec, role: str) -> str:
 
 def _chosen(names: Sequence[str], root: Path | None) -> tuple[list[ProtocolSpec], list[str]]:
     """The protocols to verify, and the names of those whose data are not here."""
-    from hashbench.datasets.protocol import load_protocol, protocol_names
+    from hashbench.datasets.protocols.protocol import load_protocol, protocol_names
 
     if names:
         named = [load_protocol(name) for name in dict.fromkeys(names)]
@@ -159,7 +159,7 @@ def _verified(
     dataset: str, specs: Sequence[ProtocolSpec], root: Path | None
 ) -> Iterator[tuple[str, Iterator[Line]]]:
     """The lines of each protocol of one dataset, whose images are read and hashed once."""
-    from hashbench.datasets.protocol_verification import (
+    from hashbench.datasets.protocols.protocol_verification import (
         Line,
         Verdict,
         mark_images,
@@ -179,7 +179,7 @@ def _verified(
 
 def _told(name: str, dataset: str, lines: Iterator[Line]) -> bool:
     """Print a protocol's lines as they come; whether all are as stated."""
-    from hashbench.datasets.protocol_verification import Verdict
+    from hashbench.datasets.protocols.protocol_verification import Verdict
 
     click.echo(f"{name} ({dataset})")
     right = True

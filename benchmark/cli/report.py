@@ -131,11 +131,11 @@ def _evidence(
         if claims is not None:
             raise ConfigError("--claims: only --format html shows them; see hashbench claims")
         return {}
-    from hashbench.claims.arms import read_arms
-    from hashbench.claims.judge import judge
-    from hashbench.claims.load import load_claims
-    from hashbench.claims.page import shown_claims
-    from hashbench.compare.page import evidence_for_page
+    from hashbench.judge.claims.arms import read_arms
+    from hashbench.judge.claims.judge import judge
+    from hashbench.judge.claims.load import load_claims
+    from hashbench.judge.claims.page import shown_claims
+    from hashbench.judge.compare.page import evidence_for_page
 
     # The claims first: a mistake in them shall show before anything long is computed.
     loaded = None if claims is None else load_claims(claims)
@@ -241,7 +241,7 @@ def _comparisons(
     letters = letters and bool({"map", "metrics"} & set(view.tables))
     if not letters and "ablation" not in view.tables:
         return Comparisons()
-    from hashbench.compare.marks import compare_for_report
+    from hashbench.judge.compare.marks import compare_for_report
 
     return compare_for_report(
         cells,

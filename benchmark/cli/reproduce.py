@@ -13,9 +13,9 @@ from hashbench.cli.options import counted, data_root_option, plugin_option, stor
 from hashbench.core.errors import ConfigError, ExitCode
 
 if TYPE_CHECKING:
-    from hashbench.audit.lookup import Found
-    from hashbench.audit.rerun import Means
     from hashbench.core.record import FitRecord, ReproductionRecord
+    from hashbench.judge.reproduce.rerun import Means
+    from hashbench.store.named_record import Found
 
 
 @click.command("reproduce")
@@ -59,11 +59,11 @@ def command(
     again. The matrix is not needed. The verdict is kept beside the record, which is never edited.
     Ends with code 5 if any is outside.
     """
-    from hashbench.audit.reproduce import reproduce
-    from hashbench.audit.rerun import Means
     from hashbench.core.plugins import load_plugins
     from hashbench.core.record import Verdict
     from hashbench.core.registry import registry
+    from hashbench.judge.reproduce.reproduce import reproduce
+    from hashbench.judge.reproduce.rerun import Means
     from hashbench.store.store import Store
 
     load_plugins(plugins, registry())
@@ -91,7 +91,7 @@ def command(
 
 def _named(word: str, root: Path) -> list[Found]:
     """The record, or those a report names, one for each fit."""
-    from hashbench.audit.lookup import find_record, ids_in
+    from hashbench.store.named_record import find_record, ids_in
     from hashbench.store.store import Store
 
     path = Path(word)
@@ -124,8 +124,8 @@ def _device(fit: FitRecord) -> str:
 
 def _check_components(found: Found, means: Means) -> None:
     from hashbench.audit.citations import entries_of
-    from hashbench.audit.rerun import check_means
     from hashbench.core.registry import registry
+    from hashbench.judge.reproduce.rerun import check_means
 
     try:
         entries_of(found.fit, registry())

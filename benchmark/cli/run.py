@@ -26,9 +26,9 @@ from hashbench.core.errors import ConfigError, ExitCode
 if TYPE_CHECKING:
     from hashbench.cli.loading import Wanted
     from hashbench.core.cell import Cell
-    from hashbench.execute.backends import RunCells
-    from hashbench.execute.means import Means
-    from hashbench.execute.plan import Planned
+    from hashbench.run.backends import RunCells
+    from hashbench.run.options import Means
+    from hashbench.run.plan import Planned
 
 _SHORTEST_LEASE = 1.0
 
@@ -168,7 +168,7 @@ def _runner(
     backend: str, slots: int | Literal["auto"] | None, address: str | None, *, cancel: bool
 ) -> RunCells:
     """What runs the cells, or cancels them."""
-    from hashbench.execute.backends import BACKENDS
+    from hashbench.run.backends import BACKENDS
 
     check_address(backend, address)
     if slots is not None and backend != "local":
@@ -182,7 +182,7 @@ def _runner(
 
 def _plan(wanted: Wanted, store: Path, *, retry_failed: bool = False) -> list[Planned]:
     from hashbench.core.registry import registry
-    from hashbench.execute.plan import plan_cells
+    from hashbench.run.plan import plan_cells
     from hashbench.store.store import Store
 
     return plan_cells(
@@ -195,7 +195,7 @@ def _plan(wanted: Wanted, store: Path, *, retry_failed: bool = False) -> list[Pl
 
 
 def _to_do(planned: list[Planned], handed: set[str]) -> list[Planned]:
-    from hashbench.execute.plan import State
+    from hashbench.run.plan import State
 
     wanted = (State.MISSING, State.PARTIAL)
     return [item for item in planned if item.state in wanted or item.cell.fit_id in handed]
@@ -203,7 +203,7 @@ def _to_do(planned: list[Planned], handed: set[str]) -> list[Planned]:
 
 def _handed(backend: str, store: Path) -> set[str]:
     """Cells that an earlier run handed to Slurm and that have not ended, whatever they left yet."""
-    from hashbench.execute.slurm.ledger import Ledger
+    from hashbench.run.launchers.slurm.ledger import Ledger
     from hashbench.store.store import Store
 
     return Ledger(Store.find(store)).open_cells() if backend == "slurm" else set()
@@ -218,8 +218,8 @@ def _means(
     lease: float | None,
 ) -> Means:
     from hashbench.core.record import Status
-    from hashbench.execute.means import Means
-    from hashbench.execute.slots import Slot, make_slots
+    from hashbench.run.options import Means
+    from hashbench.run.slots import Slot, make_slots
     from hashbench.store.lease import PERIOD
 
     request = wanted.request
@@ -257,7 +257,7 @@ def _run(
     from hashbench.cli.eta import Eta
     from hashbench.cli.progress import observer
     from hashbench.core.registry import registry
-    from hashbench.execute.plan import plan_cells
+    from hashbench.run.plan import plan_cells
     from hashbench.store.store import Store
 
     made = Store.create(store)

@@ -31,7 +31,7 @@ def command(folder: Path, *, bits: int, classes: int | None, order_seed: int | N
     multi-hot rows packed by numpy.packbits. The files are read once and left as they are; the
     order of their names is that of the database.
     """
-    from hashbench.shards.adopt import adopt
+    from hashbench.evaluation.sharded.adopt import adopt
 
     with phases() as phase:
         manifest = adopt(

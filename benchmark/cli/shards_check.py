@@ -15,8 +15,8 @@ from hashbench.core.errors import DataError
 @click.argument("folder", type=click.Path(path_type=Path))
 def command(folder: Path) -> None:
     """Read all files of FOLDER and compare their checksums with its manifest's."""
-    from hashbench.shards.check import changed_files
-    from hashbench.shards.folder import ShardFolder
+    from hashbench.evaluation.sharded.check import changed_files
+    from hashbench.evaluation.sharded.folder import ShardFolder
 
     opened = ShardFolder.open(folder)
     with phases() as phase:

@@ -61,9 +61,9 @@ def command(
     time; its size is no matter of memory.
     """
     from hashbench.evaluation.names import expand_metrics
-    from hashbench.shards.evaluate import evaluate_shards
-    from hashbench.shards.folder import ShardFolder
-    from hashbench.shards.queries import read_queries
+    from hashbench.evaluation.sharded.evaluate import evaluate_shards
+    from hashbench.evaluation.sharded.folder import ShardFolder
+    from hashbench.evaluation.sharded.queries import read_queries
 
     metrics = expand_metrics(names, ["all"])
     database, query = ShardFolder.open(folder), read_queries(queries)

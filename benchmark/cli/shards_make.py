@@ -11,7 +11,7 @@ from hashbench.cli.options import counted, store_option
 from hashbench.core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from hashbench.shards.writer import ShardWriter
+    from hashbench.evaluation.sharded.writer import ShardWriter
     from hashbench.store.codes import EncodedSplit
 
 
@@ -34,8 +34,8 @@ def command(record: str, folder: Path, *, items_per_shard: int | None, store: Pa
     """
     from hashbench.core.codes import Codes
     from hashbench.evaluation.entries import order_seed
-    from hashbench.shards.synthetic import DATABASE, QUERIES
-    from hashbench.shards.writer import ITEMS_PER_SHARD, ShardWriter
+    from hashbench.evaluation.sharded.synthetic import DATABASE, QUERIES
+    from hashbench.evaluation.sharded.writer import ITEMS_PER_SHARD, ShardWriter
     from hashbench.store.codes import load_codes
     from hashbench.store.lookup import find_fit
     from hashbench.store.store import Store

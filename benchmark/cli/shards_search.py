@@ -49,8 +49,8 @@ def command(
     database, counted through its shards; equal distances come by id.
     """
     from hashbench.core.codes import Codes
-    from hashbench.shards.folder import ShardFolder
-    from hashbench.shards.search import search_shards
+    from hashbench.evaluation.sharded.folder import ShardFolder
+    from hashbench.evaluation.sharded.search import search_shards
 
     database, query = ShardFolder.open(folder), _codes(queries)
     query = Codes(query.packed[:first], query.bits)
@@ -74,7 +74,7 @@ def command(
 
 def _codes(queries: Path) -> Codes:
     from hashbench.core.codes import Codes
-    from hashbench.shards.queries import read_queries
+    from hashbench.evaluation.sharded.queries import read_queries
     from hashbench.worker.encoded_files import EncodedFiles
 
     if queries.is_dir():

@@ -55,7 +55,7 @@ def command(
     To see what a size costs on this machine before real codes are there. Every bit of an item
     differs from its class's centre with probability 1/4.
     """
-    from hashbench.shards.synthetic import Synthetic, synthesise
+    from hashbench.evaluation.sharded.synthetic import Synthetic, synthesise
 
     made = Synthetic(codes, bits=bits, classes=classes, queries=queries, seed=seed)
     with phases() as phase:

@@ -111,7 +111,7 @@ def _stored(store: Store) -> list[_Row]:
 
 def _planned(wanted: Wanted, store: Store) -> tuple[list[_Row], str]:
     from hashbench.core.registry import registry
-    from hashbench.execute.plan import plan_cells
+    from hashbench.run.plan import plan_cells
     from hashbench.store.index import Outcome
 
     planned = plan_cells(wanted.cells, wanted.request, store=store, registry=registry())
@@ -138,7 +138,7 @@ def _planned(wanted: Wanted, store: Store) -> tuple[list[_Row], str]:
 
 def _with_slurm(rows: list[_Row], store: Store, *, all_of_them: bool) -> list[_Row]:
     """Say which cells are with Slurm, those without a record among them."""
-    from hashbench.execute.slurm.ledger import Ledger
+    from hashbench.run.launchers.slurm.ledger import Ledger
 
     ledger = Ledger(store)
     handed = {

@@ -14,7 +14,7 @@ from hashbench.core.info import LabelKind
 from hashbench.core.registry import Kind, registry
 from hashbench.datasets.interface import Dataset, ImageData
 from hashbench.datasets.loading import load_data
-from hashbench.datasets.protocol import protocols_of
+from hashbench.datasets.protocols.protocol import protocols_of
 from hashbench.datasets.roots import data_root
 
 _IMAGE_DIMS = (3, 4)
@@ -125,6 +125,6 @@ CHECKS: tuple[Check[DatasetBench], ...] = (
         "protocols fit the data",
         _protocols,
         "put protocols/NAME@VERSION.toml beside the dataset's file; its sizes and checksums are "
-        "printed by: python -m hashbench.datasets.seal NAME@VERSION PLUGIN_FILE",
+        "printed by: python -m hashbench.datasets.protocols.seal NAME@VERSION PLUGIN_FILE",
     ),
 )

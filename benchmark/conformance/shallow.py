@@ -18,7 +18,7 @@ from hashbench.conformance.tiny import TinyImages, single_labels
 from hashbench.core.cell import Cell, Component, DataChoice
 from hashbench.core.codes import Codes, Embeddings, Role
 from hashbench.core.params import BaseParams
-from hashbench.methods.features import PixelFeatures
+from hashbench.methods.building_blocks.features import PixelFeatures
 from hashbench.methods.interface import FitReport, Method, TrainContext, TrainView
 from hashbench.training.determinism import seed_everything
 

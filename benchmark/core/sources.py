@@ -12,7 +12,10 @@ from hashbench.core.cell import Cell
 from hashbench.core.errors import ConfigError
 from hashbench.core.registry import Entry, Kind, Registry
 
-_SHARED = ("hashbench.training", "hashbench.methods", "hashbench.datasets")
+_SHARED = (
+    *("hashbench.training", "hashbench.methods", "hashbench.methods.building_blocks"),
+    *("hashbench.datasets", "hashbench.datasets.protocols", "hashbench.datasets.reading"),
+)
 
 
 @lru_cache(maxsize=32)

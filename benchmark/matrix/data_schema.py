@@ -7,7 +7,7 @@ from typing import Self
 from pydantic import ValidationInfo, field_validator, model_validator
 
 from hashbench.core.registry import Kind
-from hashbench.datasets.protocol import ProtocolSpec, load_protocol
+from hashbench.datasets.protocols.protocol import ProtocolSpec, load_protocol
 from hashbench.matrix.lookup import Lookup, collected, refuse
 from hashbench.matrix.own_images import no_dataset
 from hashbench.matrix.positions import KeyPath

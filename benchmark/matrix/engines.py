@@ -8,7 +8,7 @@ from typing import Any
 from hashbench.core.cell import Cell
 from hashbench.core.params import resolve_params
 from hashbench.core.registry import Kind, Registry
-from hashbench.datasets.protocol import load_protocol
+from hashbench.datasets.protocols.protocol import load_protocol
 from hashbench.matrix.schema import LatencySpec
 
 

@@ -15,7 +15,7 @@ from hashbench.core.cell import Component, Head, Subset, Weights
 from hashbench.core.info import LabelKind
 from hashbench.core.params import resolve_params
 from hashbench.core.registry import Kind, Registry
-from hashbench.datasets.protocol import ProtocolSpec, load_protocol
+from hashbench.datasets.protocols.protocol import ProtocolSpec, load_protocol
 from hashbench.matrix.data_schema import DatasetSpec
 from hashbench.matrix.load import Matrix
 from hashbench.matrix.lookup import DOWNLOADS, NO_WEIGHTS

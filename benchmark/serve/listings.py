@@ -9,7 +9,7 @@ from typing import Any, Final
 from hashbench.core.errors import DamagedStoreError, HashbenchError
 from hashbench.core.record import FitRecord
 from hashbench.core.registry import Kind, registry
-from hashbench.datasets.protocol import ProtocolSpec, load_protocol, protocol_names
+from hashbench.datasets.protocols.protocol import ProtocolSpec, load_protocol, protocol_names
 from hashbench.datasets.roots import IMPORTED, data_root, imported_folders
 from hashbench.serve.message import Request, Response
 from hashbench.serve.parameters import Parameters

@@ -14,7 +14,7 @@ import torch
 from hashbench.core.codes import Codes, Embeddings
 from hashbench.core.record import FitRecord
 from hashbench.core.registry import registry
-from hashbench.datasets.protocol import ProtocolSpec
+from hashbench.datasets.protocols.protocol import ProtocolSpec
 from hashbench.serve.index import Index
 from hashbench.serve.upload import decode_upload
 from hashbench.store.codes import EncodedSplit, load_codes

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from hashbench.core.errors import DataError
-from hashbench.datasets.protocol import ProtocolSpec
+from hashbench.datasets.protocols.protocol import ProtocolSpec
 from hashbench.serve.pictures import SIDE, png
 from hashbench.serve.refusal import Refusal
 from hashbench.worker.image_files import decode_image

@@ -12,7 +12,7 @@ from hashbench.core.canonical import digest_file
 from hashbench.core.cell import Cell
 from hashbench.core.errors import DataError
 from hashbench.core.params import BaseParams
-from hashbench.methods.features import evaluating
+from hashbench.methods.building_blocks.features import evaluating
 from hashbench.methods.interface import Backbone, TrainContext
 from hashbench.methods.weights import read_state_dict
 

@@ -13,7 +13,12 @@ from hashbench.core.codes import Codes, Role
 from hashbench.core.errors import ConfigError
 from hashbench.core.info import ComponentInfo, Supervision
 from hashbench.core.seeds import Purpose, derive_seed
-from hashbench.methods.features import BackboneFeatures, FeatureMemory, PixelFeatures
+from hashbench.methods.building_blocks.features import (
+    BackboneFeatures,
+    FeatureMemory,
+    PixelFeatures,
+)
+from hashbench.methods.building_blocks.keepable import KeepableMethod
 from hashbench.methods.head_names import TOKEN_NECKS
 from hashbench.methods.heads import Head as HashHead
 from hashbench.methods.heads import build_head
@@ -26,7 +31,6 @@ from hashbench.methods.interface import (
     TrainContext,
     TrainView,
 )
-from hashbench.methods.keepable import KeepableMethod
 from hashbench.methods.refusals import caches_features, training_refusals
 from hashbench.training.backbone import build_backbone, count_tokens
 from hashbench.training.determinism import generator, seed_everything

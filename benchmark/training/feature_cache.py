@@ -25,7 +25,7 @@ from torch import Tensor
 from hashbench.core.canonical import digest
 from hashbench.core.errors import StoreError
 from hashbench.core.files import write_atomically
-from hashbench.methods.features import BackboneFeatures
+from hashbench.methods.building_blocks.features import BackboneFeatures
 from hashbench.methods.interface import ImageStream
 from hashbench.training.backbone import state_sha256
 from hashbench.training.phases import PhaseClock

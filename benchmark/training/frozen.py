@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from hashbench.core.cell import Precision
-from hashbench.methods.features import BackboneFeatures
+from hashbench.methods.building_blocks.features import BackboneFeatures
 from hashbench.methods.heads import Head
 from hashbench.methods.interface import BackboneOutput, ImageStream
 

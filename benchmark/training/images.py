@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from hashbench.core.cell import DataChoice
 from hashbench.datasets.interface import ImageData
-from hashbench.datasets.protocol import ProtocolSpec
+from hashbench.datasets.protocols.protocol import ProtocolSpec
 from hashbench.training.augmentation import (
     RECOLOURED,
     WINDOWED,

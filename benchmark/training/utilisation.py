@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from hashbench.core.cell import Precision
 from hashbench.core.record import TrainingSpeed
-from hashbench.methods.features import evaluating
+from hashbench.methods.building_blocks.features import evaluating
 from hashbench.methods.interface import FitReport
 
 _SIDE: Final = {"cuda": 8192, "cpu": 1024}

@@ -7,7 +7,7 @@ import torch
 from hashbench.core.cell import Cell
 from hashbench.core.registry import Kind, Registry
 from hashbench.core.seeds import Purpose, derive_seed
-from hashbench.methods.features import (
+from hashbench.methods.building_blocks.features import (
     BackboneFeatures,
     FeatureExtractor,
     FeatureMemory,

@@ -13,7 +13,7 @@ from hashbench.core.codes import Codes, Embeddings, Role
 from hashbench.core.errors import DataError
 from hashbench.core.record import FitRecord
 from hashbench.core.registry import Registry
-from hashbench.datasets.protocol import load_protocol
+from hashbench.datasets.protocols.protocol import load_protocol
 from hashbench.methods.interface import DivergedError
 from hashbench.store.model import load_model
 from hashbench.store.store import Store

@@ -13,7 +13,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from torch.nn import functional
 
 from hashbench.core.errors import DataError
-from hashbench.datasets.protocol import ProtocolSpec
+from hashbench.datasets.protocols.protocol import ProtocolSpec
 
 _COLOURED = 3  # dimensions of a colour image
 _WIDER_THAN_A_BYTE = ("I", "F")  # what the modes of pixels of 16 and 32 bits start with

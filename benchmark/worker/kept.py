@@ -14,8 +14,8 @@ from hashbench.core.cell import Cell, Weights
 from hashbench.core.codes import Codes, Embeddings, Role
 from hashbench.core.errors import ConfigError, DataError
 from hashbench.core.registry import Registry
+from hashbench.methods.building_blocks.keepable import KeepableMethod
 from hashbench.methods.interface import ImageStream, Method, TrainContext
-from hashbench.methods.keepable import KeepableMethod
 from hashbench.worker.building import build_method
 
 CHECKED = 256  # images: a whole batch of encoding, so that both encodings see equal batches

@@ -12,7 +12,7 @@ import numpy as np
 
 from hashbench.core.errors import DataError, did_you_mean
 from hashbench.datasets.importing.labelled_files import LabelledFiles, match_names
-from hashbench.datasets.list_file import is_text
+from hashbench.datasets.reading.list_file import is_text
 
 _LONGEST_CELL = 1 << 20
 

@@ -11,7 +11,7 @@ from typing import Any
 from PIL import Image
 
 from hashbench.core.errors import DataError
-from hashbench.datasets.decode_cache import ImageFile, Progress
+from hashbench.datasets.reading.decode_cache import ImageFile, Progress
 
 _NOT_PHOTOS = frozenset({".pdf", ".ps", ".eps", ".mpg", ".mpeg"})  # that Pillow has suffixes for
 

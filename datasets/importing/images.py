@@ -17,17 +17,6 @@ from numpy.typing import NDArray
 from hashbench.core.canonical import digest_array
 from hashbench.core.errors import ConfigError, DataError, StoreError
 from hashbench.core.files import TEMPORARY_PREFIX, write_atomically
-from hashbench.datasets.checks import check_split
-from hashbench.datasets.decode_cache import DecodedImages, Progress, ResizeRule, decode_images
-from hashbench.datasets.imported import (
-    LABELS,
-    NAMES,
-    PIXELS,
-    PROTOCOLS,
-    REPORT,
-    Description,
-    read_description,
-)
 from hashbench.datasets.importing.image_source import ImageSource
 from hashbench.datasets.importing.labelled_files import LabelledFiles
 from hashbench.datasets.importing.plan import ImportPlan
@@ -44,8 +33,24 @@ from hashbench.datasets.importing.split import (
     write_protocol,
 )
 from hashbench.datasets.interface import Split
-from hashbench.datasets.protocol import protocol_names, read_protocol
+from hashbench.datasets.protocols.checks import check_split
+from hashbench.datasets.protocols.protocol import protocol_names, read_protocol
+from hashbench.datasets.reading.decode_cache import (
+    DecodedImages,
+    Progress,
+    ResizeRule,
+    decode_images,
+)
 from hashbench.datasets.roots import DESCRIPTION, IMPORTED
+from hashbench.datasets.sources.imported import (
+    LABELS,
+    NAMES,
+    PIXELS,
+    PROTOCOLS,
+    REPORT,
+    Description,
+    read_description,
+)
 
 _UNPACKED = "unpacked"
 Phase = Callable[[str], Progress]

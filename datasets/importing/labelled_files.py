@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hashbench.core.errors import DataError
-from hashbench.datasets.list_file import ImageList
+from hashbench.datasets.reading.list_file import ImageList
 
 
 @dataclass(frozen=True, slots=True, eq=False)

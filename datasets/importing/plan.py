@@ -15,7 +15,7 @@ from hashbench.datasets.importing.image_source import FolderSource, ImageSource
 from hashbench.datasets.importing.labelled_files import LabelledFiles, combine_lists
 from hashbench.datasets.importing.split import AutoSplit
 from hashbench.datasets.importing.zip_source import ZipSource
-from hashbench.datasets.list_file import read_list
+from hashbench.datasets.reading.list_file import read_list
 
 FOLDERS = "folders"
 _LISTS = {

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hashbench.datasets.decode_cache import DecodedImages, Unreadable
 from hashbench.datasets.interface import Split
+from hashbench.datasets.reading.decode_cache import DecodedImages, Unreadable
 
 _TOP_PAIRS = 10
 _FIRST = 5

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hashbench.core.errors import ConfigError, DataError
-from hashbench.datasets.index_list import digest_positions, write_index_list
 from hashbench.datasets.interface import Split
-from hashbench.datasets.sampling import ROLES
-from hashbench.datasets.subset import hold_out
+from hashbench.datasets.protocols.sampling import ROLES
+from hashbench.datasets.protocols.subset import hold_out
+from hashbench.datasets.reading.index_list import digest_positions, write_index_list
 
 _IMAGENET_MEAN = (0.485, 0.456, 0.406)
 _IMAGENET_STD = (0.229, 0.224, 0.225)

@@ -14,8 +14,8 @@ from typing import Any
 
 from hashbench.core.errors import DataError, StoreError
 from hashbench.core.files import TEMPORARY_PREFIX
-from hashbench.datasets.decode_cache import ImageFile, Progress
 from hashbench.datasets.importing.image_source import ImageSource, is_hidden, is_image
+from hashbench.datasets.reading.decode_cache import ImageFile, Progress
 
 MOST_BYTES = 256 * 2**30
 _MOST_RATIO = 200  # photos hardly shrink; a bomb shrinks a thousandfold

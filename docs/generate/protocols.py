@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from markdown_table import code, table
 
-from hashbench.datasets.protocol import FOLDER, ProtocolSpec, read_protocol
+from hashbench.datasets.protocols.protocol import FOLDER, ProtocolSpec, read_protocol
 
 HEAD = (
     *("protocol", "dataset", "classes", "train", "query", "database"),

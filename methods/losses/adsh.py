@@ -11,18 +11,18 @@ from torch import Tensor
 
 from hashbench.core.info import ComponentInfo, Supervision
 from hashbench.core.params import BaseParams
+from hashbench.methods.building_blocks.label_similarity import LabelSimilarity
+from hashbench.methods.building_blocks.outer_iterations import (
+    DatabaseCodes,
+    OuterIterationLoss,
+    OuterIterations,
+)
 from hashbench.methods.interface import (
     HashBatch,
     LossContext,
     LossTerms,
     Needs,
     OutputAccess,
-)
-from hashbench.methods.label_similarity import LabelSimilarity
-from hashbench.methods.outer_iterations import (
-    DatabaseCodes,
-    OuterIterationLoss,
-    OuterIterations,
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from hashbench.core.info import ComponentInfo, Supervision
-from hashbench.methods.classifier import label_cross_entropy, linear_classifier
+from hashbench.methods.building_blocks.classifier import label_cross_entropy, linear_classifier
 from hashbench.methods.interface import HashBatch, HashLoss, LossContext, LossTerms
 
 

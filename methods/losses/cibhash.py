@@ -13,9 +13,9 @@ from torch.nn import functional
 
 from hashbench.core.info import ComponentInfo, Supervision
 from hashbench.core.params import BaseParams
+from hashbench.methods.building_blocks.primitives import sgn, unit_rows
+from hashbench.methods.building_blocks.second_view import second_view
 from hashbench.methods.interface import HashBatch, HashLoss, LossTerms, Needs
-from hashbench.methods.primitives import sgn, unit_rows
-from hashbench.methods.second_view import second_view
 
 _LOG_EPSILON: Final = math.log(1e-8)
 

@@ -12,16 +12,16 @@ from torch import Tensor
 from hashbench.core.cell import TrainSettings
 from hashbench.core.info import ComponentInfo, Supervision
 from hashbench.core.params import BaseParams
-from hashbench.methods.centres import (
+from hashbench.methods.building_blocks.centres import (
     CentreMethod,
     centre_refusals,
     class_centres,
     merged_centres,
     tie_vector,
 )
+from hashbench.methods.building_blocks.pairs import labelled
+from hashbench.methods.building_blocks.primitives import logit_nll, masked_mean, off_binary
 from hashbench.methods.interface import HashBatch, HashLoss, LossContext, LossTerms
-from hashbench.methods.pairs import labelled
-from hashbench.methods.primitives import logit_nll, masked_mean, off_binary
 
 
 class CSQ(HashLoss):

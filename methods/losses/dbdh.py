@@ -9,10 +9,10 @@ from pydantic import Field
 
 from hashbench.core.info import ComponentInfo, Supervision
 from hashbench.core.params import BaseParams
+from hashbench.methods.building_blocks.pair_likelihood import pair_likelihood
+from hashbench.methods.building_blocks.pairs import PairWeight
+from hashbench.methods.building_blocks.partners import PairPartners, Pairs
 from hashbench.methods.interface import HashBatch, HashLoss, LossContext, LossTerms, Needs
-from hashbench.methods.pair_likelihood import pair_likelihood
-from hashbench.methods.pairs import PairWeight
-from hashbench.methods.partners import PairPartners, Pairs
 
 
 class DBDH(HashLoss):

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from hashbench.core.info import ComponentInfo, Supervision
 from hashbench.core.params import BaseParams
+from hashbench.methods.building_blocks.pairs import PairWeight, pair_mean, similar_pairs
+from hashbench.methods.building_blocks.primitives import unit_rows
 from hashbench.methods.interface import HashBatch, HashLoss, LossTerms
-from hashbench.methods.pairs import PairWeight, pair_mean, similar_pairs
-from hashbench.methods.primitives import unit_rows
 
 _LARGEST_COSINE = 0.99
 

@@ -11,11 +11,14 @@ from torch import Tensor
 
 from hashbench.core.info import ComponentInfo, Supervision
 from hashbench.core.params import BaseParams
-from hashbench.methods.cooccurrence import cooccurrence_similarity, damped_cooccurrence
-from hashbench.methods.directions import centred_directions
+from hashbench.methods.building_blocks.cooccurrence import (
+    cooccurrence_similarity,
+    damped_cooccurrence,
+)
+from hashbench.methods.building_blocks.directions import centred_directions
+from hashbench.methods.building_blocks.pairs import PairWeight, pair_mean, similar_pairs
+from hashbench.methods.building_blocks.primitives import logit_nll, off_binary
 from hashbench.methods.interface import HashBatch, HashLoss, LossContext, LossTerms, Needs
-from hashbench.methods.pairs import PairWeight, pair_mean, similar_pairs
-from hashbench.methods.primitives import logit_nll, off_binary
 
 
 class DFADH(HashLoss):

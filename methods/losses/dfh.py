@@ -13,12 +13,12 @@ from torch import Tensor
 from hashbench.core.cell import TrainSettings
 from hashbench.core.info import ComponentInfo, Supervision
 from hashbench.core.params import BaseParams
-from hashbench.methods.centres import CentreMethod, centre_refusals, class_centres
-from hashbench.methods.discrete import coordinate_sweep
+from hashbench.methods.building_blocks.centres import CentreMethod, centre_refusals, class_centres
+from hashbench.methods.building_blocks.discrete import coordinate_sweep
+from hashbench.methods.building_blocks.pairs import PairWeight, pair_mean, similar_pairs
+from hashbench.methods.building_blocks.partners import PairPartners, Pairs
+from hashbench.methods.building_blocks.primitives import sgn, softplus
 from hashbench.methods.interface import HashBatch, HashLoss, LossContext, LossTerms, Needs
-from hashbench.methods.pairs import PairWeight, pair_mean, similar_pairs
-from hashbench.methods.partners import PairPartners, Pairs
-from hashbench.methods.primitives import sgn, softplus
 
 _STEPS, _STEP = 200, 0.03  # of the relaxed centre step
 _SMALLER = (149, 179)  # from these steps on, counted from 0, it is a tenth of what it was

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from hashbench.core.info import ComponentInfo, Supervision
 from hashbench.core.params import BaseParams
-from hashbench.methods.classifier import label_cross_entropy
+from hashbench.methods.building_blocks.classifier import label_cross_entropy
+from hashbench.methods.building_blocks.primitives import unit_rows
+from hashbench.methods.building_blocks.second_view import second_view
 from hashbench.methods.interface import HashBatch, HashLoss, LossContext, LossTerms, Needs
-from hashbench.methods.primitives import unit_rows
-from hashbench.methods.second_view import second_view
 
 _EDGE: Final = 1e-7
 _LOG_EDGES: Final = (math.log(_EDGE), math.log1p(-_EDGE))

@@ -9,11 +9,11 @@ from pydantic import Field
 
 from hashbench.core.info import ComponentInfo, Supervision
 from hashbench.core.params import BaseParams
+from hashbench.methods.building_blocks.pair_likelihood import pair_likelihood
+from hashbench.methods.building_blocks.pairs import PairWeight
+from hashbench.methods.building_blocks.partners import PairPartners, Pairs
+from hashbench.methods.building_blocks.primitives import log_cosh, sgn
 from hashbench.methods.interface import HashBatch, HashLoss, LossContext, LossTerms
-from hashbench.methods.pair_likelihood import pair_likelihood
-from hashbench.methods.pairs import PairWeight
-from hashbench.methods.partners import PairPartners, Pairs
-from hashbench.methods.primitives import log_cosh, sgn
 
 
 class DHN(HashLoss):

@@ -13,7 +13,7 @@ from torch import Tensor
 from hashbench.core.cell import TrainSettings
 from hashbench.core.info import ComponentInfo, Supervision
 from hashbench.core.params import BaseParams
-from hashbench.methods.centres import (
+from hashbench.methods.building_blocks.centres import (
     CentreMethod,
     centre_refusals,
     class_centres,
@@ -21,6 +21,8 @@ from hashbench.methods.centres import (
     merged_centres,
     tie_vector,
 )
+from hashbench.methods.building_blocks.pairs import labelled
+from hashbench.methods.building_blocks.primitives import masked_mean, sgn
 from hashbench.methods.interface import (
     HashBatch,
     HashLoss,
@@ -28,8 +30,6 @@ from hashbench.methods.interface import (
     LossTerms,
     OutputAccess,
 )
-from hashbench.methods.pairs import labelled
-from hashbench.methods.primitives import masked_mean, sgn
 
 
 class MultilabelCentre(StrEnum):

@@ -12,7 +12,10 @@ from torch import Tensor
 
 from hashbench.core.info import ComponentInfo, Supervision
 from hashbench.core.params import BaseParams
-from hashbench.methods.discrete import coordinate_sweep
+from hashbench.methods.building_blocks.discrete import coordinate_sweep
+from hashbench.methods.building_blocks.pairs import PairWeight, pair_mean, similar_pairs
+from hashbench.methods.building_blocks.partners import PairPartners, Pairs
+from hashbench.methods.building_blocks.primitives import logit_nll, sgn
 from hashbench.methods.interface import (
     HashBatch,
     HashLoss,
@@ -21,9 +24,6 @@ from hashbench.methods.interface import (
     Needs,
     OutputAccess,
 )
-from hashbench.methods.pairs import PairWeight, pair_mean, similar_pairs
-from hashbench.methods.partners import PairPartners, Pairs
-from hashbench.methods.primitives import logit_nll, sgn
 
 
 class NetworkStep(StrEnum):

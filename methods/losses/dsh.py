@@ -10,10 +10,15 @@ from pydantic import Field
 
 from hashbench.core.info import ComponentInfo, Supervision
 from hashbench.core.params import BaseParams
+from hashbench.methods.building_blocks.pairs import (
+    PairWeight,
+    margin_losses,
+    pair_mean,
+    similar_pairs,
+)
+from hashbench.methods.building_blocks.partners import PairPartners, Pairs
+from hashbench.methods.building_blocks.primitives import off_binary
 from hashbench.methods.interface import HashBatch, HashLoss, LossContext, LossTerms
-from hashbench.methods.pairs import PairWeight, margin_losses, pair_mean, similar_pairs
-from hashbench.methods.partners import PairPartners, Pairs
-from hashbench.methods.primitives import off_binary
 
 
 class BitReduction(StrEnum):

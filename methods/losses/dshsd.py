@@ -11,10 +11,15 @@ from torch import Tensor, nn
 
 from hashbench.core.info import ComponentInfo, Supervision
 from hashbench.core.params import BaseParams
-from hashbench.methods.classifier import label_cross_entropy, linear_classifier
+from hashbench.methods.building_blocks.classifier import label_cross_entropy, linear_classifier
+from hashbench.methods.building_blocks.pairs import (
+    PairWeight,
+    margin_losses,
+    pair_mean,
+    similar_pairs,
+)
+from hashbench.methods.building_blocks.primitives import logit_nll
 from hashbench.methods.interface import HashBatch, HashLoss, LossContext, LossTerms
-from hashbench.methods.pairs import PairWeight, margin_losses, pair_mean, similar_pairs
-from hashbench.methods.primitives import logit_nll
 
 
 class DSHSD(HashLoss):

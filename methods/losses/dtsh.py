@@ -11,9 +11,9 @@ from torch import Tensor
 
 from hashbench.core.info import ComponentInfo, Supervision
 from hashbench.core.params import BaseParams
+from hashbench.methods.building_blocks.pairs import similar_pairs
+from hashbench.methods.building_blocks.primitives import sgn, softplus
 from hashbench.methods.interface import HashBatch, HashLoss, LossTerms
-from hashbench.methods.pairs import similar_pairs
-from hashbench.methods.primitives import sgn, softplus
 
 # The authors' weight 100 on a sum over bits, beside a sum over the 50 x 50 triplets that an anchor
 # has with each of nine other classes.

@@ -11,10 +11,18 @@ from torch import nn
 
 from hashbench.core.info import ComponentInfo, Supervision
 from hashbench.core.params import BaseParams
-from hashbench.methods.classifier import first_label, label_cross_entropy, linear_classifier
+from hashbench.methods.building_blocks.classifier import (
+    first_label,
+    label_cross_entropy,
+    linear_classifier,
+)
+from hashbench.methods.building_blocks.pairs import labelled
+from hashbench.methods.building_blocks.primitives import (
+    masked_mean,
+    off_binary,
+    straight_through_sgn,
+)
 from hashbench.methods.interface import HashBatch, HashLoss, LossContext, LossTerms
-from hashbench.methods.pairs import labelled
-from hashbench.methods.primitives import masked_mean, off_binary, straight_through_sgn
 
 
 class MultilabelTarget(StrEnum):

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from hashbench.core.info import ComponentInfo, Supervision
 from hashbench.core.params import BaseParams
-from hashbench.methods.half_pairs import cosine_gap, even_rows
+from hashbench.methods.building_blocks.half_pairs import cosine_gap, even_rows
+from hashbench.methods.building_blocks.prepass_directions import prepass_directions
+from hashbench.methods.building_blocks.primitives import off_binary, straight_through_sgn
 from hashbench.methods.interface import HashBatch, HashLoss, LossContext, LossTerms, Needs
-from hashbench.methods.prepass_directions import prepass_directions
-from hashbench.methods.primitives import off_binary, straight_through_sgn
 
 
 class GreedyHashUnsupervised(HashLoss):

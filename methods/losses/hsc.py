@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from hashbench.core.info import ComponentInfo, Supervision
 from hashbench.core.params import BaseParams
-from hashbench.methods.classifier import label_cross_entropy, linear_classifier
+from hashbench.methods.building_blocks.classifier import label_cross_entropy, linear_classifier
+from hashbench.methods.building_blocks.pairs import label_cosine
+from hashbench.methods.building_blocks.primitives import masked_mean, off_binary, unit_rows
 from hashbench.methods.interface import HashBatch, HashLoss, LossContext, LossTerms
-from hashbench.methods.pairs import label_cosine
-from hashbench.methods.primitives import masked_mean, off_binary, unit_rows
 
 
 class HSC(HashLoss):

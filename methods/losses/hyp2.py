@@ -11,10 +11,14 @@ from torch import Tensor, nn
 
 from hashbench.core.info import ComponentInfo, Supervision
 from hashbench.core.params import BaseParams
+from hashbench.methods.building_blocks.pairs import similar_pairs
+from hashbench.methods.building_blocks.primitives import masked_mean, unit_rows
+from hashbench.methods.building_blocks.proxy_threshold import (
+    ProxyThreshold,
+    ThresholdSource,
+    proxy_threshold,
+)
 from hashbench.methods.interface import HashBatch, HashLoss, LossContext, LossTerms
-from hashbench.methods.pairs import similar_pairs
-from hashbench.methods.primitives import masked_mean, unit_rows
-from hashbench.methods.proxy_threshold import ProxyThreshold, ThresholdSource, proxy_threshold
 
 
 class HyP2(HashLoss):

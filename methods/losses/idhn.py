@@ -13,10 +13,15 @@ from torch.nn import functional
 
 from hashbench.core.info import ComponentInfo, Supervision
 from hashbench.core.params import BaseParams
+from hashbench.methods.building_blocks.pairs import (
+    PairWeight,
+    label_cosine,
+    pair_mean,
+    similar_pairs,
+)
+from hashbench.methods.building_blocks.partners import PairPartners, Pairs
+from hashbench.methods.building_blocks.primitives import logit_nll, off_binary
 from hashbench.methods.interface import HashBatch, HashLoss, LossContext, LossTerms
-from hashbench.methods.pairs import PairWeight, label_cosine, pair_mean, similar_pairs
-from hashbench.methods.partners import PairPartners, Pairs
-from hashbench.methods.primitives import logit_nll, off_binary
 
 _ALL_SHARED = 0.99
 _NONE_SHARED = 0.01

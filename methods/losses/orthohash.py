@@ -14,10 +14,10 @@ from torch import Tensor
 from hashbench.core.cell import TrainSettings
 from hashbench.core.info import ComponentInfo, Supervision
 from hashbench.core.params import BaseParams
-from hashbench.methods.centres import CentreMethod, centre_refusals, class_centres
-from hashbench.methods.classifier import label_cross_entropy
+from hashbench.methods.building_blocks.centres import CentreMethod, centre_refusals, class_centres
+from hashbench.methods.building_blocks.classifier import label_cross_entropy
+from hashbench.methods.building_blocks.primitives import unit_rows
 from hashbench.methods.interface import HashBatch, HashLoss, LossContext, LossTerms, Needs
-from hashbench.methods.primitives import unit_rows
 
 _END: Final = 0.99999  # of the cosines whose angle is taken: at 1 its slope is infinite
 

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from hashbench.core.info import ComponentInfo, Supervision
 from hashbench.core.params import BaseParams
-from hashbench.methods.distance_histogram import HistogramRange, distance_spread
+from hashbench.methods.building_blocks.distance_histogram import HistogramRange, distance_spread
+from hashbench.methods.building_blocks.pairs import PairWeight
+from hashbench.methods.building_blocks.prepass_directions import prepass_directions
+from hashbench.methods.building_blocks.primitives import masked_mean
 from hashbench.methods.interface import HashBatch, HashLoss, LossContext, LossTerms, Needs
-from hashbench.methods.pairs import PairWeight
-from hashbench.methods.prepass_directions import prepass_directions
-from hashbench.methods.primitives import masked_mean
 
 
 class SSDH(HashLoss):

@@ -14,7 +14,21 @@ from torch import Tensor, nn
 from hashbench.core.cell import BackboneMode, TrainSettings
 from hashbench.core.info import ComponentInfo, Supervision
 from hashbench.core.params import BaseParams
-from hashbench.methods.directions import centred_directions
+from hashbench.methods.building_blocks.directions import centred_directions
+from hashbench.methods.building_blocks.kmeans import cluster_means, kmeans
+from hashbench.methods.building_blocks.neighbours import neighbour_lists
+from hashbench.methods.building_blocks.outer_iterations import (
+    DatabaseCodes,
+    OuterIterationLoss,
+    OuterIterations,
+)
+from hashbench.methods.building_blocks.pseudo_similarity import PseudoSimilarity
+from hashbench.methods.building_blocks.soft_clusters import (
+    divergence,
+    log_assignment,
+    sharpened,
+    usable,
+)
 from hashbench.methods.interface import (
     HashBatch,
     LossContext,
@@ -22,15 +36,6 @@ from hashbench.methods.interface import (
     Needs,
     OutputAccess,
 )
-from hashbench.methods.kmeans import cluster_means, kmeans
-from hashbench.methods.neighbours import neighbour_lists
-from hashbench.methods.outer_iterations import (
-    DatabaseCodes,
-    OuterIterationLoss,
-    OuterIterations,
-)
-from hashbench.methods.pseudo_similarity import PseudoSimilarity
-from hashbench.methods.soft_clusters import divergence, log_assignment, sharpened, usable
 
 _FEWEST, _MOST = 10, 200
 _KEPT = 0.9  # of the running cluster frequencies, an outer iteration

@@ -14,9 +14,9 @@ from hashbench.core.codes import MAX_BITS, Codes, Embeddings, Role
 from hashbench.core.errors import ConfigError
 from hashbench.core.params import BaseParams
 from hashbench.core.seeds import Purpose, derive_seed
-from hashbench.methods.features import BackboneFeatures, FeatureExtractor
+from hashbench.methods.building_blocks.features import BackboneFeatures, FeatureExtractor
+from hashbench.methods.building_blocks.keepable import KeepableMethod
 from hashbench.methods.interface import FitReport, ImageStream, TrainContext, TrainView
-from hashbench.methods.keepable import KeepableMethod
 
 _ROWS: Final = 8192
 _LEARNED: Final = "method."

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from hashbench.core.info import ComponentInfo
 from hashbench.core.params import BaseParams
-from hashbench.methods.primitives import sgn
+from hashbench.methods.building_blocks.primitives import sgn
 from hashbench.methods.shallow.interface import ShallowMethod
 from hashbench.methods.shallow.principal import principal_directions
 from hashbench.methods.shallow.rotation import random_rotation

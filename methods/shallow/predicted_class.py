@@ -12,7 +12,12 @@ from torch.nn import functional
 from hashbench.core.errors import ConfigError
 from hashbench.core.info import ComponentInfo, Supervision
 from hashbench.core.params import BaseParams
-from hashbench.methods.centres import CentreMethod, make_centres, merged_centres, tie_vector
+from hashbench.methods.building_blocks.centres import (
+    CentreMethod,
+    make_centres,
+    merged_centres,
+    tie_vector,
+)
 from hashbench.methods.interface import TrainView
 from hashbench.methods.shallow.feature_method import FeatureMethod
 from hashbench.methods.shallow.linear_classifier import fit_linear

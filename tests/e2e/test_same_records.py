@@ -14,7 +14,7 @@ import torch
 
 from hashbench.cli.loading import load
 from hashbench.core.registry import registry
-from hashbench.execute.plan import plan_cells
+from hashbench.run.plan import plan_cells
 from hashbench.store.store import Store
 from hashbench.worker.cell import CellRun
 from hashbench.worker.events import Events

@@ -20,7 +20,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT_SECONDS = 9 * 60
-TRAINING, TRAINING_SECONDS = "hashbench.training.device_speed", 4 * 60
+TRAINING, TRAINING_SECONDS = "tools/device_training_speed.py", 4 * 60
 NO_DEVICE = "no CUDA device"
 
 
@@ -63,8 +63,8 @@ def steps(options: argparse.Namespace) -> list[list[str]]:
     return [
         *([] if importlib.util.find_spec("hashbench") else [[*install, str(ROOT)]]),
         [python, "-m", "pytest", "-q", "-m", "gpu", str(ROOT / "tests" / "gpu")],
-        [python, "-m", "hashbench.evaluation.device_speed", *scale],
-        [python, "-m", TRAINING, *(["0.02"] if scale else [])],
+        [python, str(ROOT / "tools" / "device_evaluation_speed.py"), *scale],
+        [python, str(ROOT / TRAINING), *(["0.02"] if scale else [])],
         [*harness, "run", str(options.matrix), *store],
         [*harness, "report", "--format", "markdown", "--trace", *store],
     ]

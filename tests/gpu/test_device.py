@@ -25,7 +25,7 @@ from hashbench.core.job import Job
 from hashbench.core.record import Status
 from hashbench.core.registry import Kind, registry
 from hashbench.datasets.loading import load_data
-from hashbench.datasets.protocol import load_protocol
+from hashbench.datasets.protocols.protocol import load_protocol
 from hashbench.store.catalogue import read_cell
 from hashbench.store.codes import load_codes
 from hashbench.store.store import Store

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from training_speed_subjects import FAST_BF16, build_subject, choice, protocol
 
 from hashbench.core.cell import Determinism, Precision
 from hashbench.training.determinism import configure, generator
 from hashbench.training.images import DeviceImages
 from hashbench.training.phases import StepClock
 from hashbench.training.pixels import MappedPixels, ResidentPixels, hold
-from hashbench.training.speed_subjects import FAST_BF16, build_subject, choice, protocol
 from hashbench.training.utilisation import matrix_rate
 
 pytestmark = pytest.mark.gpu

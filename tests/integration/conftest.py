@@ -16,7 +16,7 @@ from hashbench.core.params import resolve_params
 from hashbench.core.plugins import load_plugin
 from hashbench.core.record import FitRecord
 from hashbench.core.registry import Kind, Registry, registry
-from hashbench.datasets.protocol import load_protocol
+from hashbench.datasets.protocols.protocol import load_protocol
 from hashbench.store.catalogue import read_cell
 from hashbench.store.store import Store
 from hashbench.worker.cell import CellRun

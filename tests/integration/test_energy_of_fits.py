@@ -14,7 +14,7 @@ from hashbench.cli.loading import load
 from hashbench.core.energy import Energy
 from hashbench.core.record import FitRecord
 from hashbench.core.registry import registry
-from hashbench.execute.plan import plan_cells
+from hashbench.run.plan import plan_cells
 from hashbench.store.catalogue import read_cell
 from hashbench.store.store import Store
 from hashbench.worker import fit

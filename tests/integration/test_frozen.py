@@ -15,8 +15,8 @@ from hashbench.core.record import Status
 from hashbench.core.registry import Registry
 from hashbench.matrix.expand import expand
 from hashbench.matrix.load import load_matrix
+from hashbench.reports.formats.markdown import render
 from hashbench.reports.labels import method_labels
-from hashbench.reports.markdown import render
 from hashbench.store.catalogue import read_all
 
 Read = Callable[[str], list[Cell]]

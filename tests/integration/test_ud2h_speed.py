@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from ud2h_speed import Course, compare, main
 
 from hashbench.core.errors import ExitCode
-from hashbench.ud2h_speed import Course, compare, main
 
 MATRIX = """\
 version: 1
@@ -104,4 +104,4 @@ def test_a_wrong_call_says_what_a_right_one_is(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(arguments) is ExitCode.USAGE
-    assert capsys.readouterr().err.startswith("usage: python -m hashbench.ud2h_speed MATRIX")
+    assert capsys.readouterr().err.startswith("usage: python tools/ud2h_speed.py MATRIX")

@@ -1,7 +1,7 @@
 """What images cost a training step; with benchmarks disabled, one batch at tiny size.
 
 ``pytest tests/perf/test_training_speed.py --benchmark-enable`` measures a batch of 64 squares of
-224 pixels out of 256, augmented and normalised. ``python -m hashbench.training.speed`` compares
+224 pixels out of 256, augmented and normalised. ``python tools/training_speed.py`` compares
 whole trainings with the field's loop.
 """
 
@@ -10,10 +10,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from training_speed_subjects import HELD_SIDE, SIDE, choice, protocol
 
 from hashbench.training.determinism import generator
 from hashbench.training.images import DeviceImages
-from hashbench.training.speed_subjects import HELD_SIDE, SIDE, choice, protocol
 
 BATCH, TINY = 64, 2
 RULES = ["none", "crop_flip", "crop_flip_jitter", "resized_crop", "resized_crop_jitter"]

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from hashbench.core.errors import DataError
-from hashbench.datasets.list_file import read_list
+from hashbench.datasets.reading.list_file import read_list
 
 CASES = int(os.environ.get("HASHBENCH_FUZZ_CASES", "100"))
 FUZZ = settings(

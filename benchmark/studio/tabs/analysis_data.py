@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from hashbench.compare.comparison import Row, compare_pair
-from hashbench.compare.marks import samples_at_hand
-from hashbench.compare.page import evidence_for_page
-from hashbench.compare.samples import Sample
 from hashbench.core.errors import ConfigError, DamagedStoreError
 from hashbench.evaluation.names import parse_metric
+from hashbench.judge.compare.comparison import Row, compare_pair
+from hashbench.judge.compare.marks import samples_at_hand
+from hashbench.judge.compare.page import evidence_for_page
+from hashbench.judge.compare.samples import Sample
 from hashbench.reports.html.evidence import Evidence
 from hashbench.reports.html.points import Arena, Point, arenas
 from hashbench.store.catalogue import CellResults, read_cell

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from html import escape
 from typing import Final
 
-from hashbench.compare.comparison import Row
-from hashbench.compare.text import FIGURES, row_figures
+from hashbench.judge.compare.comparison import Row
+from hashbench.judge.compare.text import FIGURES, row_figures
 from hashbench.reports.html.canvas import Drawing
 from hashbench.reports.html.decision_data import page_data
 from hashbench.reports.html.page import asset

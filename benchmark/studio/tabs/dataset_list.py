@@ -8,10 +8,10 @@ from typing import Any, Final
 from hashbench.core.errors import HashbenchError
 from hashbench.core.info import LabelKind
 from hashbench.core.registry import Kind, registry
-from hashbench.datasets.annotated_photos import PhotoDataset
 from hashbench.datasets.interface import Dataset
-from hashbench.datasets.protocol import load_protocol, protocol_names
+from hashbench.datasets.protocols.protocol import load_protocol, protocol_names
 from hashbench.datasets.roots import IMPORTED, imported_folders, look_in
+from hashbench.datasets.sources.annotated_photos import PhotoDataset
 from hashbench.studio.context import StudioContext
 
 HERE: Final = "ready"

@@ -13,10 +13,10 @@ from PIL import Image
 
 from hashbench.core.errors import ConfigError
 from hashbench.core.registry import Kind, registry
-from hashbench.datasets.imported import REPORT
 from hashbench.datasets.interface import Dataset, ImageData
-from hashbench.datasets.protocol import load_protocol
+from hashbench.datasets.protocols.protocol import load_protocol
 from hashbench.datasets.roots import IMPORTED, imported_folders
+from hashbench.datasets.sources.imported import REPORT
 from hashbench.studio.context import StudioContext
 from hashbench.studio.tabs.contact_sheet import (
     caption,

@@ -15,9 +15,9 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from hashbench.core.errors import ConfigError, StoreError
-from hashbench.datasets.decoding import decode_square
 from hashbench.datasets.importing.csv_labels import TableColumns
 from hashbench.datasets.importing.plan import FOLDERS, ImportPlan
+from hashbench.datasets.reading.decoding import decode_square
 from hashbench.studio.commands import root_words
 from hashbench.studio.context import StudioContext
 from hashbench.studio.jobs import jobs

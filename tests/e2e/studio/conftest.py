@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 from hashbench.core.errors import ConfigError
-from hashbench.datasets.fashion_mnist import CLASSES, FashionMNISTMini
+from hashbench.datasets.sources.fashion_mnist import CLASSES, FashionMNISTMini
 from hashbench.studio.jobs import jobs
 
 COMMAND = str(Path(sys.executable).with_name("hashbench"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hashbench.core.registry import registry
-from hashbench.gate.check import Limits, check
+from hashbench.judge.gate.check import Limits, check
 from hashbench.matrix.expand import expand
 from hashbench.matrix.load import load_matrix
 from hashbench.matrix.request import build_request

@@ -14,7 +14,7 @@ from hashbench.evaluation.evaluate import evaluate
 from hashbench.evaluation.names import parse_metric
 from hashbench.matrix.expand import expand
 from hashbench.matrix.load import load_matrix
-from hashbench.reports.markdown import render
+from hashbench.reports.formats.markdown import render
 from hashbench.store.catalogue import CellResults, read_all
 from hashbench.store.codes import load_codes
 from hashbench.store.store import Store

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hashbench.audit.adopt import import_bundle
 from hashbench.audit.bundle import opened_bundle, verify_bundle
 from hashbench.audit.export import export_bundle
+from hashbench.audit.import_bundle import import_bundle
 from hashbench.audit.manifest import NAME, Manifest, seal_file
 from hashbench.audit.verify import verify_store
 from hashbench.core.errors import (
@@ -326,7 +326,7 @@ def test_another_value_of_a_metric_of_the_same_codes_is_refused(
 def test_an_import_that_cannot_be_finished_leaves_the_store_as_it_was(
     bundle: Path, other: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from hashbench.audit import adopt
+    from hashbench.audit import import_bundle as adopt
 
     written, real = [], adopt.write_atomically
 

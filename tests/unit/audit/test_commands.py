@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from hashbench.audit import reproduce as module
 from hashbench.audit.remeasure import evaluate_more
 from hashbench.cli import main
 from hashbench.core.record import FitRecord
+from hashbench.judge.reproduce import reproduce as module
 from hashbench.store.catalogue import CellResults, read_cell
 from hashbench.store.store import Store
 

@@ -9,13 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hashbench.audit import reproduce as module
-from hashbench.audit.lookup import find_record
-from hashbench.audit.promise import broken_promises
 from hashbench.audit.remeasure import evaluate_more
-from hashbench.audit.reproduce import reproduce
-from hashbench.audit.reproductions import metric_verdict, overall_verdict
-from hashbench.audit.rerun import Means, check_means, job_of
 from hashbench.audit.verify import verify_store
 from hashbench.core.cell import Determinism, Weights
 from hashbench.core.environment import Device
@@ -29,7 +23,13 @@ from hashbench.core.record import (
     Status,
     Verdict,
 )
+from hashbench.judge.bit_equality import broken_promises
+from hashbench.judge.reproduce import reproduce as module
+from hashbench.judge.reproduce.reproduce import reproduce
+from hashbench.judge.reproduce.reproduction_record import metric_verdict, overall_verdict
+from hashbench.judge.reproduce.rerun import Means, check_means, job_of
 from hashbench.store.catalogue import CellResults, read_cell
+from hashbench.store.named_record import find_record
 from hashbench.store.store import Store
 
 MAP = "map@all/div=hits/ties=expected/empty=zero"

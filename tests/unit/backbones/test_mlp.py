@@ -12,8 +12,8 @@ from safetensors.torch import save_file
 
 from hashbench.core.cell import DataChoice
 from hashbench.core.errors import DataError
-from hashbench.datasets.digits import Digits
-from hashbench.datasets.protocol import load_protocol
+from hashbench.datasets.protocols.protocol import load_protocol
+from hashbench.datasets.sources.digits import Digits
 from hashbench.methods.backbones.mlp import MLP
 from hashbench.methods.weights import read_state_dict
 from hashbench.training.images import DeviceImages

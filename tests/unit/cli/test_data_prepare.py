@@ -12,7 +12,9 @@ from click.testing import Result
 from PIL import Image
 
 from hashbench.core.registry import registry
-from hashbench.datasets import download, protocol, roots
+from hashbench.datasets import roots
+from hashbench.datasets.protocols import protocol
+from hashbench.datasets.reading import download
 
 Call = Callable[..., Result]
 
@@ -154,7 +156,7 @@ def test_a_dataset_of_a_plugin_file_is_prepared(
     plugin = tmp_path / "mine.py"
     # A process imports a file of the same name and content once, wherever it lies.
     plugin.write_text(
-        f"# {tmp_path}\nfrom hashbench.datasets.digits import Digits\n\n\n"
+        f"# {tmp_path}\nfrom hashbench.datasets.sources.digits import Digits\n\n\n"
         'class Prepared(Digits):\n    """Digits again."""\n\n    default_protocol = "mine@1"\n'
     )
     result = call("data", "prepare", "prepared", "--plugin", plugin)

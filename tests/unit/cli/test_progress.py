@@ -11,7 +11,7 @@ from rich.console import Console
 from hashbench.cli.progress import RunProgress
 from hashbench.core.job import Job
 from hashbench.core.record import Cause, EvaluationRecord, FitRecord, LatencyRecord, Status
-from hashbench.execute.plan import Planned, State
+from hashbench.run.plan import Planned, State
 from hashbench.store.catalogue import CellResults
 
 

@@ -11,12 +11,12 @@ import pytest
 from click.testing import Result
 
 from hashbench.core.registry import registry
-from hashbench.datasets.protocol import FOLDER, protocol_names
+from hashbench.datasets.protocols.protocol import FOLDER, protocol_names
 
 Call = Callable[..., Result]
 PLUGIN = '''
 """Digits again, under another name."""
-from hashbench.datasets.digits import Digits
+from hashbench.datasets.sources.digits import Digits
 
 
 class Mine(Digits):
@@ -124,7 +124,7 @@ def test_without_a_name_what_is_here_is_verified_and_what_is_not_is_named(
     call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     few = ["cifar10@1", "digits-2@1", "digits@1"]
-    monkeypatch.setattr("hashbench.datasets.protocol.protocol_names", lambda: few)
+    monkeypatch.setattr("hashbench.datasets.protocols.protocol.protocol_names", lambda: few)
     result = call("protocols", "verify")
     assert result.exit_code == 0
     assert result.stdout.splitlines()[-2:] == [

@@ -44,7 +44,7 @@ def test_ray_that_is_not_installed_is_one_line_with_the_command_that_installs_it
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("small.yaml").write_text(MATRIX)
-    monkeypatch.setattr("hashbench.execute.backends.importlib.util.find_spec", lambda _: None)
+    monkeypatch.setattr("hashbench.run.backends.importlib.util.find_spec", lambda _: None)
     result = CliRunner().invoke(main, ["run", "small.yaml", "--backend", "ray"])
     assert result.exit_code == 2
     assert "pip install 'hashbench[ray]'" in result.stderr

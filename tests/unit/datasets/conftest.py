@@ -13,8 +13,8 @@ import pytest
 from numpy.typing import NDArray
 
 from hashbench.datasets.interface import ImageData, Split
-from hashbench.datasets.protocol import ProtocolSpec
-from hashbench.datasets.sampling import Draw, PerClass
+from hashbench.datasets.protocols.protocol import ProtocolSpec
+from hashbench.datasets.protocols.sampling import Draw, PerClass
 
 STEMS = {
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from hashbench.core.errors import DataError
-from hashbench.datasets.array_pickle import read_array_pickle
+from hashbench.datasets.reading.array_pickle import read_array_pickle
 
 
 class Calls:

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from hashbench.core.errors import DataError
 from hashbench.core.info import LabelKind
-from hashbench.datasets.cifar10 import BATCHES, CIFAR10, find_source, read_cifar10
 from hashbench.datasets.interface import ImageData, Split
 from hashbench.datasets.loading import prepare
-from hashbench.datasets.protocol import ProtocolSpec
-from hashbench.datasets.sampling import Draw, PerClass
+from hashbench.datasets.protocols.protocol import ProtocolSpec
+from hashbench.datasets.protocols.sampling import Draw, PerClass
+from hashbench.datasets.sources.cifar10 import BATCHES, CIFAR10, find_source, read_cifar10
 
 Seal = Callable[..., ProtocolSpec]
 FOLDER = "cifar-10-batches-py"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hashbench.datasets.content import content_numbers, copies_in
+from hashbench.datasets.reading.content import content_numbers, copies_in
 
 
 def test_equal_pixels_have_equal_numbers_in_the_order_they_are_met() -> None:

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from hashbench.core.errors import DataError
-from hashbench.datasets.decode_cache import (
+from hashbench.datasets.reading.decode_cache import (
     DecodedImages,
     ImageFile,
     ResizeRule,
@@ -56,7 +56,7 @@ def decode(tmp_path: Path) -> Callable[..., DecodedImages]:
 
 @pytest.fixture
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hashbench.datasets.decode_cache._MOST_IN_BATCH", 3)
+    monkeypatch.setattr("hashbench.datasets.reading.decode_cache._MOST_IN_BATCH", 3)
 
 
 Decode = Callable[..., DecodedImages]
@@ -96,7 +96,7 @@ def test_a_second_call_decodes_nothing(
     photos: list[ImageFile], decode: Decode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = decode(photos)
-    monkeypatch.setattr("hashbench.datasets.decode_cache.decode_square", None)
+    monkeypatch.setattr("hashbench.datasets.reading.decode_cache.decode_square", None)
     again = decode(photos, verify=True)
     assert np.array_equal(first.images, again.images)
     assert again.path == first.path

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hashbench.datasets.decoding import decode_square
+from hashbench.datasets.reading.decoding import decode_square
 
 SIDE = 4
 

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
 from hashbench.core.info import LabelKind
-from hashbench.datasets.digit_mixtures import MIXTURE, DigitMixtures
 from hashbench.datasets.interface import ImageData
 from hashbench.datasets.loading import prepare
-from hashbench.datasets.protocol import load_protocol
+from hashbench.datasets.protocols.protocol import load_protocol
+from hashbench.datasets.sources.digit_mixtures import MIXTURE, DigitMixtures
 
 Ints = NDArray[np.int64]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn.datasets import load_digits
 
-from hashbench.datasets.digits import Digits, from_bytes, to_bytes
+from hashbench.datasets.sources.digits import Digits, from_bytes, to_bytes
 
 
 def test_values_are_spread_over_a_byte_to_the_nearest_level() -> None:

@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 
 from hashbench.core.errors import DataError
 from hashbench.core.info import LabelKind
-from hashbench.datasets import fashion_mnist
-from hashbench.datasets.embedded_images import EMBEDDED, read_embedded
-from hashbench.datasets.fashion_mnist import (
+from hashbench.datasets.protocols.protocol import FOLDER, load_protocol
+from hashbench.datasets.reading.idx import read_idx
+from hashbench.datasets.sources import fashion_mnist
+from hashbench.datasets.sources.embedded_images import EMBEDDED, read_embedded
+from hashbench.datasets.sources.fashion_mnist import (
     FashionMNIST,
     FashionMNISTMini,
     find_folder,
     read_fashion_mnist,
 )
-from hashbench.datasets.idx import read_idx
-from hashbench.datasets.protocol import FOLDER, load_protocol
 
 Parts = Mapping[str, tuple[NDArray[np.uint8], NDArray[np.uint8]]]
 Write = Callable[..., Path]

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from hashbench.core.info import LabelKind
-from hashbench.datasets.fashion_mnist import CLASSES, FashionMNISTMini
-from hashbench.datasets.fashion_scenes import MIXTURE, WORN_WITH, FashionScenes, corners
 from hashbench.datasets.interface import ImageData
 from hashbench.datasets.loading import prepare
-from hashbench.datasets.protocol import load_protocol
+from hashbench.datasets.protocols.protocol import load_protocol
+from hashbench.datasets.sources.fashion_mnist import CLASSES, FashionMNISTMini
+from hashbench.datasets.sources.fashion_scenes import MIXTURE, WORN_WITH, FashionScenes, corners
 
 QUERIES = 500
 

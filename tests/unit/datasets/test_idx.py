@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from hashbench.core.errors import DataError
-from hashbench.datasets.idx import read_idx
+from hashbench.datasets.reading.idx import read_idx
 
 ToIdx = Callable[[NDArray[np.uint8]], bytes]
 

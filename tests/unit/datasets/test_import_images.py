@@ -20,7 +20,7 @@ from hashbench.datasets.importing.images import Imported, import_images
 from hashbench.datasets.importing.plan import ImportPlan
 from hashbench.datasets.importing.split import AutoSplit
 from hashbench.datasets.loading import load_data
-from hashbench.datasets.protocol import load_protocol, protocol_names
+from hashbench.datasets.protocols.protocol import load_protocol, protocol_names
 
 SIDE = 8
 SETTINGS = {"side": SIDE, "image_size": SIDE}
@@ -233,7 +233,7 @@ class Killed(BaseException):
 def test_a_killed_import_leaves_no_dataset_and_is_gone_on_with(
     photos: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hashbench.datasets.decode_cache._MOST_IN_BATCH", 5)
+    monkeypatch.setattr("hashbench.datasets.reading.decode_cache._MOST_IN_BATCH", 5)
     seen: list[int] = []
 
     def killing(name: str) -> Callable[[int, int], None]:

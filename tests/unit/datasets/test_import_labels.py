@@ -12,7 +12,7 @@ from hashbench.core.errors import DataError
 from hashbench.datasets.importing.csv_labels import TableColumns, read_table
 from hashbench.datasets.importing.folder_labels import read_folders
 from hashbench.datasets.importing.labelled_files import combine_lists, match_names
-from hashbench.datasets.list_file import ImageList
+from hashbench.datasets.reading.list_file import ImageList
 
 THERE = ("x/1.jpg", "x/2.jpg", "y/3.jpg")
 

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from hashbench.core.errors import DataError
-from hashbench.datasets.checks import check_split
 from hashbench.datasets.importing.split import (
     AutoSplit,
     ProtocolText,
@@ -17,7 +16,8 @@ from hashbench.datasets.importing.split import (
     write_protocol,
 )
 from hashbench.datasets.interface import Split
-from hashbench.datasets.protocol import read_protocol
+from hashbench.datasets.protocols.checks import check_split
+from hashbench.datasets.protocols.protocol import read_protocol
 
 SIZES = (60, 30, 10)
 

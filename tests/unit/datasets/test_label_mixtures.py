@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hashbench.datasets.label_mixtures import LabelMixture
+from hashbench.datasets.sources.label_mixtures import LabelMixture
 
 
 def mixture(*, share: float, images: int = 4000, seed: int = 0) -> LabelMixture:

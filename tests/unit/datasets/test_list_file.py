@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hashbench.core.errors import DataError
-from hashbench.datasets.list_file import ImageList, read_list, write_list
+from hashbench.datasets.reading.list_file import ImageList, read_list, write_list
 
 
 def put(folder: Path, text: str | bytes) -> Path:

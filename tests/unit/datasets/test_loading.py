@@ -13,17 +13,17 @@ import pytest
 
 from hashbench.core.cell import Subset
 from hashbench.core.errors import ConfigError, DataError
-from hashbench.datasets import fashion_mnist
-from hashbench.datasets.checks import check_images, check_split, identical_queries
-from hashbench.datasets.digits import Digits
-from hashbench.datasets.embedded_images import EMBEDDED
-from hashbench.datasets.fashion_mnist import FashionMNISTMini
-from hashbench.datasets.index_list import write_index_list
 from hashbench.datasets.interface import ImageData, Split
 from hashbench.datasets.loading import LoadedData, load_data, prepare
-from hashbench.datasets.protocol import FOLDER, ProtocolSpec, load_protocol, read_protocol
+from hashbench.datasets.protocols.checks import check_images, check_split, identical_queries
+from hashbench.datasets.protocols.protocol import FOLDER, ProtocolSpec, load_protocol, read_protocol
+from hashbench.datasets.protocols.sampling import IndexLists
+from hashbench.datasets.reading.index_list import write_index_list
 from hashbench.datasets.roots import data_root
-from hashbench.datasets.sampling import IndexLists
+from hashbench.datasets.sources import fashion_mnist
+from hashbench.datasets.sources.digits import Digits
+from hashbench.datasets.sources.embedded_images import EMBEDDED
+from hashbench.datasets.sources.fashion_mnist import FashionMNISTMini
 
 Seal = Callable[..., ProtocolSpec]
 ROLES = ("train", "query", "database")

@@ -7,15 +7,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import make_fashion_mnist_mini as script
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from hashbench.core.errors import DataError
-from hashbench.datasets import make_fashion_mnist_mini as script
-from hashbench.datasets.fashion_mnist import read_fashion_mnist
-from hashbench.datasets.protocol import ProtocolSpec, load_protocol
-from hashbench.datasets.sampling import Draw, PerClass
+from hashbench.datasets.protocols.protocol import ProtocolSpec, load_protocol
+from hashbench.datasets.protocols.sampling import Draw, PerClass
+from hashbench.datasets.sources.fashion_mnist import read_fashion_mnist
 
 Parts = Mapping[str, tuple[NDArray[np.uint8], NDArray[np.uint8]]]
 RULE = PerClass(

@@ -6,8 +6,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hashbench.datasets import near_duplicates as module
-from hashbench.datasets.near_duplicates import NearPair, difference_hashes, near_duplicates
+from hashbench.datasets.protocols import near_duplicates as module
+from hashbench.datasets.protocols.near_duplicates import (
+    NearPair,
+    difference_hashes,
+    near_duplicates,
+)
 
 Bytes = NDArray[np.uint8]
 

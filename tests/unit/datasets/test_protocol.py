@@ -16,16 +16,16 @@ import pytest
 
 from hashbench.core.errors import ConfigError, DataError
 from hashbench.core.registry import Kind, registry
-from hashbench.datasets import cifar10, fashion_mnist
-from hashbench.datasets.digits import Digits
-from hashbench.datasets.protocol import (
+from hashbench.datasets.protocols.protocol import (
     FOLDER,
     load_protocol,
     protocol_names,
     protocols_of,
     read_protocol,
 )
-from hashbench.datasets.sampling import PerClass, UnseenClasses
+from hashbench.datasets.protocols.sampling import PerClass, UnseenClasses
+from hashbench.datasets.sources import cifar10, fashion_mnist
+from hashbench.datasets.sources.digits import Digits
 
 OFFICIAL_LABELS = Path(__file__).with_name("official_labels")
 # Published definitions: results exist under these digests, so they may never change.
@@ -367,7 +367,7 @@ def test_a_missing_file_is_an_error_that_names_it(tmp_path: Path) -> None:
 
 def test_looking_a_protocol_up_loads_neither_torch_nor_pillow_nor_scikit_learn() -> None:
     code = (
-        "import sys; from hashbench.datasets.protocol import *; "
+        "import sys; from hashbench.datasets.protocols.protocol import *; "
         "[load_protocol(name) for name in protocol_names()]; "
         "print(sorted({'torch', 'PIL', 'sklearn', 'torchvision'} & set(sys.modules)))"
     )

@@ -11,7 +11,12 @@ import pytest
 from hashbench.core.errors import ConfigError
 from hashbench.core.plugins import load_plugin
 from hashbench.core.registry import Entry, Kind, registry
-from hashbench.datasets.protocol import FOLDER, load_protocol, protocol_names, protocols_of
+from hashbench.datasets.protocols.protocol import (
+    FOLDER,
+    load_protocol,
+    protocol_names,
+    protocols_of,
+)
 
 PLUGIN = '''
 from hashbench.datasets.interface import Dataset

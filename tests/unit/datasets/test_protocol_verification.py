@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from hashbench.datasets.interface import ImageData, Split
-from hashbench.datasets.protocol import ProtocolSpec
-from hashbench.datasets.protocol_verification import Line, mark_images, verify_protocol
-from hashbench.datasets.sampling import Draw, PerClass
+from hashbench.datasets.protocols.protocol import ProtocolSpec
+from hashbench.datasets.protocols.protocol_verification import Line, mark_images, verify_protocol
+from hashbench.datasets.protocols.sampling import Draw, PerClass
 
 DRAWS = {
     "query": Draw(per_class=2),

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from hashbench.core.errors import DataError
-from hashbench.datasets.index_list import read_index_list, write_index_list
-from hashbench.datasets.sampling import Draw, IndexLists, PerClass, UnseenClasses
+from hashbench.datasets.protocols.sampling import Draw, IndexLists, PerClass, UnseenClasses
+from hashbench.datasets.reading.index_list import read_index_list, write_index_list
 
 LABELS = np.eye(4, dtype=np.uint8)[np.arange(40) % 4]
 

@@ -6,8 +6,8 @@ import tomllib
 
 import pytest
 
-from hashbench.datasets import seal
-from hashbench.datasets.protocol import load_protocol
+from hashbench.datasets.protocols import seal
+from hashbench.datasets.protocols.protocol import load_protocol
 
 
 @pytest.mark.parametrize(

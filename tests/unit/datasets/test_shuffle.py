@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hashbench.core.seeds import derive_seed
-from hashbench.datasets.shuffle import shuffled, uniform
+from hashbench.datasets.protocols.shuffle import shuffled, uniform
 
 MASK = (1 << 64) - 1
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hashbench.core.cell import Subset
 from hashbench.core.errors import ConfigError
 from hashbench.datasets.interface import Split
-from hashbench.datasets.subset import draw_subset, hold_out
+from hashbench.datasets.protocols.subset import draw_subset, hold_out
 
 LABELS = np.eye(5, dtype=np.uint8)[np.arange(200) % 5]
 SPLIT = Split(train=np.arange(0, 100), query=np.arange(100, 120), database=np.arange(120, 200))

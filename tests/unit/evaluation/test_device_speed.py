@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 
+import device_evaluation_speed as device_speed
 import pytest
 import torch
-
-from hashbench.evaluation import device_speed
-from hashbench.evaluation.speed import CASES, made
+from evaluation_speed import CASES, made
 
 
 def test_it_prints_a_row_for_every_shape(capsys: pytest.CaptureFixture[str]) -> None:

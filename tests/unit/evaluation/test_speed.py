@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import evaluation_speed as speed
 import numpy as np
 import pytest
+from evaluation_speed import Case, field_loop, made, main, measure
 
 from hashbench.core.errors import ExitCode
-from hashbench.evaluation import speed
 from hashbench.evaluation.evaluate import evaluate
 from hashbench.evaluation.names import parse_metric
-from hashbench.evaluation.speed import Case, field_loop, made, main, measure
 
 
 def test_the_fields_loop_computes_average_precision_over_the_hits_inside_the_cut():

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.linalg import hadamard
 
 from hashbench.core.errors import ConfigError
-from hashbench.methods.centres import (
+from hashbench.methods.building_blocks.centres import (
     CentreMethod,
     hamming_distances,
     least_distance,

@@ -9,7 +9,11 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from hashbench.methods.classifier import first_label, label_cross_entropy, linear_classifier
+from hashbench.methods.building_blocks.classifier import (
+    first_label,
+    label_cross_entropy,
+    linear_classifier,
+)
 from hashbench.methods.interface import LossContext
 
 Array = NDArray[np.float64]

@@ -7,7 +7,10 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from hashbench.methods.cooccurrence import cooccurrence_similarity, damped_cooccurrence
+from hashbench.methods.building_blocks.cooccurrence import (
+    cooccurrence_similarity,
+    damped_cooccurrence,
+)
 
 Array = NDArray[np.float64]
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from hashbench.methods import distance_histogram
-from hashbench.methods.distance_histogram import HistogramRange, distance_spread
+from hashbench.methods.building_blocks import distance_histogram
+from hashbench.methods.building_blocks.distance_histogram import HistogramRange, distance_spread
 
 Array = NDArray[np.float64]
 

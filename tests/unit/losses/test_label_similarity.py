@@ -9,8 +9,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from hashbench.methods import label_similarity
-from hashbench.methods.label_similarity import LabelSimilarity
+from hashbench.methods.building_blocks import label_similarity
+from hashbench.methods.building_blocks.label_similarity import LabelSimilarity
 
 Array = NDArray[np.float64]
 ROWS = [6, 0, 3, 2, 5]

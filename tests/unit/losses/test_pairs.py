@@ -7,7 +7,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from hashbench.methods.pairs import (
+from hashbench.methods.building_blocks.pairs import (
     PairWeight,
     label_cosine,
     label_jaccard,

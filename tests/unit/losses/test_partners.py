@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from hashbench.methods.building_blocks.partners import PairPartners, Pairs
 from hashbench.methods.interface import HashBatch, LossContext
-from hashbench.methods.partners import PairPartners, Pairs
 
 LABELS = torch.eye(3)[[0, 1, 2, 0, 1]]
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from hashbench.methods.primitives import (
+from hashbench.methods.building_blocks.primitives import (
     log_cosh,
     logit_nll,
     masked_mean,

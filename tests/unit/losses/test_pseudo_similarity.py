@@ -7,7 +7,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from hashbench.methods.pseudo_similarity import PseudoSimilarity
+from hashbench.methods.building_blocks.pseudo_similarity import PseudoSimilarity
 
 Array = NDArray[np.float64]
 IMAGES, CLUSTERS, BITS = 60, 6, 5

@@ -7,7 +7,12 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from hashbench.methods.soft_clusters import divergence, log_assignment, sharpened, usable
+from hashbench.methods.building_blocks.soft_clusters import (
+    divergence,
+    log_assignment,
+    sharpened,
+    usable,
+)
 
 Array = NDArray[np.float64]
 

@@ -13,9 +13,9 @@ import pytest
 
 HEAVY = {"torch", "torchvision", "timm"}
 
-# Which parts of the house a part may import, itself aside. The matrix asks the others for names
-# and parameters; `execute` launches workers and never imports them; reports read records; the
-# worker and the command line stand on everything.
+# Which parts of the package a part may import besides itself. The matrix asks other parts for names
+# and parameters; `run` launches workers and never imports them; reports read records; the worker
+# and the command line may import everything.
 CORE = {"core", "version"}
 LEARNING = CORE | {"methods", "datasets"}
 ALLOWED: dict[str, set[str]] = {
@@ -30,19 +30,15 @@ ALLOWED: dict[str, set[str]] = {
     "training": LEARNING | {"evaluation", "search"},
     "conformance": LEARNING | {"training"},
     "store": CORE,
-    "audit": LEARNING
-    | {"compare", "evaluation", "execute", "matrix", "reports", "search", "store"},
-    "claims": CORE | {"store", "evaluation", "matrix", "reports", "compare"},
-    "compare": CORE | {"store", "evaluation", "reports"},
-    "execute": CORE | {"store"},
-    "gate": CORE | {"store", "reports"},
+    "run": CORE | {"store"},
     "reports": CORE | {"store", "evaluation"},
+    "judge": LEARNING | {"evaluation", "matrix", "reports", "run", "store"},
+    "audit": LEARNING | {"evaluation", "judge", "reports", "search", "store"},
     "serve": LEARNING | {"search", "store", "training", "worker"},
-    "shards": CORE | {"evaluation", "search"},
     "studio": LEARNING
-    | {"audit", "compare", "evaluation", "execute", "matrix", "reports", "serve", "store"},
+    | {"audit", "evaluation", "judge", "matrix", "reports", "run", "serve", "store"},
 }
-ON_TOP = {"cli", "worker", "ud2h_speed"}
+ON_TOP = {"cli", "worker"}
 WITHOUT_TORCH = {"core", "matrix", "cli"}
 
 

@@ -15,7 +15,7 @@ import pytest
 from hashbench.core.errors import ConfigError
 from hashbench.core.record import Cause, Status
 from hashbench.core.registry import Kind, registry
-from hashbench.reports import csv_text, json_text, latex, markdown
+from hashbench.reports.formats import csv_text, json_text, latex, markdown
 from hashbench.reports.view import Comparisons, View
 from hashbench.store.catalogue import CellResults
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from hashbench.core.record import Cause, Status
-from hashbench.reports import latex
+from hashbench.reports.formats import latex
 from hashbench.reports.view import View
 from hashbench.store.catalogue import CellResults
 

@@ -22,7 +22,7 @@ from hashbench.core.record import (
     MetricEntry,
     Status,
 )
-from hashbench.reports.markdown import render
+from hashbench.reports.formats.markdown import render
 from hashbench.store.catalogue import CellResults
 
 MAP = "map@5000/div=hits/ties=expected/empty=zero"

@@ -11,7 +11,7 @@ import pytest
 
 from hashbench.core.cell import BackboneMode, Subset, Weights
 from hashbench.core.registry import Kind, registry
-from hashbench.datasets.protocol import load_protocol
+from hashbench.datasets.protocols.protocol import load_protocol
 from hashbench.reports.published import FILE, figures, published_tables
 from hashbench.store.catalogue import CellResults
 

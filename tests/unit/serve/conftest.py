@@ -19,7 +19,7 @@ from hashbench.core.job import Job
 from hashbench.core.record import FitRecord
 from hashbench.core.registry import registry
 from hashbench.datasets.loading import LoadedData, load_data
-from hashbench.datasets.protocol import load_protocol
+from hashbench.datasets.protocols.protocol import load_protocol
 from hashbench.serve.client import Client
 from hashbench.serve.endpoints import endpoints
 from hashbench.serve.models import Models

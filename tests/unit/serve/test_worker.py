@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from hashbench.audit.shelves import sort_files
+from hashbench.audit.store_files import sort_files
 from hashbench.core.errors import ConfigError, StoreError
 from hashbench.serve.client import AnswerError, Client
 from hashbench.serve.discovery import Announcement, find_server

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from hashbench.core.cell import Precision
-from hashbench.methods.features import BackboneFeatures, PixelFeatures
+from hashbench.methods.building_blocks.features import BackboneFeatures, PixelFeatures
 from hashbench.methods.interface import Backbone, BackboneOutput
 
 

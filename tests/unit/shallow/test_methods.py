@@ -8,7 +8,7 @@ from hashbench.core.codes import Codes, Embeddings, Role
 from hashbench.core.errors import ConfigError
 from hashbench.core.info import ComponentInfo
 from hashbench.core.seeds import Purpose, derive_seed
-from hashbench.methods.features import PixelFeatures
+from hashbench.methods.building_blocks.features import PixelFeatures
 from hashbench.methods.shallow.cosine import Cosine
 from hashbench.methods.shallow.interface import ShallowMethod
 from hashbench.methods.shallow.itq import ITQ

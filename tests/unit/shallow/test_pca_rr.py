@@ -7,7 +7,7 @@ import torch
 from hashbench.core.codes import Role
 from hashbench.core.errors import ConfigError
 from hashbench.core.seeds import Purpose, derive_seed
-from hashbench.methods.features import PixelFeatures
+from hashbench.methods.building_blocks.features import PixelFeatures
 from hashbench.methods.shallow.itq import ITQ
 from hashbench.methods.shallow.pca_rr import PCARR
 

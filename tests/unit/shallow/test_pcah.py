@@ -5,7 +5,7 @@ import pytest
 
 from hashbench.core.codes import Role
 from hashbench.core.errors import ConfigError
-from hashbench.methods.features import PixelFeatures
+from hashbench.methods.building_blocks.features import PixelFeatures
 from hashbench.methods.shallow.pcah import PCAH
 
 

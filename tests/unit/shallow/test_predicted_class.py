@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from hashbench.core.codes import Role
 from hashbench.core.errors import ConfigError
 from hashbench.core.info import Supervision
-from hashbench.methods.features import PixelFeatures
+from hashbench.methods.building_blocks.features import PixelFeatures
 from hashbench.methods.interface import TrainView
 from hashbench.methods.shallow.predicted_class import PredictedClass
 

@@ -6,7 +6,7 @@ import torch
 
 from hashbench.core.codes import Role
 from hashbench.core.errors import ConfigError
-from hashbench.methods.features import PixelFeatures
+from hashbench.methods.building_blocks.features import PixelFeatures
 from hashbench.methods.shallow.sh import SH, box_modes
 
 

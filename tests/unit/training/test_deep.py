@@ -18,7 +18,7 @@ from hashbench.core.codes import Codes, Role
 from hashbench.core.errors import DataError
 from hashbench.core.info import ComponentInfo
 from hashbench.core.params import BaseParams
-from hashbench.datasets.protocol import load_protocol
+from hashbench.datasets.protocols.protocol import load_protocol
 from hashbench.methods.interface import (
     Backbone,
     BackboneOutput,

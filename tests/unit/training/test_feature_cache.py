@@ -11,9 +11,9 @@ import torch
 from safetensors.torch import save
 
 from hashbench.core.cell import DataChoice, Precision
-from hashbench.datasets.protocol import load_protocol
+from hashbench.datasets.protocols.protocol import load_protocol
 from hashbench.methods.backbones.mlp import MLP
-from hashbench.methods.features import BackboneFeatures
+from hashbench.methods.building_blocks.features import BackboneFeatures
 from hashbench.training.feature_cache import FeatureCache
 from hashbench.training.images import DeviceImages
 from hashbench.training.phases import PhaseClock

@@ -27,10 +27,10 @@ from hashbench.core.cell import (
 from hashbench.core.codes import Codes, Role
 from hashbench.core.errors import ConfigError, DataError
 from hashbench.core.info import ComponentInfo
-from hashbench.datasets.protocol import load_protocol
+from hashbench.datasets.protocols.protocol import load_protocol
 from hashbench.methods.backbones.ae_vit import AEViTMini
 from hashbench.methods.backbones.resnet import ResNetMini
-from hashbench.methods.features import BackboneFeatures
+from hashbench.methods.building_blocks.features import BackboneFeatures
 from hashbench.methods.interface import (
     Backbone,
     BackboneOutput,

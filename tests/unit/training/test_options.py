@@ -24,7 +24,7 @@ from hashbench.core.cell import (
 from hashbench.core.errors import ConfigError
 from hashbench.core.info import ComponentInfo
 from hashbench.core.params import BaseParams
-from hashbench.datasets.protocol import load_protocol
+from hashbench.datasets.protocols.protocol import load_protocol
 from hashbench.methods.interface import (
     Backbone,
     BackboneOutput,

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from hashbench.core.cell import DataChoice
-from hashbench.datasets.protocol import load_protocol
+from hashbench.datasets.protocols.protocol import load_protocol
 from hashbench.training import images as images_module
 from hashbench.training.determinism import generator
 from hashbench.training.images import DeviceImages

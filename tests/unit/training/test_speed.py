@@ -7,12 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import training_speed as speed
+from field_loop import FieldLoop, Photos, decode_squares, write_photos
 from PIL import Image
-
-from hashbench.training import speed
-from hashbench.training.field_loop import FieldLoop, Photos, decode_squares, write_photos
-from hashbench.training.speed import LOSSES, grid_lines, print_training, shortest
-from hashbench.training.speed_subjects import (
+from training_speed import LOSSES, grid_lines, print_training, shortest
+from training_speed_subjects import (
     FAST_FP32,
     FIELD,
     ResidentBatch,

@@ -10,7 +10,7 @@ import torch
 from torchvision.transforms import v2
 
 from hashbench.core.cell import DataChoice
-from hashbench.datasets.protocol import load_protocol
+from hashbench.datasets.protocols.protocol import load_protocol
 from hashbench.training.determinism import generator
 from hashbench.training.images import IMAGENET, DeviceImages
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from hashbench.core.errors import DataError
-from hashbench.datasets.protocol import ProtocolSpec, load_protocol
+from hashbench.datasets.protocols.protocol import ProtocolSpec, load_protocol
 from hashbench.worker.image_files import decode_image, find_images
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from hashbench.datasets.mirflickr import CLASSES as MIRFLICKR_LABELS
+from hashbench.datasets.sources.mirflickr import CLASSES as MIRFLICKR_LABELS
 
 Write = Callable[..., Path]
 

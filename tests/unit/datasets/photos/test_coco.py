@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from hashbench.core.errors import DataError
-from hashbench.datasets.coco import COCO, read_coco
+from hashbench.datasets.sources.coco import COCO, read_coco
 
 TRAIN = "coco/annotations/instances_train2014.json"
 

@@ -7,9 +7,9 @@ import pytest
 from numpy.typing import NDArray
 
 from hashbench.core.errors import DataError
-from hashbench.datasets.random_sampling import RandomDraw
-from hashbench.datasets.shuffle import shuffled
-from hashbench.datasets.walk_sampling import Walk
+from hashbench.datasets.protocols.random_sampling import RandomDraw
+from hashbench.datasets.protocols.shuffle import shuffled
+from hashbench.datasets.protocols.walk_sampling import Walk
 
 
 @pytest.fixture

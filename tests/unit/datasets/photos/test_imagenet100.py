@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from hashbench.core.errors import DataError
-from hashbench.datasets.imagenet100 import SYNSETS, ImageNet100, read_imagenet
+from hashbench.datasets.sources.imagenet100 import SYNSETS, ImageNet100, read_imagenet
 
 VAL = [f"ILSVRC2012_val_{number:08}" for number in range(1, 104)]
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from hashbench.core.errors import DataError
-from hashbench.datasets import mirflickr as module
-from hashbench.datasets.mirflickr import (
+from hashbench.datasets.sources import mirflickr as module
+from hashbench.datasets.sources.mirflickr import (
     CLASSES,
     POTENTIAL,
     RELEVANT,

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from hashbench.core.errors import DataError
-from hashbench.datasets.nuswide import NUSWIDE, NUSWIDEHashNet
+from hashbench.datasets.sources.nuswide import NUSWIDE, NUSWIDEHashNet
 
 Photo = Callable[[Path, int], None]
 LABELS = [[0, 1, 1], [0, 0, 0], [0, 1, 0], [1, 0, 0]]

@@ -12,19 +12,19 @@ import pytest
 
 from hashbench.core.errors import DataError
 from hashbench.core.registry import Kind, registry
-from hashbench.datasets.checks import identical_queries, unchecked
-from hashbench.datasets.columns import keep_columns
 from hashbench.datasets.interface import ImageData, Split
 from hashbench.datasets.loading import prepare
-from hashbench.datasets.mirflickr import POTENTIAL
-from hashbench.datasets.protocol import (
+from hashbench.datasets.protocols.checks import identical_queries, unchecked
+from hashbench.datasets.protocols.protocol import (
     FOLDER,
     ProtocolSpec,
     load_protocol,
     protocols_of,
     read_protocol,
 )
-from hashbench.datasets.sampling import Draw, PerClass
+from hashbench.datasets.protocols.sampling import Draw, PerClass
+from hashbench.datasets.reading.columns import keep_columns
+from hashbench.datasets.sources.mirflickr import POTENTIAL
 
 Seal = Callable[..., ProtocolSpec]
 LISTS = {"labels", "query", "train", "database"}

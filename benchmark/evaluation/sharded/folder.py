@@ -1,0 +1,225 @@
+"""A folder of shards: the codes of a database and their labels, read a block at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hashbench.core.codes import Codes
+from hashbench.core.errors import DataError
+from hashbench.evaluation.sharded.array_file import ArrayFile
+from hashbench.evaluation.sharded.labels import check_form, check_values, most_labels, multi_hot
+from hashbench.evaluation.sharded.manifest import CODES, LABELS, FileEntry, Manifest, ShardEntry
+
+Taken = TypeVar("Taken")
+
+_BITS_PER_BYTE = 8
+_BLOCK_BYTES = 1 << 26
+_MOST_IN_A_BLOCK = 1 << 19
+_COPIES = 4  # of codes and labels, as read and as laid out for counting
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Some rows of a shard.
+
+    Attributes:
+        shard: Which.
+        start: Its first row.
+        stop: The row after its last.
+        first: Position of the first row in the whole database.
+    """
+
+    shard: int
+    start: int
+    stop: int
+    first: int
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+
+@dataclass(frozen=True, slots=True)
+class ShardFolder:
+    """A database on disk; see `ShardWriter` and `adopt` for how one is made.
+
+    Example:
+        >>> import tempfile
+        >>> from hashbench.evaluation.sharded.writer import ShardWriter
+        >>> folder = Path(tempfile.mkdtemp()) / "codes"
+        >>> with ShardWriter(folder, bits=12, items_per_shard=2) as writer:
+        ...     writer.add(Codes.from_outputs(np.eye(3, 12) - 0.5))
+        >>> len(ShardFolder.open(folder)), len(ShardFolder.open(folder).manifest.shards)
+        (3, 2)
+
+    Attributes:
+        root: The folder.
+        manifest: What is in it.
+    """
+
+    root: Path
+    manifest: Manifest
+
+    @classmethod
+    def open(cls, root: Path) -> ShardFolder:
+        """Open a folder and see that its files look as the manifest says; contents are not read.
+
+        Raises:
+            DataError: If a file is missing, damaged or of another size than it should be.
+        """
+        found = cls(root, Manifest.read(root))
+        for shard in found.manifest.shards:
+            found._check(shard)
+        return found
+
+    @property
+    def bits(self) -> int:
+        """Code length."""
+        return self.manifest.bits
+
+    @property
+    def classes(self) -> int | None:
+        """Number of labels; None without labels."""
+        return self.manifest.classes
+
+    def __len__(self) -> int:
+        return sum(shard.items for shard in self.manifest.shards)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of all its files."""
+        return sum(entry.bytes for entry in self.files())
+
+    @property
+    def rows_at_once(self) -> int:
+        """Rows of a block that takes some ten megabytes, laid out for counting."""
+        row = _COPIES * (self.bits // _BITS_PER_BYTE + (self.classes or 0) + 1)
+        return max(1, min(_MOST_IN_A_BLOCK, _BLOCK_BYTES // row))
+
+    def files(self) -> list[FileEntry]:
+        """Its files, each once."""
+        entries = (e for shard in self.manifest.shards for e in (shard.codes, shard.labels) if e)
+        return list({entry.file: entry for entry in entries}.values())
+
+    def blocks(self, items: int | None = None) -> Iterator[Block]:
+        """All rows, in order.
+
+        Args:
+            items: Rows of a block; None for `rows_at_once`.
+        """
+        size = items or self.rows_at_once
+        first = 0
+        for number, shard in enumerate(self.manifest.shards):
+            for start in range(0, shard.items, size):
+                stop = min(start + size, shard.items)
+                yield Block(number, start, stop, first + start)
+            first += shard.items
+
+    def codes(self, block: Block) -> Codes:
+        """The codes of a block.
+
+        Raises:
+            DataError: If they cannot be read or are none.
+        """
+        file = self._file(self.manifest.shards[block.shard].codes, CODES)
+        try:
+            return Codes(file.rows(block.start, block.stop), self.bits)
+        except DataError as error:
+            raise self._named(file, error) from None
+
+    def labels(self, block: Block) -> NDArray[np.uint8]:
+        """The labels of a block, uint8 (n, classes), multi-hot.
+
+        Raises:
+            DataError: If there are none, or they cannot be read or are not right.
+        """
+        return self._labels(block, multi_hot)
+
+    def most_labels(self) -> int:
+        """The most labels that one item has; reads and checks all labels.
+
+        Raises:
+            DataError: If there are none, or they cannot be read or are not right.
+        """
+        return max(self._labels(block, _most_labels) for block in self.blocks())
+
+    def _labels(self, block: Block, taken: Callable[[NDArray[Any], int], Taken]) -> Taken:
+        entry = self.manifest.shards[block.shard].labels
+        if entry is None or self.classes is None:
+            raise DataError(f"{self.root}: has no labels, and an evaluation needs them")
+        file = self._file(entry, LABELS)
+        try:
+            return taken(file.rows(block.start, block.stop), self.classes)
+        except DataError as error:
+            raise self._named(file, error) from None
+
+    def _file(self, entry: FileEntry, tensor: str) -> ArrayFile:
+        return ArrayFile(self.root / entry.file, tensor)
+
+    def _check(self, shard: ShardEntry) -> None:
+        if (shard.labels is None) != (self.classes is None):
+            raise DataError(
+                f"{self.root}: {shard.codes.file} has {'no ' if self.classes else ''}labels, and "
+                f"the manifest says {self.classes or 'no'} classes; adopt the files anew"
+            )
+        codes = self._file(shard.codes, CODES)
+        self._check_size(shard.codes)
+        try:
+            check_codes_form(*codes.header(), items=shard.items, bits=self.bits)
+            if shard.labels and self.classes:
+                self._check_size(shard.labels)
+                codes = self._file(shard.labels, LABELS)
+                check_form(*codes.header(), items=shard.items, classes=self.classes)
+        except DataError as error:
+            raise self._named(codes, error) from None
+
+    def _check_size(self, entry: FileEntry) -> None:
+        path = self.root / entry.file
+        try:
+            size = path.stat().st_size
+        except OSError as error:
+            raise DataError(
+                f"{path}: cannot be read: {error.strerror}; the manifest names it"
+            ) from None
+        if size != entry.bytes:
+            raise DataError(
+                f"{path}: has {size:,} bytes, the manifest says {entry.bytes:,}; copy the file "
+                f"again, or adopt the files anew"
+            )
+
+    @staticmethod
+    def _named(file: ArrayFile, error: DataError) -> DataError:
+        text = str(error)
+        return error if text.startswith(str(file.path)) else DataError(f"{file.path}: {text}")
+
+
+def _most_labels(labels: NDArray[Any], classes: int) -> int:
+    check_values(labels, classes)
+    return most_labels(labels)
+
+
+def check_codes_form(
+    dtype: np.dtype[Any], shape: tuple[int, ...], *, items: int, bits: int
+) -> None:
+    """Check what packed codes look like.
+
+    Args:
+        dtype: Their type.
+        shape: Their shape.
+        items: How many there should be.
+        bits: Code length.
+
+    Raises:
+        DataError: If they are not uint8 (items, ceil(bits / 8)).
+    """
+    wanted = (items, -(-bits // _BITS_PER_BYTE))
+    if dtype != np.uint8 or shape != wanted:
+        raise DataError(
+            f"packed codes of {bits} bits are uint8 (N, {wanted[1]}), here of {items:,} codes, "
+            f"got {dtype} {shape}"
+        )

@@ -1,0 +1,1 @@
+"""Verdicts on records: comparisons, claims, the gate and reproductions."""

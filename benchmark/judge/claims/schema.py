@@ -1,0 +1,82 @@
+"""The schema of a file of claims."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from hashbench.core.errors import ConfigError
+from hashbench.judge.claims.controls import ControlName
+from hashbench.judge.claims.quantities import parse_quantity
+from hashbench.matrix.rules_schema import NamedSpec
+from hashbench.matrix.shorthand import OR_SINGLE
+from hashbench.matrix.training_schema import Strict
+
+
+class ArmSpec(NamedSpec):
+    """Selects cells; a key that is given must hold one of its values.
+
+    ``settings`` are dotted keys as the report prints them, such as ``loss.preset: null`` or
+    ``loss.asymmetric: true``; all must be equal.
+    """
+
+    settings: dict[str, Any] = Field(default_factory=dict)
+
+    def names(self) -> dict[str, list[Any]]:
+        """What is asked for by name."""
+        given = {key: getattr(self, key) for key in NamedSpec.model_fields}
+        return {key: values for key, values in given.items() if values is not None}
+
+
+class ControlSpec(Strict):
+    """What must be equal for records to say anything about a claim."""
+
+    same: list[ControlName]
+    seeds: Annotated[int, Field(ge=2)] = 3
+
+
+class ClaimSpec(Strict):
+    """One claim: the arm ``better`` is better than every arm of ``than``, wherever both are.
+
+    Protocol, device class and code length are always equal; ``matching`` adds components. With
+    ``longer_codes`` each method is compared with itself at the next shorter length instead.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    says: Annotated[str, Field(min_length=1)]
+    source: Annotated[str, Field(min_length=1)]
+    where: ArmSpec = ArmSpec()
+    better: ArmSpec = ArmSpec()
+    than: Annotated[list[ArmSpec], OR_SINGLE] = Field(default_factory=list)
+    longer_codes: bool = False
+    matching: Annotated[list[Literal["backbone", "loss"]], OR_SINGLE] = Field(default_factory=list)
+    quantities: Annotated[list[str], Field(min_length=1), OR_SINGLE]
+    direction: Literal["higher", "lower"]
+    margin: Annotated[float, Field(allow_inf_nan=False)] = 0.0
+    controls: ControlSpec
+
+    @field_validator("quantities")
+    @classmethod
+    def _known(cls, words: list[str]) -> list[str]:
+        try:
+            return [parse_quantity(word).name for word in words]
+        except ConfigError as error:
+            raise ValueError("; ".join(error.problems)) from None
+
+    @model_validator(mode="after")
+    def _fitting(self) -> Self:
+        if self.longer_codes == bool(self.than):
+            raise ValueError("than names what is compared with, unless longer_codes: true does")
+        wrong = [q for q in self.quantities if parse_quantity(q).direction != self.direction]
+        if wrong:
+            usual = parse_quantity(wrong[0]).direction
+            raise ValueError(f"direction: {self.direction} does not fit {wrong[0]}; write {usual}")
+        return self
+
+
+class ClaimFile(Strict):
+    """A file of claims."""
+
+    version: Literal[1]
+    claims: Annotated[list[ClaimSpec], Field(min_length=1)]

@@ -1,0 +1,1 @@
+"""Ways to start a cell's worker: on this machine, through Slurm, through Ray."""

@@ -1,0 +1,112 @@
+"""Images made of several single-label ones: which classes each has, and of which images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hashbench.datasets.protocols.shuffle import uniform
+
+NONE = -1
+"""In the place of a class or an image where there is no further one."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelMixture:
+    """A rule by which labels occur together, drawn by seed with no library's generator.
+
+    An image has 1 to ``most`` classes, all different, each number equally often. The first is any
+    of them; each further one is, with probability ``share``, the companion of the one before it;
+    otherwise, or if that is there already, any that is not.
+
+    Attributes:
+        images: Images to make.
+        queries: The first of them, which have members of their own.
+        most: Classes of an image, at most.
+        companions: For each class, the one that mostly follows it.
+        share: How often it does.
+        seed: Seed of all draws.
+        member: What an image is made of, in one word; part of the draws' purposes.
+    """
+
+    images: int
+    queries: int
+    most: int
+    companions: tuple[int, ...]
+    share: float
+    seed: int
+    member: str
+
+    def classes(self) -> NDArray[np.int64]:
+        """Draw which classes each image is made of.
+
+        Returns:
+            int64 (images, most): the classes in the order drawn; -1 where there is no more.
+        """
+        positions = np.arange(self.images, dtype=np.int64)
+        slots = np.full((self.images, self.most), NONE, dtype=np.int64)
+        counts = 1 + self.integers(f"number of {self.member}s", self.most)
+        slots[:, 0] = self.integers("first class", len(self.companions))
+        for slot in range(1, self.most):
+            follows = uniform(positions, self.seed, purpose=f"succession {slot}") < self.share
+            companion = np.array(self.companions)[slots[:, slot - 1]]
+            absent = self.labels(slots) == 0
+            rest = len(self.companions) - slot
+            other = _nth_absent(absent, self.integers(f"class {slot}", rest))
+            taken = np.where(follows & absent[positions, companion], companion, other)
+            slots[:, slot] = np.where(counts > slot, taken, NONE)
+            # An image that is complete keeps -1; what is drawn on top of it is not used.
+        return slots
+
+    def labels(self, slots: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """The label rows of drawn classes.
+
+        Args:
+            slots: int64 (images, most), as `classes` gives them.
+
+        Returns:
+            uint8 (images, classes), multi-hot.
+        """
+        rows = np.zeros((len(slots), len(self.companions)), dtype=np.uint8)
+        image, slot = np.nonzero(slots >= 0)
+        rows[image, slots[image, slot]] = 1
+        return rows
+
+    def members(
+        self,
+        slots: NDArray[np.int64],
+        pools: Callable[[int], Sequence[NDArray[np.int64]]],
+    ) -> NDArray[np.int64]:
+        """Draw a single-label image for each class of each image.
+
+        Args:
+            slots: int64 (images, most), as `classes` gives them.
+            pools: The positions of a class's images: those for queries, and those for all others.
+
+        Returns:
+            int64 (images, most): positions; -1 where there is no further class.
+        """
+        members = np.full_like(slots, NONE)
+        parts = (slice(self.queries), slice(self.queries, None))
+        for number in range(len(self.companions)):
+            for part, pool in zip(parts, pools(number), strict=True):
+                for slot in range(self.most):
+                    drawn = self.integers(f"{self.member} {slot}", len(pool))[part]
+                    wanted = slots[part, slot] == number
+                    members[part, slot] = np.where(wanted, pool[drawn], members[part, slot])
+        return members
+
+    def integers(self, purpose: str, end: int) -> NDArray[np.int64]:
+        """Draw a whole number in [0, end) for each image, int64 (images,)."""
+        positions = np.arange(self.images, dtype=np.int64)
+        return (uniform(positions, self.seed, purpose=purpose) * end).astype(np.int64)
+
+
+def _nth_absent(absent: NDArray[np.bool_], rank: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The class with ``rank`` absent ones before it, row by row."""
+    wanted = absent & (np.cumsum(absent, axis=1) - 1 == rank[:, None])
+    columns: NDArray[np.int64] = wanted.argmax(axis=1).astype(np.int64)
+    return columns

@@ -1,0 +1,1 @@
+"""Parts that several losses and shallow methods are built from."""

@@ -1,0 +1,265 @@
+"""Class centres in {-1, +1}: how they are made, and the centre of an image with several labels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from enum import StrEnum
+
+import torch
+from torch import Tensor
+
+from hashbench.core.errors import ConfigError
+from hashbench.methods.building_blocks.primitives import sgn
+from hashbench.methods.interface import LossContext
+
+_BEST_OF = 200  # matrices drawn by bernoulli_half
+_BLOCK = 256  # rows drawn at once by maxhd
+_PATIENCE = 10_000  # failed draws before maxhd asks for less
+_FIRST_PERCENT = 61  # the distance maxhd starts with, in hundredths of the code length
+_LAST_PERCENT = 20  # the least it accepts
+
+
+class CentreMethod(StrEnum):
+    """How class centres are made; `make_centres` says what each does."""
+
+    HADAMARD = "hadamard"
+    HADAMARD_RANDOM = "hadamard_random"
+    BERNOULLI_HALF = "bernoulli_half"
+    BERNOULLI = "bernoulli"
+    MAXHD = "maxhd"
+
+
+def make_centres(
+    method: CentreMethod, *, classes: int, bits: int, generator: torch.Generator
+) -> Tensor:
+    """Make one centre a class; no two classes share one.
+
+    ``hadamard``: the first rows of [H; -H], H the Sylvester-Hadamard matrix; further rows as
+    ``bernoulli_half``. CSQ's rule. With few classes it has few distinct columns: 10 classes have
+    at most 16 of them, so at 64 bits each is there four times and 4 bits are constant.
+    ``hadamard_random``: rows drawn at random from the non-constant ones of H, and from their
+    negatives when those of H do not suffice; further rows as ``bernoulli_half``.
+    ``bernoulli_half``: rows with exactly floor(bits / 2) entries -1; the best of 200 matrices by
+    least, then by mean distance.
+    ``bernoulli``: independent fair signs.
+    ``maxhd``: random rows, each accepted when it is at least q * bits from all accepted ones; q
+    starts at 0.61 and falls by 0.01 after every 10,000 failed draws, down to 0.20.
+
+    Args:
+        method: One of the five.
+        classes: Number of centres C, 1 or more.
+        bits: Code length K.
+        generator: The CPU generator that draws.
+
+    Returns:
+        float32 (classes, bits) of -1 and +1, on the CPU.
+
+    Raises:
+        ConfigError: If the code length does not fit the method, or is too short for so many
+            classes.
+
+    Example:
+        >>> centres = make_centres(CentreMethod.MAXHD, classes=10, bits=32,
+        ...                        generator=torch.Generator().manual_seed(0))
+        >>> tuple(centres.shape), least_distance(centres) >= 0.2 * 32
+        ((10, 32), True)
+    """
+    if classes > 2**bits:
+        raise _too_short(method, classes=classes, bits=bits)
+    return _MAKERS[method](classes, bits, generator)
+
+
+def class_centres(method: CentreMethod, ctx: LossContext) -> Tensor:
+    """`make_centres` for the classes and bits of a training, drawn from the loss's own generator.
+
+    Returns:
+        float32 (classes, bits) of -1 and +1, on the training's device.
+    """
+    centres = make_centres(
+        method, classes=ctx.labels.shape[1], bits=ctx.bits, generator=ctx.generator
+    )
+    return centres.to(ctx.device)
+
+
+def centre_refusals(method: CentreMethod, bits: int) -> list[str]:
+    """Say why there are no such centres at a code length; nothing if there are.
+
+    Args:
+        method: One of the five.
+        bits: Code length K.
+    """
+    if method in (CentreMethod.HADAMARD, CentreMethod.HADAMARD_RANDOM) and bits & (bits - 1):
+        return [
+            f"centres: '{method}' needs a code length that is a power of two, got {bits} bits; "
+            f"use 'maxhd' or 'bernoulli_half'"
+        ]
+    return []
+
+
+def hamming_distances(left: Tensor, right: Tensor) -> Tensor:
+    """Hamming distances of codes in {-1, +1}.
+
+    Args:
+        left: (n, bits).
+        right: (m, bits).
+
+    Returns:
+        (n, m), in the dtype of the codes.
+    """
+    return (left.shape[1] - left @ right.T) / 2
+
+
+def least_distance(centres: Tensor) -> float:
+    """The smallest Hamming distance between two centres; infinite if there is only one.
+
+    Args:
+        centres: (classes, bits) of -1 and +1.
+    """
+    between = _between(centres)
+    return float(between.min()) if len(between) else math.inf
+
+
+def tie_vector(bits: int, generator: torch.Generator) -> Tensor:
+    """The fixed signs that decide the tied bits of a merged centre, the same for all images.
+
+    Args:
+        bits: Code length.
+        generator: The CPU generator that draws.
+
+    Returns:
+        float32 (bits,) of -1 and +1; never 0, which would make 0 a target.
+    """
+    return _signs(1, bits, generator)[0]
+
+
+def merged_centres(labels: Tensor, *, centres: Tensor, tie: Tensor) -> Tensor:
+    """The centre of each image: the majority vote of its classes' centres, bit by bit.
+
+    t_i = sgn(sum over the positive classes of O_c), and ``tie`` where the vote is 0. Single-label,
+    it is the class's centre. An image without a label gets ``tie``: leave it out of the loss.
+
+    Args:
+        labels: (n, classes), multi-hot.
+        centres: O, (classes, bits) of -1 and +1.
+        tie: (bits,) of -1 and +1.
+
+    Returns:
+        (n, bits) of -1 and +1.
+    """
+    votes = labels @ centres
+    return torch.where(votes == 0, tie, sgn(votes))
+
+
+def _too_short(method: CentreMethod, *, classes: int, bits: int) -> ConfigError:
+    remedy = "use more bits" if classes > 2**bits else "use more bits or 'bernoulli'"
+    return ConfigError(
+        f"centres: '{method}' finds no {classes} centres far enough apart in {bits} bits; {remedy}"
+    )
+
+
+def _signs(count: int, bits: int, generator: torch.Generator) -> Tensor:
+    return torch.randint(0, 2, (count, bits), generator=generator).float() * 2 - 1
+
+
+def _balanced(count: int, bits: int, generator: torch.Generator) -> Tensor:
+    order = torch.rand(count, bits, generator=generator).argsort(1).argsort(1)
+    return torch.where(order < bits // 2, -1.0, 1.0)
+
+
+def _between(rows: Tensor) -> Tensor:
+    i, j = torch.triu_indices(len(rows), len(rows), offset=1)
+    return hamming_distances(rows, rows)[i, j]
+
+
+def _distinct(fixed: Tensor, count: int, draw: Callable[[int], Tensor]) -> Tensor:
+    """Draw rows after the fixed ones until there are ``count``, each different from all others."""
+    rows = fixed
+    while len(rows) < count:
+        rows = torch.cat([rows, draw(count - len(rows))])
+        repeats = (hamming_distances(rows, rows) == 0).tril(-1).any(1)
+        rows = rows[~repeats]
+    return rows
+
+
+def _bernoulli(classes: int, bits: int, generator: torch.Generator) -> Tensor:
+    return _distinct(torch.empty(0, bits), classes, lambda n: _signs(n, bits, generator))
+
+
+def _complete(
+    fixed: Tensor, classes: int, *, method: CentreMethod, generator: torch.Generator
+) -> Tensor:
+    """Fill up with balanced rows: the best of 200 fillings by least, then by mean distance."""
+    bits = fixed.shape[1]
+    if len(fixed) == classes:
+        return fixed
+    taken = int(((fixed < 0).sum(1) == bits // 2).sum())
+    if classes - len(fixed) > math.comb(bits, bits // 2) - taken:
+        raise _too_short(method, classes=classes, bits=bits)
+    best, best_score = fixed, (-1.0, -1.0)
+    for _ in range(_BEST_OF):
+        rows = _distinct(fixed, classes, lambda n: _balanced(n, bits, generator))
+        score = (least_distance(rows), float(_between(rows).mean()))
+        if score > best_score:
+            best, best_score = rows, score
+    return best
+
+
+def _bernoulli_half(classes: int, bits: int, generator: torch.Generator) -> Tensor:
+    if classes == 1:
+        return _balanced(1, bits, generator)
+    method = CentreMethod.BERNOULLI_HALF
+    return _complete(torch.empty(0, bits), classes, method=method, generator=generator)
+
+
+def _sylvester(method: CentreMethod, bits: int) -> Tensor:
+    refusals = centre_refusals(method, bits)
+    if refusals:
+        raise ConfigError(*refusals)
+    matrix = torch.ones(1, 1)
+    while len(matrix) < bits:
+        matrix = torch.cat([torch.cat([matrix, matrix], 1), torch.cat([matrix, -matrix], 1)])
+    return matrix
+
+
+def _hadamard(classes: int, bits: int, generator: torch.Generator) -> Tensor:
+    method = CentreMethod.HADAMARD
+    matrix = _sylvester(method, bits)
+    rows = torch.cat([matrix, -matrix])[:classes]
+    return _complete(rows, classes, method=method, generator=generator)
+
+
+def _hadamard_random(classes: int, bits: int, generator: torch.Generator) -> Tensor:
+    method = CentreMethod.HADAMARD_RANDOM
+    pool = _sylvester(method, bits)[1:]  # the first row is constant
+    if classes > len(pool):
+        pool = torch.cat([pool, -pool])
+    rows = pool[torch.randperm(len(pool), generator=generator)][:classes]
+    return _complete(rows, classes, method=method, generator=generator)
+
+
+def _maxhd(classes: int, bits: int, generator: torch.Generator) -> Tensor:
+    rows, percent, failures = _signs(1, bits, generator), _FIRST_PERCENT, 0
+    while len(rows) < classes:
+        block = _signs(min(_BLOCK, _PATIENCE - failures), bits, generator)
+        # Hundredths in integers: 0.61 * bits is not exact in binary.
+        fits = (100 * hamming_distances(block, rows) >= percent * bits).all(1)
+        if fits.any():
+            first = int(fits.int().argmax())
+            rows, failures = torch.cat([rows, block[first : first + 1]]), failures + first
+        else:
+            failures += len(block)
+        if failures >= _PATIENCE:
+            percent, failures = percent - 1, 0
+        if percent < _LAST_PERCENT:
+            raise _too_short(CentreMethod.MAXHD, classes=classes, bits=bits)
+    return rows[torch.randperm(classes, generator=generator)]
+
+
+_MAKERS: dict[CentreMethod, Callable[[int, int, torch.Generator], Tensor]] = {
+    CentreMethod.HADAMARD: _hadamard,
+    CentreMethod.HADAMARD_RANDOM: _hadamard_random,
+    CentreMethod.BERNOULLI_HALF: _bernoulli_half,
+    CentreMethod.BERNOULLI: _bernoulli,
+    CentreMethod.MAXHD: _maxhd,
+}

@@ -1,0 +1,66 @@
+"""The linear classifier a loss may own, and the cross entropy it is trained with."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from hashbench.methods.building_blocks.pairs import labelled
+from hashbench.methods.building_blocks.primitives import masked_mean
+from hashbench.methods.interface import LossContext
+
+
+def linear_classifier(ctx: LossContext, *, bias: bool) -> nn.Linear:
+    """A linear layer from code to classes, drawn from the loss's own generator.
+
+    Weights and biases are uniform in +-1/sqrt(bits), the library's own initialisation of a linear
+    layer, which however would draw from the global generator.
+
+    Args:
+        ctx: Gives bits, classes, generator and device.
+        bias: Whether it has a bias.
+
+    Returns:
+        The layer, (n, bits) to (n, classes).
+    """
+    # Made without values: filling them would move the global generator.
+    layer = nn.Linear(ctx.bits, ctx.labels.shape[1], bias=bias, device="meta").to_empty(
+        device="cpu"
+    )
+    bound = ctx.bits**-0.5
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter.uniform_(-bound, bound, generator=ctx.generator)
+    return layer.to(ctx.device)
+
+
+def first_label(labels: Tensor) -> Tensor:
+    """Keep the first label of each image, as single-label code does to multi-label data.
+
+    Args:
+        labels: (n, classes), multi-hot.
+
+    Returns:
+        (n, classes) with at most one 1 a row; an image without a label still has none.
+    """
+    first = functional.one_hot(labels.argmax(1), labels.shape[1])
+    return labels * first.to(labels.dtype)
+
+
+def label_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """Softmax cross entropy with the normalised label vector q_i = y_i / sum(y_i).
+
+    L = -mean_i sum_c q_ic log softmax(o_i)_c. Single-label, it is the ordinary cross entropy.
+    Images without a label are left out of the mean.
+
+    Args:
+        logits: o, (n, classes).
+        labels: y, (n, classes), multi-hot.
+
+    Returns:
+        A scalar with gradient; 0 if no image has a label.
+    """
+    shares = labels / labels.sum(1, keepdim=True).clamp_min(1)
+    losses = -(shares * functional.log_softmax(logits, dim=1)).sum(1)
+    return masked_mean(losses, labelled(labels))

@@ -1,0 +1,1 @@
+"""Formats of a report: Markdown, LaTeX, CSV and JSON."""
