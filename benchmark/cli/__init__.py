@@ -1,4 +1,4 @@
-"""The command line: one small module a command, imported only when it is used."""
+"""The command line: one module a command, imported only when the command is run."""
 
 from __future__ import annotations
 
@@ -6,46 +6,60 @@ from typing import Any
 
 import click
 
-from hashbench.cli.lazy import LazyGroup
+from hashbench.cli.lazy import LazyCommand, LazyGroup
 from hashbench.core.errors import ExitCode, HashbenchError
 from hashbench.version import VERSION
 
-# In the order of use.
-_COMMANDS = {
-    "check": "check",
-    "run": "run",
-    "status": "status",
-    "logs": "logs",
-    "report": "report",
-    "compare": "compare",
-    "gate": "gate",
-    "claims": "claims",
-    "verify": "verify",
-    "reproduce": "reproduce",
-    "explain-diff": "explain_diff",
-    "evaluate": "evaluate",
-    "export": "export",
-    "import": "import_bundle",
-    "merge": "merge",
-    "encode": "encode",
-    "query": "query",
-    "serve": "serve",
-    "studio": "studio",
-    "latency": "latency",
-    "shards": "shards",
-    "data": "data",
-    "list": "listing",
-    "describe": "describe",
-    "protocols": "protocols",
-    "cite": "cite",
-    "new": "new",
-    "check-method": "check_method",
-    "doctor": "doctor",
+# The sections of --help, and the commands of each, in the order of use.
+_SECTIONS = {
+    "Start and run": {
+        "doctor": LazyCommand(
+            "doctor", "Show this machine and its libraries; warn of known traps."
+        ),
+        "check": LazyCommand("check", "Check a matrix file and list its cells."),
+        "run": LazyCommand("run", "Run every cell of a matrix that the store does not have yet."),
+        "status": LazyCommand("status", "Show which cells are done, failed, running or missing."),
+        "logs": LazyCommand("logs", "Show the output, the records and the epochs of one cell."),
+    },
+    "Read results": {
+        "report": LazyCommand("report", "Print the records of stores as tables or as a web page."),
+        "compare": LazyCommand("compare", "Compare methods or stores by paired statistics."),
+        "evaluate": LazyCommand("evaluate", "Compute more metrics from stored codes."),
+        "latency": LazyCommand("latency", "Measure search engines on stored codes."),
+    },
+    "Verify and share results": {
+        "verify": LazyCommand("verify", "Check all records, files and numbers of stores."),
+        "reproduce": LazyCommand("reproduce", "Run a recorded fit again and compare the results."),
+        "explain-diff": LazyCommand("explain_diff", "List the fields in which two records differ."),
+        "gate": LazyCommand("gate", "Fail if a store is worse than a baseline store."),
+        "claims": LazyCommand("claims", "Judge written claims by the records of stores."),
+        "export": LazyCommand("export", "Write the records of a store into one bundle."),
+        "import": LazyCommand("import_bundle", "Add the records of a bundle to a store."),
+        "merge": LazyCommand("merge", "Copy the records of several stores into one."),
+    },
+    "Search and serve": {
+        "encode": LazyCommand("encode", "Compute the codes of images with a trained method."),
+        "query": LazyCommand("query", "Show the database images nearest to given images."),
+        "serve": LazyCommand("serve", "Answer searches over HTTP, on this machine only."),
+        "studio": LazyCommand("studio", "Import, train, search and compare in a web page."),
+        "shards": LazyCommand("shards", "Evaluate and search codes that do not fit in memory."),
+    },
+    "Data": {
+        "data": LazyCommand("data", "Import your own images or prepare published datasets."),
+        "protocols": LazyCommand("protocols", "List the evaluation protocols, or verify some."),
+    },
+    "Look up and extend": {
+        "list": LazyCommand("listing", "List methods, backbones, losses, datasets and more."),
+        "describe": LazyCommand("describe", "Describe a component, a protocol or a recipe."),
+        "cite": LazyCommand("cite", "Print the BibTeX entries of components."),
+        "new": LazyCommand("new", "Write a plugin file and its test."),
+        "check-method": LazyCommand("check_method", "Check a component on tiny data."),
+    },
 }
 
 
 class _Commands(LazyGroup):
-    """Turns errors into one line and an exit code."""
+    """The group of all commands; prints errors as one line and ends with their exit code."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -55,16 +69,20 @@ class _Commands(LazyGroup):
                 click.echo(f"error: {line}", err=True)
             ctx.exit(error.exit_code)
         except KeyboardInterrupt as stop:
-            told = str(stop) or "interrupted: what was finished is kept; run again to go on"
-            click.echo(told, err=True)
+            text = str(stop) or "interrupted: finished work is kept; run the command again to go on"
+            click.echo(text, err=True)
             ctx.exit(ExitCode.INTERRUPTED)
 
 
 @click.group(
     cls=_Commands,
-    modules=_COMMANDS,
+    sections=_SECTIONS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(VERSION, prog_name="hashbench")
 def main() -> None:
-    """Benchmark deep hashing for image retrieval, with numbers that can be run again."""
+    """Benchmark deep hashing for image retrieval, with numbers that can be run again.
+
+    `hashbench COMMAND --help` explains a command. To start: hashbench run matrices/quickstart.yaml,
+    then hashbench report.
+    """

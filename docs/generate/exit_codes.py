@@ -17,7 +17,7 @@ MEANINGS: Final = {
     ExitCode.NOT_REPRODUCED: "`reproduce`: a metric is outside, or the second run failed",
     ExitCode.NOTHING_SELECTED: "a selection or a pattern matched nothing",
     ExitCode.STORE_DAMAGED: "a file of the store is not what its record says",
-    ExitCode.INTERRUPTED: "stopped with Ctrl-C; what was finished is kept",
+    ExitCode.INTERRUPTED: "stopped with Ctrl-C; finished work is kept",
 }
 
 

@@ -273,7 +273,7 @@ def test_ctrl_c_ends_the_cells_in_order_and_the_next_run_goes_on(place: Place) -
     code, output = end(run)
 
     assert code == 130, output
-    assert "interrupted: what was finished is kept" in output
+    assert "interrupted: finished work is kept" in output
     assert not alive(waiting["pid"])
     (record,) = place.fits()["waits"]
     assert (record["status"], record["error"]["message"]) == (

@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from hashbench.cli import main
 from hashbench.store.store import Store
 
 COMMAND = str(Path(sys.executable).with_name("hashbench"))
-COMMANDS = [
-    *("check", "run", "status", "logs", "report", "compare", "gate", "claims"),
-    *("verify", "reproduce", "explain-diff", "evaluate", "export", "import", "merge"),
-    *("encode", "query", "serve", "studio", "latency", "shards", "data", "list", "describe"),
-    *("protocols", "cite", "new", "check-method", "doctor"),
-]
+SECTIONS = {
+    "Start and run": ["doctor", "check", "run", "status", "logs"],
+    "Read results": ["report", "compare", "evaluate", "latency"],
+    "Verify and share results": [
+        *("verify", "reproduce", "explain-diff", "gate", "claims", "export", "import", "merge")
+    ],
+    "Search and serve": ["encode", "query", "serve", "studio", "shards"],
+    "Data": ["data", "protocols"],
+    "Look up and extend": ["list", "describe", "cite", "new", "check-method"],
+}
+COMMANDS = [name for names in SECTIONS.values() for name in names]
 MATRIX = """\
 version: 1
 name: tiny
@@ -67,9 +75,59 @@ def matrix(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_help_lists_the_commands_in_the_order_of_use() -> None:
-    listed = [line.split()[0] for line in said("--help").split("Commands:")[1].splitlines() if line]
-    assert listed == COMMANDS
+def sections(text: str) -> dict[str, list[str]]:
+    """The lines of each section of a help text."""
+    parts = [part.splitlines() for part in text.split("\n\n") if not part.startswith("Usage:")]
+    return {title.removesuffix(":"): lines for title, *lines in parts if title.endswith(":")}
+
+
+def test_help_lists_the_commands_in_sections_in_the_order_of_use() -> None:
+    listed = sections(said("--help"))
+    assert list(listed) == ["Options", *SECTIONS]
+    names = {title: [line.split()[0] for line in lines] for title, lines in listed.items()}
+    assert names == names | SECTIONS
+
+
+@pytest.mark.parametrize("group", [[], ["data"], ["shards"]])
+def test_help_gives_each_command_one_whole_sentence_at_80_columns(group: list[str]) -> None:
+    result = CliRunner().invoke(main, [*group, "--help"], env={"COLUMNS": "80"})
+    listed = sections(result.output)
+    del listed["Options"]
+    lines = [line for part in listed.values() for line in part]
+    assert len(lines) > 2
+    for line in lines:
+        assert re.fullmatch(r"  [a-z-]+ +[A-Z].*[^.]\.", line), line
+        assert len(line) < 80
+
+
+def completed(*words: str) -> list[str]:
+    """What the installed command answers to bash, where the last word is to be completed."""
+    variables = {"COMP_WORDS": " ".join(words), "COMP_CWORD": str(len(words) - 1)}
+    result = subprocess.run(
+        [COMMAND],
+        env={**os.environ, **variables, "_HASHBENCH_COMPLETE": "bash_complete"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return [line.removeprefix("plain,") for line in result.stdout.splitlines()]
+
+
+def test_the_shell_completes_commands_and_options() -> None:
+    assert completed("hashbench", "ex") == ["explain-diff", "export"]
+    assert completed("hashbench", "shards", "s") == ["synthesise", "search"]
+    assert completed("hashbench", "report", "--tr") == ["--trace"]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_documented_line_prints_a_completion_script(shell: str, root: Path) -> None:
+    line = f"_HASHBENCH_COMPLETE={shell}_source hashbench"
+    assert line in (root / "docs" / "reference" / "commands.md").read_text()
+    environment = {**os.environ, "_HASHBENCH_COMPLETE": f"{shell}_source"}
+    script = subprocess.run(
+        [COMMAND], env=environment, capture_output=True, text=True, check=True
+    ).stdout
+    assert f"_HASHBENCH_COMPLETE={shell}_complete" in script
 
 
 def test_help_imports_nothing_heavy() -> None:

@@ -49,7 +49,7 @@ def test_an_error_is_a_line_for_each_mistake_and_its_exit_code(
 def test_ctrl_c_ends_with_130_and_says_what_is_kept(check) -> None:
     result = check(KeyboardInterrupt())
     assert result.exit_code == 130
-    assert result.stderr == "interrupted: what was finished is kept; run again to go on\n"
+    assert result.stderr == "interrupted: finished work is kept; run the command again to go on\n"
 
 
 def test_an_internal_error_is_not_hidden(check) -> None:
