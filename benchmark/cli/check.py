@@ -36,6 +36,8 @@ def command(
     if matrix is None:
         raise click.UsageError("name a matrix file, or --schema")
     from hashbench.cli.loading import load
+    from hashbench.core.cell import Precision
+    from hashbench.core.environment import cpu_computes_bf16
 
     wanted = load(matrix, selections=selections, plugins=plugins, data_root=data_root)
     for cell in wanted.cells:
@@ -44,4 +46,10 @@ def command(
         click.echo(f"excluded: {counted(count, 'cell')}, because {because}")
     for name in wanted.request.metrics:
         click.echo(f"metric: {name}")
+    in_bf16 = sum(cell.precision is Precision.BF16 for cell in wanted.cells)
+    if in_bf16 and cpu_computes_bf16() is False:
+        click.echo(
+            f"warning: {counted(in_bf16, 'cell')} with `precision: bf16`: this processor has no "
+            "bfloat16 instructions (AVX512-BF16 or AMX); run them on a CUDA device, or set fp32"
+        )
     click.echo(f"{matrix}: no mistakes, {counted(len(wanted.cells), 'cell')}")

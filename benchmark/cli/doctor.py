@@ -28,7 +28,7 @@ def command(store: Path, *, backend: str | None, address: str | None) -> None:
     check_address(backend, address)
     import torch
 
-    from hashbench.core.environment import capture
+    from hashbench.core.environment import capture, cpu_computes_bf16
 
     cuda = torch.cuda.is_available()
     found = capture(device="cuda" if cuda else "cpu", threads=torch.get_num_threads())
@@ -41,6 +41,11 @@ def command(store: Path, *, backend: str | None, address: str | None) -> None:
         click.echo(f"  {name} {version}")
     click.echo(_counting())
     warnings = _warnings(store, dirty=found.dirty_sha256 is not None)
+    if cpu_computes_bf16() is False:
+        warnings.append(
+            "the processor has no bfloat16 instructions (AVX512-BF16 or AMX): `precision: bf16` is "
+            "useless on it, many times as slow as fp32; use it on a CUDA device only"
+        )
     warnings += show_backend(backend, store, address=address) if backend else []
     for warning in warnings:
         click.echo(f"warning: {warning}")

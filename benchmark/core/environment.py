@@ -19,6 +19,7 @@ _LIBRARIES = (
     *("torch", "torchvision", "timm", "numpy", "numba", "scikit-learn"),
     *("faiss-cpu", "safetensors"),
 )
+_BF16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}  # the last is Arm's; Linux's names
 _PACKAGES = ("benchmark", "methods", "datasets", "reports")  # folders of the checkout
 
 
@@ -118,6 +119,21 @@ def cpu_name() -> str:
         return platform.processor() or platform.machine()
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.machine()
+
+
+def cpu_computes_bf16() -> bool | None:
+    """Whether the processor has instructions for bfloat16; None where the system does not say."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return None
+    flags = {
+        word
+        for line in lines
+        if line.partition(":")[0].strip() in {"flags", "Features"}
+        for word in line.partition(":")[2].split()
+    }
+    return not flags.isdisjoint(_BF16_FLAGS) if flags else None
 
 
 def _version(library: str) -> str | None:

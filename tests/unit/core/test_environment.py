@@ -97,3 +97,20 @@ def test_an_environment_is_told_in_words() -> None:
     assert clean.machine == "Chip, 4 processors, 3 threads, load 0.50"
     assert clean.software == "hashbench 0.1, commit abc; python 3.11.7; numpy 2.0, torch 2.11"
     assert changed.software.startswith("hashbench 0.1, commit unknown with uncommitted changes; ")
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "computes"),
+    [
+        ("model name : A\nflags\t\t: avx2 avx512f avx512_bf16\nbugs : x\n", True),
+        ("flags : avx2 amx_bf16\n", True),
+        ("Features\t: fp asimd bf16\n", True),
+        ("model name : with amx_bf16 in it\nflags : fpu avx2 avx512f\n", False),
+        ("model name : no flags\n", None),
+    ],
+)
+def test_whether_a_processor_computes_bf16_is_read_from_its_flags(
+    cpuinfo: str, computes: bool | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "read_text", lambda *_, **__: cpuinfo)
+    assert environment.cpu_computes_bf16() is computes
