@@ -21,8 +21,7 @@ from pathlib import Path
 from hashbench.core.errors import ExitCode, HashbenchError
 from hashbench.evaluation.names import parse_metric
 from hashbench.evaluation.sharded.evaluate import evaluate_shards
-from hashbench.evaluation.sharded.folder import ShardFolder
-from hashbench.evaluation.sharded.queries import read_queries
+from hashbench.evaluation.sharded.folder import ShardFolder, read_queries
 from hashbench.evaluation.sharded.search import search_shards
 from hashbench.evaluation.sharded.synthetic import DATABASE, QUERIES, Synthetic, synthesise
 

@@ -62,8 +62,7 @@ def command(
     """
     from hashbench.evaluation.names import expand_metrics
     from hashbench.evaluation.sharded.evaluate import evaluate_shards
-    from hashbench.evaluation.sharded.folder import ShardFolder
-    from hashbench.evaluation.sharded.queries import read_queries
+    from hashbench.evaluation.sharded.folder import ShardFolder, read_queries
 
     metrics = expand_metrics(names, ["all"])
     database, query = ShardFolder.open(folder), read_queries(queries)

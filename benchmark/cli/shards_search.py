@@ -74,7 +74,7 @@ def command(
 
 def _codes(queries: Path) -> Codes:
     from hashbench.core.codes import Codes
-    from hashbench.evaluation.sharded.queries import read_queries
+    from hashbench.evaluation.sharded.folder import read_queries
     from hashbench.worker.encoded_files import EncodedFiles
 
     if queries.is_dir():

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
 from hashbench.core.codes import Codes
-from hashbench.evaluation.counting import Counting, last_distance
+from hashbench.evaluation.counting import Counting
 from hashbench.evaluation.label_index import index_labels, padded
 from hashbench.evaluation.ranking import Take
 from hashbench.evaluation.relevance import Relevance
+from hashbench.evaluation.tie_groups import TieGroups
 
 _CACHED_RANKS = 1 << 16  # half a MB of int64, which a processor's cache holds
+_RANKS_AT_ONCE = 1 << 19  # 4 MB of int64
 
 
 class CompiledCounting(Counting):
@@ -67,38 +71,31 @@ class CompiledCounting(Counting):
         return found
 
     def hit_ranks(
-        self,
-        start: int,
-        stop: int,
-        *,
-        items_before: NDArray[np.int64],
-        hits_before: NDArray[np.int64],
-        limit: int,
-    ) -> list[NDArray[np.int64]]:
-        """Count every distance's ranks and hits on from those of the closer ones."""
-        last = last_distance(items_before, limit)
-        wanted = hits_before[np.arange(len(last)), last + 1]
-        ends = wanted.cumsum()
-        ranks = np.empty(ends[-1], dtype=np.int64)
-        self._ranking.rank_hits(
-            self._sides,
-            start,
-            last,
-            items_before[:, :-1].copy(),
-            hits_before[:, :-1] + (ends - wanted)[:, None],
-            ranks,
-        )
-        return [ranks[end - some : end] for end, some in zip(ends, wanted, strict=True)]
-
-    def sum_precisions(self, ranks: NDArray[np.int64]) -> float:
-        """Eight at a time."""
-        return self._sum_precisions(ranks)
+        self, start: int, stop: int, *, groups: TieGroups, limit: int
+    ) -> Iterator[NDArray[np.int64]]:
+        """Continue each distance's count of ranks and of hits from those of the closer ones."""
+        items, hits, last = groups.items_up_to(), groups.hits_up_to(), groups.cut(limit).index
+        step = max(1, _RANKS_AT_ONCE // max(1, int(hits[:, -1].max())))
+        for first in range(0, stop - start, step):
+            rows = slice(first, min(first + step, stop - start))
+            wanted = hits[rows][np.arange(rows.stop - first), last[rows] + 1]
+            ends = wanted.cumsum()
+            ranks = np.empty(ends[-1], dtype=np.int64)
+            before, place = items[rows, :-1].copy(), hits[rows, :-1] + (ends - wanted)[:, None]
+            self._ranking.rank_hits(self._sides, start + first, last[rows], before, place, ranks)
+            yield from np.split(ranks, ends[:-1])
 
     def ranked_gains(
-        self, query: int, items_before: NDArray[np.int64], *, levels: int, limit: int
-    ) -> NDArray[np.int64]:
-        """Count every distance's ranks on from those of the closer ones."""
-        last = int(last_distance(items_before[None], limit)[0])
-        gains = np.empty(int(items_before[last + 1]), dtype=np.int64)
-        self._ranking.rank_gains(self._sides, query, levels, last, items_before[:-1].copy(), gains)
-        return gains[:limit]
+        self, start: int, stop: int, *, groups: TieGroups, levels: int, limit: int
+    ) -> Iterator[NDArray[np.int64]]:
+        """Continue each distance's count of ranks from those of the closer ones."""
+        items, last = groups.items_up_to(), groups.cut(limit).index
+        for row, query in enumerate(range(start, stop)):
+            gains = np.empty(int(items[row, last[row] + 1]), dtype=np.int64)
+            before = items[row, :-1].copy()
+            self._ranking.rank_gains(self._sides, query, levels, int(last[row]), before, gains)
+            yield gains[:limit]
+
+    def sum_precisions(self, ranks: NDArray[np.int64]) -> float:
+        """Sum precisions eight at a time."""
+        return self._sum_precisions(ranks)

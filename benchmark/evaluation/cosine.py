@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from hashbench.core.codes import Embeddings
 from hashbench.core.errors import DataError
 from hashbench.evaluation.gain_groups import GainGroups
 from hashbench.evaluation.names import Ties
-from hashbench.evaluation.ranking import Ranking, order_in_tie, ranks_of
+from hashbench.evaluation.ranking import Ranking
 from hashbench.evaluation.relevance import Relevance
 from hashbench.evaluation.tie_groups import TieGroups
 
@@ -70,7 +71,7 @@ class CosineRanking(Ranking):
         order, number = _grouped(self._distances(start, stop))
         for row, query in enumerate(range(start, stop)):
             by_position = np.lexsort((order[row], number[row]))[:limit]
-            yield ranks_of(self._relevance.row(query)[order[row, by_position]])
+            yield np.flatnonzero(self._relevance.row(query)[order[row, by_position]]) + 1
 
     def gain_groups(self, start: int, stop: int) -> GainGroups:
         """Tie groups by score with the gains in each."""
@@ -87,7 +88,7 @@ class CosineRanking(Ranking):
         order, number = _grouped(self._distances(start, stop))
         for row, query in enumerate(range(start, stop)):
             gains = self._relevance.gains(query)[order[row]]
-            inside = order_in_tie(order[row], gains, ties)
+            inside = _order_in_tie(order[row], gains, ties)
             yield gains[np.lexsort((inside, number[row]))[:limit]].astype(np.int64)
 
 
@@ -110,6 +111,22 @@ def _counted(number: NDArray[np.int64], hits: NDArray[np.bool_]) -> TieGroups:
     sizes = np.bincount(cell.ravel(), minlength=cells).reshape(queries, width)
     found = np.bincount(cell[hits], minlength=cells).reshape(queries, width)
     return TieGroups.from_counts(sizes, found)
+
+
+def _order_in_tie(
+    positions: NDArray[np.int64], gains: NDArray[Any], ties: Ties
+) -> NDArray[np.int64]:
+    """Return the keys that items of a tie are sorted by, ascending, under a rule that orders them.
+
+    Args:
+        positions: Positions of the items in the database.
+        gains: Their gains.
+        ties: ``stable``, ``best`` or ``worst``.
+    """
+    if ties is Ties.STABLE:
+        return positions
+    wide = gains.astype(np.int64)
+    return -wide if ties is Ties.BEST else wide
 
 
 def _unit_rows(values: NDArray[np.float32]) -> NDArray[np.float64]:

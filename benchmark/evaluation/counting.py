@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hashbench.evaluation.ranking import Take
 from hashbench.evaluation.stable_order import sum_precisions
+from hashbench.evaluation.tie_groups import TieGroups
 
 
 class Counting(ABC):
@@ -49,60 +51,37 @@ class Counting(ABC):
 
     @abstractmethod
     def hit_ranks(
-        self,
-        start: int,
-        stop: int,
-        *,
-        items_before: NDArray[np.int64],
-        hits_before: NDArray[np.int64],
-        limit: int,
-    ) -> list[NDArray[np.int64]]:
-        """Ranks of relevant items, equal distances in database order.
+        self, start: int, stop: int, *, groups: TieGroups, limit: int
+    ) -> Iterator[NDArray[np.int64]]:
+        """Yield the ranks of the relevant items of each query, equal distances in database order.
 
         Args:
             start: The first query.
             stop: The query after the last.
-            items_before: Their items at smaller distances, (Q, bits + 2) with all of them at the
-                end.
-            hits_before: Their relevant items at smaller distances, (Q, bits + 2).
+            groups: The tie groups of these queries.
             limit: Ranks above this one may be left out.
 
-        Returns:
+        Yields:
             For each query int64, ascending, from 1.
         """
 
     @abstractmethod
     def ranked_gains(
-        self, query: int, items_before: NDArray[np.int64], *, levels: int, limit: int
-    ) -> NDArray[np.int64]:
-        """Gains by rank, equal distances in database order.
+        self, start: int, stop: int, *, groups: TieGroups, levels: int, limit: int
+    ) -> Iterator[NDArray[np.int64]]:
+        """Yield the gains of each query by rank, equal distances in database order.
 
         Args:
-            query: Position of the query.
-            items_before: Its items at smaller distances, (bits + 2,) with all of them at the end.
+            start: The first query.
+            stop: The query after the last.
+            groups: The tie groups of these queries.
             levels: Gains are below it.
             limit: How many ranks, at least 1.
 
-        Returns:
-            int64 (min(limit, N),).
+        Yields:
+            For each query int64 (min(limit, N),).
         """
 
     def sum_precisions(self, ranks: NDArray[np.int64]) -> float:
         """See `hashbench.evaluation.stable_order.sum_precisions`."""
         return sum_precisions(ranks)
-
-
-def last_distance(items_before: NDArray[np.int64], limit: int) -> NDArray[np.int64]:
-    """The distance that rank ``limit`` is at; the largest there is where that takes all items.
-
-    Args:
-        items_before: Items at smaller distances, (Q, bits + 2) with all of them at the end.
-        limit: The rank, from 1.
-
-    Returns:
-        int64 (Q,).
-    """
-    items = items_before[:, -1]
-    last = (items_before < np.minimum(items, limit)[:, None]).sum(axis=1) - 1
-    everything = items_before[np.arange(len(last)), last + 1] == items
-    return np.asarray(np.where(everything, items_before.shape[1] - 2, last))

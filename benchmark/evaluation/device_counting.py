@@ -13,6 +13,7 @@ from torch import Tensor
 from hashbench.core.codes import Codes
 from hashbench.evaluation.counting import Counting
 from hashbench.evaluation.relevance import Relevance
+from hashbench.evaluation.tie_groups import TieGroups
 from hashbench.search.device_scan import DeviceScan
 
 _EXACT_HALVES: Final = 2048
@@ -53,31 +54,22 @@ class DeviceCounting(Counting):
         return counts.reshape(queries, levels, radii).cpu().numpy()
 
     def hit_ranks(
-        self,
-        start: int,
-        stop: int,
-        *,
-        items_before: NDArray[np.int64],
-        hits_before: NDArray[np.int64],
-        limit: int,
-    ) -> list[NDArray[np.int64]]:
-        """Sort the database, and look which of the nearest are relevant."""
-        del hits_before
-        return [
-            np.flatnonzero(self.ranked_gains(query, before, levels=2, limit=limit)) + 1
-            for query, before in zip(range(start, stop), items_before, strict=True)
-        ]
+        self, start: int, stop: int, *, groups: TieGroups, limit: int
+    ) -> Iterator[NDArray[np.int64]]:
+        """Sort the database, and find the relevant items among the nearest."""
+        for relevant in self.ranked_gains(start, stop, groups=groups, levels=2, limit=limit):
+            yield np.flatnonzero(relevant) + 1
 
     @torch.no_grad()
     def ranked_gains(
-        self, query: int, items_before: NDArray[np.int64], *, levels: int, limit: int
-    ) -> NDArray[np.int64]:
-        """Sort the database, and look the gains of the nearest up."""
-        del items_before
-        distances, gains = zip(*self._parts(query, query + 1, levels), strict=True)
-        order = torch.cat(distances, dim=1)[0].sort(stable=True).indices[:limit]
-        found: NDArray[np.int64] = torch.cat(gains, dim=1)[0, order].long().cpu().numpy()
-        return found
+        self, start: int, stop: int, *, groups: TieGroups, levels: int, limit: int
+    ) -> Iterator[NDArray[np.int64]]:
+        """Sort the database, and look up the gains of the nearest."""
+        del groups
+        for query in range(start, stop):
+            distances, gains = zip(*self._parts(query, query + 1, levels), strict=True)
+            order = torch.cat(distances, dim=1)[0].sort(stable=True).indices[:limit]
+            yield torch.cat(gains, dim=1)[0, order].long().cpu().numpy()
 
     def _parts(self, start: int, stop: int, levels: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Distances and gains (Q, n), int32, of one part of the database after the other."""

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from hashbench.core.codes import Codes, Embeddings
 from hashbench.core.errors import DataError
 from hashbench.evaluation.cosine import CosineRanking
-from hashbench.evaluation.hamming import HammingRanking
+from hashbench.evaluation.hamming import rank_codes
 from hashbench.evaluation.names import Metric, Ties
 from hashbench.evaluation.ranking import Ranking
 from hashbench.evaluation.relevance import Relevance, check_labels
@@ -78,9 +78,16 @@ def evaluate(
     tool = tool or choose(len(query) * len(database))
     relevance = Relevance(query_labels, database_labels)
     ranking = _ranking(query, database, relevance, tool, device)
-    board = Scoreboard(ranking, wanted, len(query))
-    _fill(board, ranking, len(query), threads=threads)
-    return {metric.name: board.value(metric) for metric in wanted}
+    return score(ranking, wanted, len(query), threads=threads)
+
+
+def score(
+    ranking: Ranking, metrics: Sequence[Metric], queries: int, *, threads: int = 1
+) -> dict[str, MetricValue]:
+    """Compute metrics of a ranking; see `evaluate`."""
+    board = Scoreboard(ranking, metrics, queries)
+    _fill(board, ranking, queries, threads=threads)
+    return {metric.name: board.value(metric) for metric in metrics}
 
 
 def _fill(board: Scoreboard, ranking: Ranking, queries: int, *, threads: int) -> None:
@@ -134,17 +141,22 @@ def _score_all(board: Scoreboard, counted: deque[Counted]) -> None:
         board.score(counted.popleft())
 
 
+def check_queries(query: Codes | Embeddings, labels: NDArray[np.uint8]) -> None:
+    """Raise DataError if there is no query, or the labels do not fit the queries."""
+    if len(query) == 0:
+        raise DataError("evaluation: zero queries; there is nothing to evaluate")
+    check_labels(labels, items=len(query), side="query")
+
+
 def _check(
     query: Codes | Embeddings,
     database: Codes | Embeddings,
     query_labels: NDArray[np.uint8],
     database_labels: NDArray[np.uint8],
 ) -> None:
-    if len(query) == 0:
-        raise DataError("evaluation: zero queries; there is nothing to evaluate")
+    check_queries(query, query_labels)
     if len(database) == 0:
         raise DataError("evaluation: the database is empty")
-    check_labels(query_labels, items=len(query), side="query")
     check_labels(database_labels, items=len(database), side="database")
 
 
@@ -171,7 +183,7 @@ def _ranking(
     device: str,
 ) -> Ranking:
     if isinstance(query, Codes) and isinstance(database, Codes):
-        return HammingRanking(query, database, relevance, tool=tool, device=device)
+        return rank_codes(query, database, relevance, tool=tool, device=device)
     if isinstance(query, Embeddings) and isinstance(database, Embeddings):
         return CosineRanking(query, database, relevance)
     raise DataError(

@@ -20,32 +20,38 @@ from hashbench.evaluation.tie_groups import TieGroups
 from hashbench.evaluation.tool import Tool
 
 _CELLS_AT_ONCE = 1 << 17  # histogram cells of a block of queries: 1 MB of float64
-_RANKS_AT_ONCE = 1 << 19  # 4 MB of int64
 _PAIRS_AT_ONCE = 1 << 24  # some milliseconds: enough for what a block costs beside its pairs
 _BLOCKS_AT_LEAST = 4  # work for that many threads, where there are pairs for so many
 _BLOCKS_ENOUGH = 16  # more would only cost
 
 
-class CountedRanking(Ranking):
-    """A database of codes of which nothing is known but what a counting says.
+class HammingRanking(Ranking):
+    """A database of codes, ranked by what a counting says of its pairs.
 
     Args:
-        counting: Counts the database's pairs.
+        counting: Counts the pairs of queries and database.
         queries: Number of queries Q.
         items: Database size N.
         bits: Code length.
         levels: Gains are below it.
+        concurrent: Whether several threads may count at once.
     """
 
-    concurrent = True
-
     def __init__(
-        self, counting: Counting, *, queries: int, items: int, bits: int, levels: int
+        self,
+        counting: Counting,
+        *,
+        queries: int,
+        items: int,
+        bits: int,
+        levels: int,
+        concurrent: bool = True,
     ) -> None:
         self._counting = counting
         self._radii = bits + 1
         self.items = items
         self.levels = levels
+        self.concurrent = concurrent
         self.block = self._block(queries)
 
     def _block(self, queries: int) -> int:
@@ -59,7 +65,7 @@ class CountedRanking(Ranking):
 
     def groups(self, start: int, stop: int) -> TieGroups:
         """Tie groups by distance: one for each of 0..bits, empty ones included."""
-        return _groups(self._counting.histograms(start, stop, 2))
+        return TieGroups.from_histograms(self._counting.histograms(start, stop, 2))
 
     def groups_and_ranks(
         self, start: int, stop: int, take: Take, *, groups: TieGroups | None = None
@@ -68,7 +74,7 @@ class CountedRanking(Ranking):
         counts = self._counting.histograms_and_ranks(start, stop, take)
         if counts is None:
             return super().groups_and_ranks(start, stop, take, groups=groups)
-        return _groups(counts)
+        return TieGroups.from_histograms(counts)
 
     def gain_groups(self, start: int, stop: int) -> GainGroups:
         """Tie groups by distance with the gains in each; one histogram over both a query."""
@@ -87,15 +93,7 @@ class CountedRanking(Ranking):
         self, start: int, stop: int, *, groups: TieGroups, limit: int
     ) -> Iterator[NDArray[np.int64]]:
         """Ranks of relevant items up to ``limit`` at least, equal distances in database order."""
-        items, hits = groups.items_up_to(), groups.hits_up_to()
-        most = max(1, int(hits[:, -1].max()))
-        step = max(1, _RANKS_AT_ONCE // most)
-        for first in range(start, stop, step):
-            last = min(first + step, stop)
-            rows = slice(first - start, last - start)
-            yield from self._counting.hit_ranks(
-                first, last, items_before=items[rows], hits_before=hits[rows], limit=limit
-            )
+        return self._counting.hit_ranks(start, stop, groups=groups, limit=limit)
 
     def sum_precisions(self, ranks: NDArray[np.int64]) -> float:
         """See `hashbench.evaluation.stable_order.sum_precisions`."""
@@ -106,51 +104,46 @@ class CountedRanking(Ranking):
     ) -> Iterator[NDArray[np.int64]]:
         """Gains by rank up to ``limit``, equal distances as ``ties`` says."""
         if ties is Ties.STABLE:
-            items = groups.items_up_to()
-            for row, query in enumerate(range(start, stop)):
-                yield self._counting.ranked_gains(
-                    query, items[row], levels=self.levels, limit=limit
-                )
+            yield from self._counting.ranked_gains(
+                start, stop, groups=groups, levels=self.levels, limit=limit
+            )
             return
         for first, last in self._parts(start, stop):
             for counts in self._counting.histograms(first, last, self.levels):
                 yield _written_out(counts, limit, largest_first=ties is Ties.BEST)
 
 
-class HammingRanking(CountedRanking):
-    """Binary codes; memory grows with the database by a few bytes an item and thread.
+def rank_codes(
+    query: Codes,
+    database: Codes,
+    relevance: Relevance,
+    *,
+    tool: Tool,
+    device: str = "cpu",
+) -> HammingRanking:
+    """Rank binary codes; memory grows with the database by a few bytes an item and thread.
 
     Where all relevant items are ranked, each takes some bytes more.
 
     Args:
         query: Codes of the queries.
         database: Codes of the database, of the same length.
-        relevance: Who is relevant to whom.
+        relevance: Which items are relevant to which query.
         tool: What counts pairs on the CPU; the numbers are the same.
         device: Where pairs are counted; a CUDA device counts for one thread.
 
     Raises:
         DataError: If the two code lengths differ.
     """
-
-    def __init__(
-        self,
-        query: Codes,
-        database: Codes,
-        relevance: Relevance,
-        *,
-        tool: Tool,
-        device: str = "cpu",
-    ) -> None:
-        check_same_bits(query.bits, database.bits)
-        super().__init__(
-            _counting(query, database, relevance, tool=tool, device=device),
-            queries=len(query),
-            items=len(database),
-            bits=database.bits,
-            levels=relevance.levels,
-        )
-        self.concurrent = device == "cpu"
+    check_same_bits(query.bits, database.bits)
+    return HammingRanking(
+        make_counting(query, database, relevance, tool=tool, device=device),
+        queries=len(query),
+        items=len(database),
+        bits=database.bits,
+        levels=relevance.levels,
+        concurrent=device == "cpu",
+    )
 
 
 def check_same_bits(query: int, database: int) -> None:
@@ -159,9 +152,10 @@ def check_same_bits(query: int, database: int) -> None:
         raise DataError(f"codes: queries have {query} bits, the database {database}")
 
 
-def _counting(
-    query: Codes, database: Codes, relevance: Relevance, *, tool: Tool, device: str
+def make_counting(
+    query: Codes, database: Codes, relevance: Relevance, *, tool: Tool, device: str = "cpu"
 ) -> Counting:
+    """Choose the implementation of `Counting` for a tool and a device."""
     if device != "cpu":
         import torch
 
@@ -184,8 +178,3 @@ def _written_out(
     step = -1 if largest_first else 1
     ends = np.minimum(counts[::step].T.ravel().cumsum(), limit)
     return np.repeat(np.tile(gains[::step], counts.shape[1]), np.diff(ends, prepend=0))
-
-
-def _groups(counts: NDArray[np.int64]) -> TieGroups:
-    """Tie groups of histograms (Q, 2, radii) by relevance."""
-    return TieGroups.from_counts(counts.sum(axis=1), counts[:, 1])

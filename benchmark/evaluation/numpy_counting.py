@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,8 @@ from numpy.typing import NDArray
 
 from hashbench.core.codes import Codes
 from hashbench.evaluation.counting import Counting
-from hashbench.evaluation.ranking import ranks_of
 from hashbench.evaluation.relevance import Relevance
+from hashbench.evaluation.tie_groups import TieGroups
 from hashbench.search.scan import PackedScan
 from hashbench.search.select import nearest
 
@@ -50,26 +51,20 @@ class NumpyCounting(Counting):
         return counts.reshape(levels, self._radii)
 
     def hit_ranks(
-        self,
-        start: int,
-        stop: int,
-        *,
-        items_before: NDArray[np.int64],
-        hits_before: NDArray[np.int64],
-        limit: int,
-    ) -> list[NDArray[np.int64]]:
-        """Select the nearest, and look which of them are relevant."""
-        del items_before, hits_before
-        return [self._hit_ranks(query, limit) for query in range(start, stop)]
-
-    def _hit_ranks(self, query: int, limit: int) -> NDArray[np.int64]:
-        order = nearest(self._scan.distances(self._queries[query]), limit)
-        return ranks_of(self._relevance.row(query)[order])
+        self, start: int, stop: int, *, groups: TieGroups, limit: int
+    ) -> Iterator[NDArray[np.int64]]:
+        """Select the nearest items of each query, and find the relevant ones among them."""
+        del groups
+        for query in range(start, stop):
+            yield np.flatnonzero(self._relevance.row(query)[self._nearest(query, limit)]) + 1
 
     def ranked_gains(
-        self, query: int, items_before: NDArray[np.int64], *, levels: int, limit: int
-    ) -> NDArray[np.int64]:
-        """Select the nearest, and look up their gains."""
-        del items_before, levels
-        order = nearest(self._scan.distances(self._queries[query]), limit)
-        return self._relevance.gains(query)[order].astype(np.int64)
+        self, start: int, stop: int, *, groups: TieGroups, levels: int, limit: int
+    ) -> Iterator[NDArray[np.int64]]:
+        """Select the nearest items of each query, and look up their gains."""
+        del groups, levels
+        for query in range(start, stop):
+            yield self._relevance.gains(query)[self._nearest(query, limit)].astype(np.int64)
+
+    def _nearest(self, query: int, limit: int) -> NDArray[np.int64]:
+        return nearest(self._scan.distances(self._queries[query]), limit)

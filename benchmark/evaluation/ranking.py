@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,24 +95,3 @@ class Ranking(ABC):
         Yields:
             For each query int64, from rank 1.
         """
-
-
-def ranks_of(relevant_in_order: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Ranks, from 1, of the relevant items of a ranked list."""
-    return np.flatnonzero(relevant_in_order) + 1
-
-
-def order_in_tie(
-    positions: NDArray[np.int64], gains: NDArray[Any], ties: Ties
-) -> NDArray[np.int64]:
-    """What items of a tie are sorted by, ascending, under a rule that fixes their order.
-
-    Args:
-        positions: Positions of the items in the database.
-        gains: Their gains.
-        ties: ``stable``, ``best`` or ``worst``.
-    """
-    if ties is Ties.STABLE:
-        return positions
-    wide = gains.astype(np.int64)
-    return -wide if ties is Ties.BEST else wide

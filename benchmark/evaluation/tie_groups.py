@@ -83,6 +83,12 @@ class TieGroups:
         sizes, hits = sizes.astype(np.float64), hits.astype(np.float64)
         return cls(sizes, hits, sums_before(sizes), sums_before(hits))
 
+    @classmethod
+    def from_histograms(cls, counts: NDArray[np.int64]) -> TieGroups:
+        """Count items and hits in histograms over gain and distance, (Q, levels, G)."""
+        sizes = counts.sum(axis=1)
+        return cls.from_counts(sizes, sizes - counts[:, 0])
+
     @property
     def totals(self) -> NDArray[np.float64]:
         """Relevant items in the database, (Q,)."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hashbench.core.codes import Codes
 from hashbench.core.record import FitRecord
-from hashbench.evaluation.hamming import HammingRanking
+from hashbench.evaluation.hamming import rank_codes
 from hashbench.evaluation.names import Ties
 from hashbench.evaluation.precision_recall import hits_in_cut
 from hashbench.evaluation.radius import ball_precision, ball_recall
@@ -104,7 +104,7 @@ def _groups(
 ) -> TieGroups:
     relevance = Relevance(query_labels, database_labels)
     tool = choose(len(query) * len(database))
-    ranking = HammingRanking(query, database, relevance, tool=tool)
+    ranking = rank_codes(query, database, relevance, tool=tool)
     starts = range(0, len(query), ranking.block)
     parts = [ranking.groups(start, min(start + ranking.block, len(query))) for start in starts]
     sizes = np.concatenate([part.sizes for part in parts])

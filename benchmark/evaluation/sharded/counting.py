@@ -1,178 +1,232 @@
-"""Counting pairs with a database on disk: every process counts blocks, and the counts are added."""
+"""Counting pairs with a sharded database: every block is counted by itself, and the counts merged.
+
+A block of the database is counted in memory by the same implementations as a whole database. The
+histograms of the blocks are added; ranks within a block become ranks within the database by adding
+the items that stand before the block's first one at each distance.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hashbench.evaluation.counting import Counting, last_distance
-from hashbench.evaluation.sharded.block_counting import (
-    RELEVANCE,
-    Asked,
-    Histograms,
-    HitRanks,
-    Ranked,
-    RankedGains,
-)
-from hashbench.evaluation.sharded.folder import Block
+from hashbench.core.codes import Codes
+from hashbench.evaluation.counting import Counting
+from hashbench.evaluation.hamming import make_counting
+from hashbench.evaluation.relevance import Relevance
+from hashbench.evaluation.sharded.folder import Block, ShardFolder
 from hashbench.evaluation.sharded.processes import over_blocks
+from hashbench.evaluation.tie_groups import TieGroups
+from hashbench.evaluation.tool import Tool
 
 Answer = TypeVar("Answer")
 Progress = Callable[[int, int], None]
+"""Called with the blocks done and the blocks in all."""
 
 _CELLS_AT_ONCE = 1 << 20  # histogram cells of the queries of one pass: 8 MB
 _RANKS_AT_ONCE = 1 << 24  # 128 MB
+_RELEVANCE = 2  # levels of a histogram by relevance
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Pass:
-    """What one pass over the database gave of some queries.
+class ShardedPairs:
+    """The queries and the sharded database whose pairs are counted; can be pickled.
 
     Attributes:
-        start: The first query.
-        stop: The query after the last.
-        found: One entry a query.
+        folder: The database.
+        query: Codes of the queries.
+        labels: Labels of the queries, uint8 (Q, classes), multi-hot.
+        tool: What counts the pairs of a block.
     """
 
-    start: int
-    stop: int
-    found: Any
+    folder: ShardFolder
+    query: Codes
+    labels: NDArray[np.uint8]
+    tool: Tool
 
-    def covers(self, start: int, stop: int) -> bool:
-        return self.start <= start and stop <= self.stop
+    def part(self, start: int, stop: int) -> ShardedPairs:
+        """The pairs of the queries ``start`` to ``stop - 1``."""
+        query = Codes(self.query.packed[start:stop], self.query.bits)
+        return ShardedPairs(self.folder, query, self.labels[start:stop], self.tool)
 
-    def of(self, start: int, stop: int) -> Any:
-        return self.found[start - self.start : stop - self.start]
-
-
-_NOTHING = _Pass(0, 0, ())
+    def counting(self, block: Block) -> Counting:
+        """Read a block of the database, to count its pairs with all queries."""
+        relevance = Relevance(self.labels, self.folder.labels(block))
+        return make_counting(self.query, self.folder.codes(block), relevance, tool=self.tool)
 
 
 class ShardedCounting(Counting):
-    """Reads the database once for many queries, and keeps what they will be asked for next.
+    """Reads the database once for many queries, and keeps the results of the next ones.
 
-    So queries should come in order. Nothing of the size of the database is held; of ranks, as many
-    as are asked for.
+    So queries should come in order. Nothing of the size of the database is held; ranks are held up
+    to the limit that the caller gives.
 
     Args:
-        asked: The queries and the database.
-        levels: Gains are below it.
+        pairs: The queries and the database.
         processes: How many count at a time.
         progress: Called with blocks done and in all.
     """
 
     def __init__(
-        self, asked: Asked, *, levels: int, processes: int = 1, progress: Progress | None = None
+        self, pairs: ShardedPairs, *, processes: int = 1, progress: Progress | None = None
     ) -> None:
-        self._asked, self._levels = asked, levels
-        self._processes, self._progress = processes, progress
-        self._queries = len(asked.query)
+        self._pairs, self._processes, self._progress = pairs, processes, progress
         self._histograms: dict[int, _Pass] = {}
-        self._ranks = self._gains = _NOTHING
+        self._ranks = self._gains = _NO_PASS
 
     def histograms(self, start: int, stop: int, levels: int) -> NDArray[np.int64]:
-        """Histograms of all blocks, added."""
-        kept = self._histograms.get(levels, _NOTHING)
+        """Add the histograms of all blocks."""
+        radii = self._pairs.query.bits + 1
+        kept = self._histograms.get(levels, _NO_PASS)
         if not kept.covers(start, stop):
-            cells = levels * (self._asked.query.bits + 1)
-            last = min(self._queries, max(stop, start + _CELLS_AT_ONCE // cells))
-            total = np.zeros((last - start, levels, self._asked.query.bits + 1), dtype=np.int64)
-            for counts in self._over(Histograms(self._asked.part(start, last), levels)):
+            last = self._last(start, stop, _CELLS_AT_ONCE // (levels * radii))
+            total = np.zeros((last - start, levels, radii), dtype=np.int64)
+            for counts in self._over(_CountBlock(self._pairs.part(start, last), levels)):
                 total += counts
             kept = self._histograms[levels] = _Pass(start, last, total)
-        found: NDArray[np.int64] = kept.of(start, stop)
+        found: NDArray[np.int64] = kept.results(start, stop)
         return found
 
     def hit_ranks(
-        self,
-        start: int,
-        stop: int,
-        *,
-        items_before: NDArray[np.int64],
-        hits_before: NDArray[np.int64],
-        limit: int,
-    ) -> list[NDArray[np.int64]]:
-        """Ranks of each block, moved behind those of closer items and of earlier blocks."""
-        del items_before, hits_before  # of the queries asked for only
+        self, start: int, stop: int, *, groups: TieGroups, limit: int
+    ) -> Iterator[NDArray[np.int64]]:
+        """Merge the ranks of relevant items in all blocks."""
+        del groups  # of these queries only; a pass ranks the next ones too
         if not self._ranks.covers(start, stop):
-            last = self._as_many(start, stop, limit)
-            before = self._items_before(start, last)
-            asked = HitRanks(self._asked.part(start, last), last_distance(before, limit))
+            last = self._last(start, stop, _RANKS_AT_ONCE // limit)
             parts: list[list[NDArray[np.int64]]] = [[] for _ in range(last - start)]
-            for ranked, places in self._placed(asked, before):
-                for row, (ranks, place) in enumerate(zip(ranked.found, places, strict=True)):
-                    moved = _moved(ranks, ranked.before[row], place)
-                    parts[row].append(moved[moved <= limit])
-            found = [np.sort(np.concatenate(row)) for row in parts]
-            self._ranks = _Pass(start, last, found)
-        return list(self._ranks.of(start, stop))
+            for row, ranks, _ in self._ranked(start, last, limit=limit, levels=None):
+                parts[row].append(ranks)
+            self._ranks = _Pass(start, last, [np.sort(np.concatenate(row)) for row in parts])
+        yield from self._ranks.results(start, stop)
 
     def ranked_gains(
-        self, query: int, items_before: NDArray[np.int64], *, levels: int, limit: int
-    ) -> NDArray[np.int64]:
-        """Gains of each block, put behind those of closer items and of earlier blocks."""
-        del items_before  # of the query asked for only
-        if not self._gains.covers(query, query + 1):
-            last = self._as_many(query, query + 1, limit)
-            before = self._items_before(query, last)
-            places = min(limit, int(before[0, -1]))
-            found = np.zeros((last - query, places), dtype=np.int64)
-            near = last_distance(before, limit)
-            asked = RankedGains(self._asked.part(query, last), near, levels)
-            for ranked, starts in self._placed(asked, before):
-                for row, gains in enumerate(ranked.found):
-                    own = np.arange(1, len(gains) + 1)
-                    at = _moved(own, ranked.before[row], starts[row]) - 1
-                    found[row, at[at < places]] = gains[at < places]
-            self._gains = _Pass(query, last, found)
-        (row,) = self._gains.of(query, query + 1)
-        return np.asarray(row)
+        self, start: int, stop: int, *, groups: TieGroups, levels: int, limit: int
+    ) -> Iterator[NDArray[np.int64]]:
+        """Place the gains of all blocks at their ranks."""
+        places = min(limit, groups.items)
+        for query in range(start, stop):
+            if not self._gains.covers(query, query + 1):
+                last = self._last(query, query + 1, _RANKS_AT_ONCE // limit)
+                found = np.zeros((last - query, places), dtype=np.int64)
+                for row, ranks, gains in self._ranked(query, last, limit=limit, levels=levels):
+                    found[row, ranks - 1] = gains
+                self._gains = _Pass(query, last, found)
+            yield from self._gains.results(query, query + 1)
 
-    def _as_many(self, start: int, stop: int, limit: int) -> int:
-        """The query after the last of those whose ranks fit in memory together."""
-        return min(self._queries, max(stop, start + _RANKS_AT_ONCE // limit))
+    def _last(self, start: int, stop: int, room: int) -> int:
+        """The query after the last of a pass with room for so many, ``stop`` at least."""
+        return min(len(self._pairs.query), max(stop, start + room))
 
-    def _items_before(self, start: int, stop: int) -> NDArray[np.int64]:
-        """Items at smaller distances in the whole database, (Q, bits + 2)."""
-        levels = next(iter(self._histograms), RELEVANCE)  # counted already, if any were
-        return _running(self.histograms(start, stop, levels).sum(axis=1))
+    def _ranked(
+        self, start: int, stop: int, *, limit: int, levels: int | None
+    ) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.int64]]]:
+        """Rank the items of each block among those of the database.
 
-    def _placed(
-        self, work: Callable[[Block], Ranked], before: NDArray[np.int64]
-    ) -> Iterator[tuple[Ranked, NDArray[np.int64]]]:
-        """What each block ranks, with how many items stand before its own at every distance."""
-        places = before[:, :-1].copy()
-        for ranked in self._over(work):
-            yield ranked, places
-            places += np.diff(ranked.before, axis=1)
+        Args:
+            start: The first query.
+            stop: The query after the last.
+            limit: Ranks above this one are left out.
+            levels: Gains are below it; None to rank relevant items only.
+
+        Yields:
+            For every block and query: the query's row from ``start``, ranks, and what the block
+            found at each of these ranks.
+        """
+        counted = next(iter(self._histograms), _RELEVANCE)  # counted already, if any were
+        groups = TieGroups.from_histograms(self.histograms(start, stop, counted))
+        before = groups.items_up_to()[:, :-1].copy()  # items before the block's first, by distance
+        work = _RankBlock(self._pairs.part(start, stop), groups.cut(limit).index, levels)
+        for block in self._over(work):
+            for row, found in enumerate(block.found):
+                own = found if levels is None else np.arange(1, len(found) + 1)
+                distances = block.before[row].searchsorted(own) - 1
+                ranks = own - block.before[row, distances] + before[row, distances]
+                yield row, ranks[ranks <= limit], found[ranks <= limit]
+            before += np.diff(block.before, axis=1)
 
     def _over(self, work: Callable[[Block], Answer]) -> Iterator[Answer]:
-        blocks = list(self._asked.folder.blocks())
+        blocks = list(self._pairs.folder.blocks())
         for done, answer in enumerate(over_blocks(work, blocks, processes=self._processes), 1):
             yield answer
             if self._progress:
                 self._progress(done, len(blocks))
 
 
-def _running(counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Sums of the entries before each, and of all, (Q, G + 1)."""
-    return np.concatenate([np.zeros_like(counts[:, :1]), counts.cumsum(axis=1)], axis=1)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pass:
+    """The results of one pass over the database, one entry for each query from start to stop."""
+
+    start: int
+    stop: int
+    found: Sequence[Any] | NDArray[Any]
+
+    def covers(self, start: int, stop: int) -> bool:
+        return self.start <= start and stop <= self.stop
+
+    def results(self, start: int, stop: int) -> Any:
+        return self.found[start - self.start : stop - self.start]
 
 
-def _moved(
-    ranks: NDArray[np.int64], before: NDArray[np.int64], place: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """Ranks within the whole database of items with ranks within a block.
+_NO_PASS = _Pass(0, 0, ())
 
-    Args:
-        ranks: From 1.
-        before: Items of the block at smaller distances, (bits + 2,).
-        place: Items of the database that stand before the block's first at each distance,
-            (bits + 1,).
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _CountBlock:
+    """Computes the histograms of one block; see `Counting.histograms`."""
+
+    pairs: ShardedPairs
+    levels: int
+
+    def __call__(self, block: Block) -> NDArray[np.int64]:
+        return self.pairs.counting(block).histograms(0, len(self.pairs.query), self.levels)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _RankedBlock:
+    """The items of a block that are near enough to be ranked, by distance and then by position.
+
+    Attributes:
+        before: Items of the block at smaller distances, int64 (Q, bits + 2), all of them at the
+            end.
+        found: For each query int64: the ranks, within the block and from 1, of its relevant items;
+            or the gains by rank.
     """
-    distances = before.searchsorted(ranks) - 1
-    return ranks - before[distances] + place[distances]
+
+    before: NDArray[np.int64]
+    found: list[NDArray[np.int64]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _RankBlock:
+    """Ranks the items of one block.
+
+    Attributes:
+        pairs: The queries and the database.
+        last: For each query, the distance up to which items are ranked, int64 (Q,).
+        levels: Gains are below it; None to rank relevant items only.
+    """
+
+    pairs: ShardedPairs
+    last: NDArray[np.int64]
+    levels: int | None
+
+    def __call__(self, block: Block) -> _RankedBlock:
+        counting, queries = self.pairs.counting(block), len(self.last)
+        groups = TieGroups.from_histograms(counting.histograms(0, queries, _RELEVANCE))
+        before = groups.items_up_to()
+        near = before[np.arange(queries), self.last + 1]
+        limit = max(1, int(near.max()))
+        if self.levels is None:
+            ranks = counting.hit_ranks(0, queries, groups=groups, limit=limit)
+            found = [row[row <= most] for row, most in zip(ranks, near, strict=True)]
+        else:
+            gains = counting.ranked_gains(
+                0, queries, groups=groups, levels=self.levels, limit=limit
+            )
+            found = [row[:most] for row, most in zip(gains, near, strict=True)]
+        return _RankedBlock(before, found)

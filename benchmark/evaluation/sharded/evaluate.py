@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hashbench.core.codes import Codes
 from hashbench.core.errors import DataError
-from hashbench.evaluation.hamming import CountedRanking, check_same_bits
+from hashbench.evaluation.evaluate import check_queries, score
+from hashbench.evaluation.hamming import HammingRanking, check_same_bits
 from hashbench.evaluation.names import Metric, Ties
-from hashbench.evaluation.ranking import Ranking
-from hashbench.evaluation.relevance import check_labels
-from hashbench.evaluation.scoreboard import MetricValue, Scoreboard
-from hashbench.evaluation.sharded.block_counting import Asked
-from hashbench.evaluation.sharded.counting import ShardedCounting
+from hashbench.evaluation.scoreboard import MetricValue
+from hashbench.evaluation.sharded.counting import Progress, ShardedCounting, ShardedPairs
 from hashbench.evaluation.sharded.folder import ShardFolder
-from hashbench.evaluation.tie_groups import TieGroups
 from hashbench.evaluation.tool import Tool, choose
 
 MOST_RANKS = 1 << 24
 """Ranks of a query that are written out one by one where an order inside ties is fixed."""
-
-Progress = Callable[[int, int], None]
 
 
 def evaluate_shards(
@@ -66,47 +61,23 @@ def evaluate_shards(
         _check_order(metric, folder)
     tool = tool or choose(len(query) * len(folder))
     levels = 1 + min(folder.most_labels(), int(query_labels.sum(axis=1, dtype=np.int64).max()))
-    counting = ShardedCounting(
-        Asked(folder, query, query_labels, tool),
+    ranking = HammingRanking(
+        ShardedCounting(
+            ShardedPairs(folder, query, query_labels, tool), processes=processes, progress=progress
+        ),
+        queries=len(query),
+        items=len(folder),
+        bits=folder.bits,
         levels=levels,
-        processes=processes,
-        progress=progress,
     )
-    ranking = _ShardedRanking(
-        counting, queries=len(query), items=len(folder), bits=folder.bits, levels=levels
-    )
-    return _scored(ranking, wanted, len(query))
-
-
-class _ShardedRanking(CountedRanking):
-    """Asks for the ranks of a whole block of queries: it is the counting that bounds the memory."""
-
-    def hit_ranks(
-        self, start: int, stop: int, *, groups: TieGroups, limit: int
-    ) -> Iterator[NDArray[np.int64]]:
-        yield from self._counting.hit_ranks(
-            start,
-            stop,
-            items_before=groups.items_up_to(),
-            hits_before=groups.hits_up_to(),
-            limit=limit,
-        )
-
-
-def _scored(ranking: Ranking, metrics: Sequence[Metric], queries: int) -> dict[str, MetricValue]:
-    board = Scoreboard(ranking, metrics, queries)
-    for start in range(0, queries, ranking.block):
-        board.add(start, min(start + ranking.block, queries))
-    return {metric.name: board.value(metric) for metric in metrics}
+    return score(ranking, wanted, len(query))
 
 
 def _check(query: Codes, folder: ShardFolder, labels: NDArray[np.uint8]) -> None:
-    if len(query) == 0:
-        raise DataError("evaluation: zero queries; there is nothing to evaluate")
+    check_queries(query, labels)
     if folder.classes is None:
         raise DataError(f"{folder.root}: has no labels, and an evaluation needs them")
     check_same_bits(query.bits, folder.bits)
-    check_labels(labels, items=len(query), side="query")
     if labels.shape[1] != folder.classes:
         raise DataError(
             f"labels: {labels.shape[1]} classes on the query side, {folder.classes} in "

@@ -198,6 +198,38 @@ class ShardFolder:
         return error if text.startswith(str(file.path)) else DataError(f"{file.path}: {text}")
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Queries:
+    """The codes and labels of queries, which do fit in memory.
+
+    Attributes:
+        codes: Their codes.
+        labels: uint8 (Q, classes), multi-hot; None where the folder has no labels.
+    """
+
+    codes: Codes
+    labels: NDArray[np.uint8] | None = None
+
+    def first(self, count: int) -> Queries:
+        """The first ``count`` queries."""
+        codes = Codes(self.codes.packed[:count], self.codes.bits)
+        return Queries(codes, None if self.labels is None else self.labels[:count])
+
+
+def read_queries(root: Path) -> Queries:
+    """Read all codes and labels of a folder of shards.
+
+    Raises:
+        DataError: If it is not a folder of shards, or a file cannot be read.
+    """
+    folder = ShardFolder.open(root)
+    blocks = list(folder.blocks())
+    codes = Codes(np.concatenate([folder.codes(each).packed for each in blocks]), folder.bits)
+    if folder.classes is None:
+        return Queries(codes)
+    return Queries(codes, np.concatenate([folder.labels(each) for each in blocks]))
+
+
 def _most_labels(labels: NDArray[Any], classes: int) -> int:
     check_values(labels, classes)
     return most_labels(labels)

@@ -19,6 +19,7 @@ from hashbench.evaluation.label_index import index_labels
 from hashbench.evaluation.names import parse_metric
 from hashbench.evaluation.numpy_counting import NumpyCounting
 from hashbench.evaluation.relevance import Relevance
+from hashbench.evaluation.tie_groups import TieGroups
 from hashbench.evaluation.tool import Tool
 
 COUNTINGS = [
@@ -53,11 +54,10 @@ class Data:
         np.add.at(found, (gains, self.distances[query]), 1)
         return found
 
-    def before(self, query):
-        """Items, and relevant items, at smaller distances; all of them at the end."""
-        by_level = self.counts(query, 2)
-        rows = np.stack([by_level.sum(axis=0), by_level[1]])
-        return np.concatenate([np.zeros((2, 1), np.int64), rows.cumsum(axis=1)], axis=1)
+    def groups(self, *queries):
+        """Tie groups by distance."""
+        by_level = np.stack([self.counts(query, 2) for query in queries])
+        return TieGroups.from_counts(by_level.sum(axis=1), by_level[:, 1])
 
 
 # One word and several; so few cells that two items are counted at once, and more; classes that
@@ -106,10 +106,7 @@ def test_histograms_count_every_pair_by_distance_and_gain(data, counting):
 @pytest.mark.parametrize("share", [0.01, 0.3, 1.0])
 def test_hits_are_ranked_by_distance_then_position(data, counting, share):
     limit = max(1, int(share * len(data.database)))
-    items_before, hits_before = map(np.stack, zip(*map(data.before, (1, 2, 3)), strict=True))
-    ranks = counting.hit_ranks(
-        1, 4, items_before=items_before, hits_before=hits_before, limit=limit
-    )
+    ranks = counting.hit_ranks(1, 4, groups=data.groups(1, 2, 3), limit=limit)
     for query, found in zip((1, 2, 3), ranks, strict=True):
         order = np.argsort(data.distances[query], kind="stable")
         wanted = np.flatnonzero(data.gains[query][order]) + 1
@@ -134,10 +131,10 @@ def test_one_compiled_pass_gives_histograms_and_all_ranks(data, room, monkeypatc
 @pytest.mark.parametrize("share", [0.01, 0.3, 1.0])
 def test_gains_are_ranked_by_distance_then_position(data, counting, share):
     limit = max(1, int(share * len(data.database)))
-    levels = data.relevance.levels
-    for query in range(4):
+    levels, groups = data.relevance.levels, data.groups(1, 2, 3)
+    gains = counting.ranked_gains(1, 4, groups=groups, levels=levels, limit=limit)
+    for query, found in zip((1, 2, 3), gains, strict=True):
         order = np.argsort(data.distances[query], kind="stable")
-        found = counting.ranked_gains(query, data.before(query)[0], levels=levels, limit=limit)
         np.testing.assert_array_equal(found, data.gains[query][order][:limit])
 
 

@@ -11,9 +11,8 @@ from hashbench.core.codes import Codes
 from hashbench.core.errors import DataError, StoreError
 from hashbench.evaluation.sharded.adopt import adopt
 from hashbench.evaluation.sharded.check import changed_files
-from hashbench.evaluation.sharded.folder import ShardFolder
+from hashbench.evaluation.sharded.folder import ShardFolder, read_queries
 from hashbench.evaluation.sharded.manifest import NAME, FileEntry, Manifest, ShardEntry
-from hashbench.evaluation.sharded.queries import read_queries
 from hashbench.evaluation.sharded.synthetic import DATABASE, QUERIES, Synthetic, synthesise
 from hashbench.evaluation.sharded.writer import ShardWriter
 
