@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,8 +35,8 @@ from hashbench.datasets.protocols.protocol import protocol_names, read_protocol
 from hashbench.datasets.reading.decode_cache import (
     DecodedImages,
     Progress,
-    ResizeRule,
     decode_images,
+    locked,
 )
 from hashbench.datasets.roots import DESCRIPTION, IMPORTED
 from hashbench.datasets.sources.imported import (
@@ -102,7 +99,8 @@ def import_images(plan: ImportPlan, root: Path, *, phase: Phase) -> Imported:
         raise ConfigError(f"name '{plan.name}': there is a protocol {plan.name}@1; take another")
     work = folder.with_name(f"{TEMPORARY_PREFIX}{plan.name}")
     try:
-        with _alone(work):
+        work.mkdir(parents=True, exist_ok=True)
+        with locked(work):
             if folder.exists():  # by another process, while this one waited
                 return _there_already(folder, origin)
             report = _build(work, plan, source, labelled=labelled, origin=origin, phase=phase)
@@ -136,8 +134,7 @@ def _build(
 ) -> ImportReport:
     _check_room(work, len(labelled.names), side=plan.side)
     files = source.files(labelled.names, work / _UNPACKED, progress=phase("unpacking"))
-    rule = ResizeRule(plan.side)
-    decoded = decode_images(files, rule=rule, cache=work / PIXELS, progress=phase("decoding"))
+    decoded = decode_images(files, side=plan.side, cache=work / PIXELS, progress=phase("decoding"))
     names = tuple(labelled.names[place] for place in decoded.kept)
     labels = np.ascontiguousarray(labelled.labels[decoded.kept])
     groups = equal_images(decoded)
@@ -261,15 +258,3 @@ def _check_room(work: Path, images: int, *, side: int) -> None:
             f"{work.parent}: {images:,} images of {side} x {side} need {needed / 2**30:.1f} GiB, "
             f"{free / 2**30:.1f} GiB are free; make room, or take a smaller --side"
         )
-
-
-@contextmanager
-def _alone(work: Path) -> Iterator[None]:
-    """Hold a lock on the folder, made if it is not there, that ends with the process."""
-    work.mkdir(parents=True, exist_ok=True)
-    folder = os.open(work, os.O_RDONLY)
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(folder)

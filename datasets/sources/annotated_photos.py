@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from hashbench.core.errors import DataError
 from hashbench.datasets.interface import Dataset, ImageData
-from hashbench.datasets.reading.decode_cache import ImageFile, ResizeRule, decode_images
+from hashbench.datasets.reading.decode_cache import ImageFile, decode_images
 
 SIDE = 256
 CACHE = ".hashbench-cache"
@@ -97,7 +97,7 @@ class PhotoDataset(Dataset):
         check_present(self.NAME, photos.files)
         decoded = decode_images(
             photos.files,
-            rule=ResizeRule(SIDE),
+            side=SIDE,
             cache=root / CACHE / self.NAME,
             progress=progress,
             verify=verify,
