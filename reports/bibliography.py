@@ -1,4 +1,4 @@
-"""BibTeX entries of what hashbench's components are from."""
+"""BibTeX entries of the papers that hashbench's components implement."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from pathlib import Path
 from hashbench.core.info import ComponentInfo
 
 FILE = Path(__file__).with_name("bibliography.bib")
-# An entry of our own file starts and ends a line of its own, which spares a parser.
+# Entries of our own file start and end on lines of their own, so no parser is needed.
 _ENTRY = re.compile(r"^@\w+\{([^,\s]+),\n.*?^\}$", flags=re.MULTILINE | re.DOTALL)
 _SPECIAL = re.compile(r"([#$%&_{}])")
 
 
 @lru_cache(maxsize=1)
 def entries() -> dict[str, str]:
-    """The entries of the shipped file by key, as text."""
+    """Return the entries of the shipped file as text, by key."""
     found = _ENTRY.finditer(FILE.read_text(encoding="utf-8"))
     return {match[1]: match[0] for match in found}
 
 
 def bibtex(info: ComponentInfo) -> str | None:
-    """The entry that a component's card names.
+    """Return the BibTeX entry of a component.
 
     A component of another package may name a key that the shipped file does not have; its entry is
-    then made of what the card says.
+    then made from the component's title and paper.
 
     Args:
-        info: The card.
+        info: The component's information.
 
     Returns:
-        BibTeX text, or None if the card names no key: then there is nothing to cite.
+        BibTeX text, or None if the component names no key, so that there is nothing to cite.
 
     Example:
         >>> print(bibtex(ComponentInfo("Mine", paper="Me, CVPR 2030", citation="me2030mine")))

@@ -1,4 +1,4 @@
-"""What methods cost: training by phase, and the whole budget beside the quality it bought."""
+"""Tables of cost: training time by phase, budget beside quality, and query latency."""
 
 from __future__ import annotations
 
@@ -7,7 +7,14 @@ from typing import Any, Final
 
 import pandas as pd
 
-from hashbench.reports.frames import TRAINING_PHASES, metric_frame, phase_frame, training_frame
+from hashbench.reports.frames import (
+    TRAINING_PHASES,
+    latency_frame,
+    metric_frame,
+    phase_frame,
+    skipped_frame,
+    training_frame,
+)
 from hashbench.reports.metric_tables import wanted_metrics
 from hashbench.reports.table import (
     Table,
@@ -27,12 +34,7 @@ _GROUPS: Final = ["protocol", "device_name", "threads_used"]
 
 
 def training_tables(cells: Sequence[CellResults], *, trace: bool) -> list[Table]:
-    """One table a protocol, device and number of threads: the time of training, by phase.
-
-    Args:
-        cells: The results of every cell.
-        trace: Whether to add record ids.
-    """
+    """Return one table for each protocol, device and number of threads: training time by phase."""
     frame = training_frame(cells)
     if frame.empty:
         return []
@@ -97,12 +99,9 @@ _UTILISATION: Final = (
 
 
 def budget_tables(cells: Sequence[CellResults], *, trace: bool, view: View) -> list[Table]:
-    """One table a protocol, device and number of threads: all that a method used, beside its mAP.
+    """Return one table for each protocol, device and number of threads: cost beside quality.
 
-    Args:
-        cells: The results of every cell.
-        trace: Whether to add record ids.
-        view: The metrics wanted; the first that there is stands in the table.
+    Quality is the first metric of the view that the records have.
     """
     frame = training_frame(cells)
     if frame.empty:
@@ -173,7 +172,7 @@ def _energy_notes(group: pd.DataFrame) -> list[str]:
 
 
 def _quality(group: pd.DataFrame, metrics: pd.DataFrame) -> tuple[dict[str, float], str]:
-    """The values by cell of the first metric that a cell of the group has, and its name."""
+    """Return the values by cell of the first metric that a cell of the group has, and its name."""
     if metrics.empty:
         return {}, ""
     own = metrics[metrics["fit_id"].isin(group["fit_id"])]
@@ -238,5 +237,88 @@ def _known_mean(values: pd.Series[Any]) -> str:
 
 
 def _spread(values: pd.Series[Any]) -> str:
-    """One number, or both ends where seeds differ; ``-`` for none."""
+    """Return one number, or the smallest and the largest of several; ``-`` for zero."""
     return span_text(values) if values.max() else "-"
+
+
+_RECALL_NOTE: Final = (
+    "recall is the share of the k neighbours that are as near as the exact scan's k-th; equal "
+    "distances count, whichever the positions"
+)
+
+
+def latency_tables(cells: Sequence[CellResults], *, trace: bool) -> list[Table]:
+    """Return one table for each protocol and device: engines by batch and code length."""
+    frame, skipped = latency_frame(cells), skipped_frame(cells)
+    if frame.empty:
+        return []
+    tables = []
+    for (protocol, device), group in frame.groupby(["protocol", "device_name"]):
+        keys = ["engine", "bits", "database", "k", "batch", "threads"]
+        tail = [("p99.9 ms", "p999_ms")] if group["p999_ms"].notna().any() else []
+        times = [("p50 ms", "p50_ms"), ("p95 ms", "p95_ms"), ("p99 ms", "p99_ms"), *tail]
+        with_recall = bool(group["recall"].notna().any())
+        rows = [
+            [
+                *(bits_text(part) if isinstance(part, float) else str(part) for part in key),
+                *(_milliseconds(part[column]) for _, column in times),
+                f"{part['queries_per_second'].median():,.0f}",
+                *([_share(part["recall"])] if with_recall else []),
+                f"{part['index_bytes'].max() / 1024:,.0f}",
+                str(len(part)),
+            ]
+            + ([records_text(part)] if trace else [])
+            for key, part in group.groupby(keys, sort=True)
+        ]
+        columns = [
+            *("engine", "bits", "database", "k", "batch", "threads"),
+            *(heading for heading, _ in times),
+            *("queries/s", *(["recall"] if with_recall else []), "index KiB", "cells"),
+        ] + (["records"] if trace else [])
+        notes = (
+            f"milliseconds a query, encoding not included{_unless_said(group)}; each figure is the "
+            "median over the cells counted in the last column",
+            "a percentile p stands only where at least 10 / (1 - p) calls were timed in every cell",
+            *([_RECALL_NOTE] if with_recall else []),
+            *_resampled_notes(group),
+            *_skipped_notes(skipped, group),
+            f"measured on {device}, load average {span_text(group['load'].round(2))}",
+            span_text(group["date"]),
+        )
+        title = f"Query latency on {protocol}"
+        tables.append(Table(title, text_frame(rows, columns), notes, name="latency"))
+    return tables
+
+
+def _unless_said(group: pd.DataFrame) -> str:
+    with_encoding = group["engine"].str.endswith("from the image file").any()
+    return " except where it says from the image file" if with_encoding else ""
+
+
+def _share(values: pd.Series[Any]) -> str:
+    known = values.dropna()
+    return f"{float(known.median()):.3f}" if len(known) else "-"
+
+
+def _resampled_notes(group: pd.DataFrame) -> list[str]:
+    resampled = group[group["resampled_from"].notna()]
+    if resampled.empty:
+        return []
+    sizes = ", ".join(f"{size:,}" for size in sorted(resampled["database"].unique()))
+    return [f"databases of {sizes} codes were resampled from the method's own codes"]
+
+
+def _skipped_notes(skipped: pd.DataFrame, group: pd.DataFrame) -> list[str]:
+    if skipped.empty:
+        return []
+    own = skipped[skipped["record"].isin(group["record"])]
+    facts = own[["engine", "database", "why"]].drop_duplicates().sort_values(["engine", "database"])
+    return [
+        f"{engine} not measured on {database:,} codes: {why}"
+        for engine, database, why in facts.itertuples(index=False)
+    ]
+
+
+def _milliseconds(values: pd.Series[Any]) -> str:
+    """Return the median if every cell has the percentile; otherwise it would leave cells out."""
+    return f"{float(values.median()):.4f}" if values.notna().all() else "-"

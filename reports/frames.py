@@ -1,27 +1,27 @@
 """Records as tidy data frames: the one place where reports read records.
 
-Every frame has one row a measured value and begins with the columns that tell it from others:
+Every frame has one row for each measured value and begins with the columns that identify it:
 
 ==================  ==============================================================================
 ``dataset``         the dataset's name
 ``protocol``        the protocol as tables print it; a subset is another protocol
 ``backbone``        the backbone's name, ``pixels`` without one
 ``loss``            the loss, or the shallow method
-``method``          a label that no two different methods share on a protocol
+``method``          a label; two different methods of a protocol never share one
 ``bits``            the code length; infinity for float embeddings
 ``seed``            the cell's seed
-``device_name``     the device that measured
-``threads_used``    its threads
+``device_name``     the device the value was measured on
+``threads_used``    the number of threads
 ``date``            when it was measured, ISO
 ``precision``       the arithmetic
 ``recipe``          the training recipe, ``-`` without one
-``fit_id``          the cell
+``fit_id``          the id of the cell's fit
 ==================  ==============================================================================
 
-and ends with ``record``, the id of the record that holds the value. A cell without a value of a
-kind has no row in that frame; a part of a row that is not known is NaN. What must not be averaged
-together (protocols, devices, metrics, methods) differs in a column, so that grouping by all columns
-but ``seed`` is always safe.
+and ends with ``record``, the id of the record that holds the value. A cell without a
+value has no row in that frame; an unknown part of a row is NaN. Values that must not be averaged
+together (of other protocols, devices, metrics or methods) differ in a column, so that grouping by
+all columns but ``seed`` is always safe.
 """
 
 from __future__ import annotations
@@ -38,20 +38,15 @@ from hashbench.store.catalogue import CellResults
 
 TRAINING_PHASES = ("build", "prepass", "features", "train", "loss state", "fit")
 VALIDATION = "validation/"
-"""What a metric of the history is called, before its name."""
+"""The prefix of validation metrics in a fit's history."""
 
 
 def metric_frame(cells: Sequence[CellResults]) -> pd.DataFrame:
-    """One row a cell and metric: ``metric``, ``value``, ``record`` and the cell's columns.
-
-    Args:
-        cells: The results of every cell.
-    """
-    labels = method_labels([fit for _, fit in _fitted(cells)])
+    """Return one row for each cell and metric: ``metric``, ``value`` and the query counts."""
     return pd.DataFrame(
         [
             {
-                **_columns(fit, labels, measured_by=fit),
+                **_columns(fit, label),
                 "metric": name,
                 "value": entry.value,
                 "queries": entry.queries,
@@ -59,26 +54,22 @@ def metric_frame(cells: Sequence[CellResults]) -> pd.DataFrame:
                 "cutoff_exceeds": entry.cutoff_exceeds,
                 "record": record.record_id,
             }
-            for results, fit in _fitted(cells)
+            for results, fit, label in _fitted(cells)
             for name, (entry, record) in results.metrics().items()
         ]
     )
 
 
 def training_frame(cells: Sequence[CellResults]) -> pd.DataFrame:
-    """One row a trained or fitted cell: what it cost.
+    """Return one row for each trained or fitted cell: time, memory, arithmetic and energy.
 
-    ``seconds`` counts ``spared``, the seconds that cached features took in another cell;
+    ``seconds`` includes ``spared``, the seconds that cached features took in another cell;
     ``images_per_second`` is of the epochs alone; ``memory`` in bytes; ``flops``, of all training
     images forward and backward, ``utilisation`` and ``joules`` of training are NaN where they were
     not measured, and ``energy_source`` is empty then.
-
-    Args:
-        cells: The results of every cell.
     """
     rows = []
-    labels = method_labels([fit for _, fit in _fitted(cells)])
-    for _, fit in _fitted(cells):
+    for _, fit, label in _fitted(cells):
         if fit.budget is None:
             continue
         seconds = training_seconds(fit)
@@ -87,7 +78,7 @@ def training_frame(cells: Sequence[CellResults]) -> pd.DataFrame:
         encoded = fit.data.sizes["query"] + fit.data.sizes["database"] if fit.data else 0
         rows.append(
             {
-                **_columns(fit, labels, measured_by=fit),
+                **_columns(fit, label),
                 "seconds": seconds,
                 "spared": sum(fit.spared.values()),
                 "images_per_second": fit.budget.images_seen / train if train else 0.0,
@@ -111,48 +102,37 @@ def _flops(fit: FitRecord, images: int) -> float:
 
 
 def phase_frame(cells: Sequence[CellResults]) -> pd.DataFrame:
-    """One row a fit and phase of it: ``phase``, ``seconds``, of which ``spared``.
-
-    Args:
-        cells: The results of every cell.
-    """
-    fitted = _fitted(cells)
-    labels = method_labels([fit for _, fit in fitted])
+    """Return one row for each fit and phase: its ``seconds``, of which ``spared``."""
     return pd.DataFrame(
         [
             {
-                **_columns(fit, labels, measured_by=fit),
+                **_columns(fit, label),
                 "phase": phase,
                 "seconds": seconds,
                 "spared": fit.spared.get(phase, 0.0),
                 "record": fit.record_id,
             }
-            for _, fit in fitted
+            for _, fit, label in _fitted(cells)
             for phase, seconds in sorted(fit.phases.items())
         ]
     )
 
 
 def convergence_frame(cells: Sequence[CellResults]) -> pd.DataFrame:
-    """One row a fit, epoch and metric of the held-out part of its training set.
+    """Return one row for each fit, epoch and metric of the held-out part of the training set.
 
     ``epoch`` counts from 1; ``metric`` and ``value`` as in `metric_frame`.
-
-    Args:
-        cells: The results of every cell.
     """
-    fitted = _fitted(cells)
-    labels = method_labels([fit for _, fit in fitted])
     return pd.DataFrame(
         [
             {
-                **_columns(fit, labels, measured_by=fit),
+                **_columns(fit, label),
                 "epoch": int(entry["epoch"]),
                 "metric": key.removeprefix(VALIDATION),
                 "value": float(value),
                 "record": fit.record_id,
             }
-            for _, fit in fitted
+            for _, fit, label in _fitted(cells)
             for entry in fit.history
             for key, value in sorted(entry.items())
             if key.startswith(VALIDATION)
@@ -161,23 +141,17 @@ def convergence_frame(cells: Sequence[CellResults]) -> pd.DataFrame:
 
 
 def skipped_frame(cells: Sequence[CellResults]) -> pd.DataFrame:
-    """One row an engine that a latency measurement left out: ``engine``, ``database``, ``why``.
-
-    Args:
-        cells: The results of every cell.
-    """
-    fitted = _fitted(cells)
-    labels = method_labels([fit for _, fit in fitted])
+    """Return one row for each engine left out of a latency measurement, with the reason ``why``."""
     return pd.DataFrame(
         [
             {
-                **_columns(fit, labels, measured_by=record),
+                **_columns(fit, label, measured_by=record),
                 "engine": left_out.engine,
                 "database": left_out.database,
                 "why": left_out.why,
                 "record": record.record_id,
             }
-            for results, fit in fitted
+            for results, fit, label in _fitted(cells)
             for record in results.latencies
             for left_out in record.skipped
         ]
@@ -185,19 +159,18 @@ def skipped_frame(cells: Sequence[CellResults]) -> pd.DataFrame:
 
 
 def training_seconds(fit: FitRecord) -> float:
-    """Wall seconds of building, pre-pass, features, epochs and loss state: what training took."""
+    """Return the wall seconds of training: building, pre-pass, features, epochs and loss state."""
     return sum(fit.phases.get(phase, 0.0) for phase in TRAINING_PHASES)
 
 
 def code_frame(cells: Sequence[CellResults]) -> pd.DataFrame:
-    """One row a cell and side whose codes were described: ``side``, statistics, ``record``."""
-    labels = method_labels([fit for _, fit in _fitted(cells)])
+    """Return one row for each cell and side (query or database) that has code statistics."""
     rows = []
-    for results, fit in _fitted(cells):
+    for results, fit, label in _fitted(cells):
         codes, record = results.codes() or ({}, None)
         rows += [
             {
-                **_columns(fit, labels, measured_by=fit),
+                **_columns(fit, label),
                 "side": side,
                 **facts.model_dump(),
                 "record": record.record_id if record else "",
@@ -208,12 +181,11 @@ def code_frame(cells: Sequence[CellResults]) -> pd.DataFrame:
 
 
 def latency_frame(cells: Sequence[CellResults]) -> pd.DataFrame:
-    """One row a cell, engine and setting, with its percentiles in milliseconds a query."""
-    labels = method_labels([fit for _, fit in _fitted(cells)])
+    """Return one row for each cell, engine and setting, with percentiles in ms a query."""
     return pd.DataFrame(
         [
             {
-                **_columns(fit, labels, measured_by=record),
+                **_columns(fit, label, measured_by=record),
                 "engine": engine_label(entry.setting)
                 + (" from the image file" if entry.includes_encoding else ""),
                 "k": entry.setting.k,
@@ -233,7 +205,7 @@ def latency_frame(cells: Sequence[CellResults]) -> pd.DataFrame:
                 "load": entry.load_average,
                 "record": record.record_id,
             }
-            for results, fit in _fitted(cells)
+            for results, fit, label in _fitted(cells)
             for record in results.latencies
             for entry in record.entries
         ]
@@ -241,7 +213,7 @@ def latency_frame(cells: Sequence[CellResults]) -> pd.DataFrame:
 
 
 def engine_label(setting: LatencySetting) -> str:
-    """An engine with the parameters that were given or have a fixed default.
+    """Return an engine's name with the parameters that were given or have a fixed default.
 
     Example:
         >>> engine_label(LatencySetting("faiss_ivf", 100, 1, 1, {"nlist": None, "nprobe": 8}))
@@ -253,7 +225,7 @@ def engine_label(setting: LatencySetting) -> str:
 
 
 def failure_frame(cells: Sequence[CellResults]) -> pd.DataFrame:
-    """One row a cell that has no codes, or a measurement that failed, with its cause."""
+    """Return one row for each cell without codes and each failed measurement, with the cause."""
     rows = []
     for results in cells:
         records = [results.fit] if results.fit and not results.fitted else results.failures
@@ -270,26 +242,31 @@ def failure_frame(cells: Sequence[CellResults]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _fitted(cells: Iterable[CellResults]) -> list[tuple[CellResults, FitRecord]]:
-    return [(results, results.fit) for results in cells if results.fitted and results.fit]
+def _fitted(cells: Iterable[CellResults]) -> list[tuple[CellResults, FitRecord, str]]:
+    """The cells that have codes, each with its fit and the label of its method."""
+    found = [(results, results.fit) for results in cells if results.fitted and results.fit]
+    labels = method_labels([fit for _, fit in found])
+    return [(results, fit, labels[fit.record_id]) for results, fit in found]
 
 
 def _columns(
-    fit: FitRecord, labels: dict[str, str], *, measured_by: FitRecord | LatencyRecord
+    fit: FitRecord, label: str, *, measured_by: LatencyRecord | None = None
 ) -> dict[str, Any]:
-    cell, environment = fit.cell, measured_by.environment
+    """Return the columns that every frame begins with; ``measured_by`` is the fit if not given."""
+    record = measured_by or fit
+    cell, environment = fit.cell, record.environment
     name = cell.loss or cell.method
     return {
         "dataset": cell.data.name,
         "protocol": cell.data.label,
         "backbone": cell.backbone.name if cell.backbone else "pixels",
         "loss": name.name if name else "?",
-        "method": labels[fit.record_id],
+        "method": label,
         "bits": cell.bits if cell.bits is not None else float("inf"),
         "seed": cell.seed,
         "device_name": environment.device.name,
         "threads_used": environment.threads,
-        "date": measured_by.finished[:10],
+        "date": record.finished[:10],
         "precision": cell.precision.value,
         "recipe": _recipe(fit),
         "fit_id": fit.fit_id,

@@ -1,4 +1,4 @@
-"""Method names that never call two different methods the same."""
+"""Labels of methods; two different methods of a protocol never share one."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from hashbench.core.cell import Cell, Weights
 from hashbench.core.record import FitRecord
 
 _NOT_METHOD = ("data", "bits", "seed", "weights")
-_RECIPE, _PRESET = "train.recipe", ".preset"  # say more than the settings that follow from them
+_RECIPE, _PRESET = "train.recipe", ".preset"  # preferred to the settings that follow from them
 _SHA_DIGITS = 8
 _LEFT_OUT = "default"  # a parameter that records leave out while it has its default
 
 
 def method_labels(fits: Sequence[FitRecord]) -> dict[str, str]:
-    """Label each fit's method; where two methods share a name, add settings that tell them apart.
+    """Label each fit's method; if two methods share a name, add the settings in which they differ.
 
-    Only fits on the same protocol stand in one table, so only these are compared.
+    Only fits on the same protocol share a table, so only their labels have to differ.
 
     Args:
         fits: All fits of a report.
@@ -34,7 +34,7 @@ def method_labels(fits: Sequence[FitRecord]) -> dict[str, str]:
     labels = {}
     for (_, name), group in groups.items():
         settings = _settings(group)
-        keys = _telling_apart([own for _, own in settings])
+        keys = _separating_keys([own for _, own in settings])
         for fit in group:
             own = _of(fit.cell, settings)
             shown = ", ".join(f"{key}={_text(own.get(key, _LEFT_OUT))}" for key in keys)
@@ -46,7 +46,7 @@ _Settings = list[tuple[Cell, dict[str, Any]]]
 
 
 def _settings(fits: Sequence[FitRecord]) -> _Settings:
-    """The settings of every different method; hundreds of fits may share one."""
+    """Return the settings of every different method; hundreds of fits may share one."""
     found: _Settings = []
     for fit in fits:
         if not _of(fit.cell, found):
@@ -64,7 +64,7 @@ def _method_of(cell: Cell) -> Cell:
 
 
 def settings_of(cell: Cell) -> dict[str, Any]:
-    """Every setting of a method by its dotted key, e.g. ``train.epochs``."""
+    """Return every setting of a method by its dotted key, e.g. ``train.epochs``."""
     own = {key: value for key, value in asdict(cell).items() if key not in _NOT_METHOD}
     data = {
         "image_size": cell.data.image_size,
@@ -93,17 +93,17 @@ def _flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _telling_apart(settings: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Keys enough to tell all different settings apart; one that adds nothing is left out."""
+def _separating_keys(settings: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the fewest keys, in order of preference, that separate all different settings."""
     found_in = {key for each in settings for key in each}
     keys = sorted(found_in, key=lambda key: (key != _RECIPE, not key.endswith(_PRESET), key))
     chosen: list[str] = []
-    told = 1
+    separated = 1
     for key in keys:
         found = len({canonical_json([own.get(k) for k in [*chosen, key]]) for own in settings})
-        if found > told:
+        if found > separated:
             chosen.append(key)
-            told = found
+            separated = found
     return chosen
 
 

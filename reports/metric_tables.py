@@ -1,14 +1,15 @@
-"""Metrics as tables of any rows and columns, in which nothing different is averaged."""
+"""Tables of quality: metrics by any rows and columns, convergence by epoch, and code statistics."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 
 from hashbench.evaluation.names import parse_metric
-from hashbench.reports.frames import metric_frame
+from hashbench.reports.frames import code_frame, convergence_frame, metric_frame
 from hashbench.reports.table import (
     FLOAT,
     Mark,
@@ -22,14 +23,15 @@ from hashbench.reports.table import (
 from hashbench.reports.view import KEYS, View
 from hashbench.store.catalogue import CellResults
 
-# Values that differ in one of these are never one value; where rows and columns do not tell them
-# apart, the table is divided (the first three) or gets another column of rows (the others).
+# Values that differ in one of these keys are never averaged. Where the wanted rows and columns do
+# not separate them, the table is split by the keys of _SPLITS, or gets a further row key of _EXTRA.
 _SPLITS: Final = ("protocol", "device_name", "metric")
 _EXTRA: Final = ("backbone", "loss", "bits", "protocol", "device_name", "metric", "method")
 _IDENTITY: Final = (*_SPLITS, "method", "bits")
 _BY_NATURE: Final = {"bits", "seed", "dataset", "protocol", "metric"}  # not ordered by value
 _NAMED: Final = {column: key for key, column in KEYS.items()}
-_PLACES: Final = 4  # decimals shown; values that look equal are equally good
+_PLACES: Final = 4  # decimals shown; values that look equal rank equally
+_AT_MOST: Final = 8  # epochs that fit beside each other
 
 
 def metric_tables(
@@ -39,23 +41,25 @@ def metric_tables(
     view: View | None = None,
     families: Sequence[str] = (),
 ) -> list[Table]:
-    """Tables of metrics; as a rule one a protocol, device and metric, methods by code length.
+    """Return the tables of metrics.
+
+    Unless the view says otherwise there is one table for each protocol, device and metric, with
+    methods in its rows and code lengths in its columns.
 
     Args:
         cells: The results of every cell.
         trace: Whether to add record ids.
-        view: Rows, columns and metrics wanted.
-        families: Only metrics of these families; all without any, and where the view names metrics.
+        view: The rows, columns and metrics wanted.
+        families: Families of metrics wanted, if the view names no metrics; all if empty.
     """
     view = view or View()
     frame = wanted_metrics(metric_frame(cells), view, families=families)
     if frame.empty:
         return []
     pivot = [KEYS[key] for key in (*view.rows, *view.columns)]
-    # A dataset in a row or column tells protocols apart, as far as it does; `_rows_apart` adds them
-    # where it does not.
-    told = {*pivot, *(["protocol"] if "dataset" in pivot else [])}
-    splits = [key for key in _SPLITS if key not in told]
+    # A dataset in a row or column separates most protocols; `_rows_apart` separates the others.
+    known = {*pivot, *(["protocol"] if "dataset" in pivot else [])}
+    splits = [key for key in _SPLITS if key not in known]
     groups = frame.groupby(splits, sort=True, observed=True) if splits else [((), frame)]
     return [_table(group.astype({"metric": str}), view, splits, trace=trace) for _, group in groups]
 
@@ -63,12 +67,12 @@ def metric_tables(
 def wanted_metrics(
     frame: pd.DataFrame, view: View, *, families: Sequence[str] = ()
 ) -> pd.DataFrame:
-    """The rows of a frame whose metric is wanted; metrics are in reading order.
+    """Return the rows of a frame whose metric is wanted, with metrics in reading order.
 
     Args:
-        frame: See `metric_frame`.
-        view: Its metrics are those wanted, if it names any.
-        families: Families of metrics that are wanted, if it does not.
+        frame: A frame with the column ``metric``, e.g. of `metric_frame`.
+        view: The view whose metrics are wanted, if it names any.
+        families: Families of metrics that are wanted otherwise; all if empty.
     """
     if frame.empty:
         return frame
@@ -117,16 +121,17 @@ def _table(group: pd.DataFrame, view: View, splits: Sequence[str], *, trace: boo
 
 
 def _rows_apart(group: pd.DataFrame, rows: Sequence[str], columns: Sequence[str]) -> list[str]:
-    """The keys of rows, and as many more as keep what is different apart."""
+    """Return the row keys, with as many further keys as separate all different methods."""
     keys = [*rows]
     for extra in _EXTRA:
         identities = [*dict.fromkeys([*keys, *columns, *_IDENTITY])]
-        told = group[[*dict.fromkeys([*keys, *columns])]].drop_duplicates()
-        if len(told) == len(group[identities].drop_duplicates()):
+        separated = group[[*dict.fromkeys([*keys, *columns])]].drop_duplicates()
+        if len(separated) == len(group[identities].drop_duplicates()):
             break
         if extra in (*keys, *columns):
             continue
-        if len(group[[*dict.fromkeys([*keys, *columns, extra])]].drop_duplicates()) > len(told):
+        more = group[[*dict.fromkeys([*keys, *columns, extra])]].drop_duplicates()
+        if len(more) > len(separated):
             keys.append(extra)
     return keys
 
@@ -140,7 +145,7 @@ def _tuple(key: Hashable) -> tuple[Any, ...]:
 
 
 def _row_order(group: pd.DataFrame, rows: Sequence[str]) -> list[tuple[Any, ...]]:
-    """Rows by value, the best first; by their own order where they have one."""
+    """Return the rows by value, the best first; others in their natural order."""
     if not rows:
         return [()]
     means = group.groupby([*rows], sort=True)["value"].mean()
@@ -212,7 +217,7 @@ def _letters_note(tested: int) -> str:
 
 
 def _marks(places: dict[tuple[int, int], pd.DataFrame], view: View) -> dict[tuple[int, int], Mark]:
-    """Rank and letters of every value among those that it may be compared with."""
+    """Return the rank and letters of every value among those that it may be compared with."""
     peers: dict[tuple[Any, ...], dict[tuple[int, int], float]] = {}
     for place, part in places.items():
         alike = ("seed",) if "seed" in (*view.rows, *view.columns) else ()
@@ -232,3 +237,89 @@ def _letters(part: pd.DataFrame, view: View) -> str:
     known = view.comparisons.letters
     found = {known.get((row["metric"], row["record"]), "") for _, row in part.iterrows()}
     return found.pop() if len(found) == 1 else ""
+
+
+def convergence_tables(cells: Sequence[CellResults], *, trace: bool, view: View) -> list[Table]:
+    """Return one table for each protocol, device and metric of validation: methods by epoch."""
+    frame = wanted_metrics(convergence_frame(cells), view)
+    if frame.empty:
+        return []
+    groups = frame.groupby(["protocol", "device_name", "metric"], sort=True, observed=True)
+    return [_convergence_table(group, trace=trace) for _, group in groups]
+
+
+def _convergence_table(group: pd.DataFrame, *, trace: bool) -> Table:
+    known = sorted(group["epoch"].unique())
+    epochs = _some(known)
+    rows = []
+    for _, part in group.groupby(["method", "bits"], sort=True):
+        by_epoch = dict(iter(part.groupby("epoch")["value"]))
+        at = [mean_text(by_epoch[epoch]) if epoch in by_epoch else "" for epoch in epochs]
+        head = [part["method"].iloc[0], bits_text(part["bits"].iloc[0])]
+        seeds = str(part["seed"].nunique())
+        rows.append([*head, seeds, *at, *([records_text(part)] if trace else [])])
+    columns = ["method", "bits", "seeds", *(f"epoch {epoch}" for epoch in epochs)]
+    name, protocol = str(group["metric"].iloc[0]), group["protocol"].iloc[0]
+    notes = (
+        f"metric `{name}` of the images held out of training, searched among those trained on; "
+        "the queries play no part",
+        "mean ± standard deviation over seeds",
+        *([f"{len(epochs)} of {len(known)} epochs measured"] if len(epochs) < len(known) else []),
+        f"measured on {group['device_name'].iloc[0]}",
+        span_text(group["date"]),
+    )
+    frame = text_frame(rows, [*columns, *(["records"] if trace else [])])
+    title = f"Convergence of {name.partition('/')[0]} on {protocol}"
+    return Table(title, frame, notes, name="convergence")
+
+
+def _some(epochs: Sequence[int]) -> list[int]:
+    """Return at most `_AT_MOST` epochs, evenly spread, with the first and the last."""
+    if len(epochs) <= _AT_MOST:
+        return list(epochs)
+    return [epochs[at] for at in np.linspace(0, len(epochs) - 1, _AT_MOST).round().astype(int)]
+
+
+def code_tables(cells: Sequence[CellResults], *, trace: bool) -> list[Table]:
+    """Return one table for each protocol and device: how evenly codes use their bits."""
+    frame = code_frame(cells)
+    if frame.empty:
+        return []
+    columns = ["method", "bits", "side", "seeds", "codes", "distinct", "constant bits"]
+    columns += ["bit balance", "bit correlation", "bit entropy", "code entropy"]
+    columns += ["records"] if trace else []
+    tables = []
+    for (protocol, device), group in frame.groupby(["protocol", "device_name"]):
+        # The side in falling order: query before database.
+        parts = group.groupby(["method", "bits", "side"], sort=True)
+        ordered = sorted(parts, key=lambda item: (item[0][0], item[0][1], item[0][2] != "query"))
+        rows = [_code_row(part, trace=trace) for _, part in ordered]
+        notes = (
+            "means over seeds",
+            "bit balance: mean of |mean bit|, bits being -1 or +1, so 0 is balanced",
+            "bit correlation: mean of |correlation| over the pairs of bits that vary",
+            "entropies in bits",
+            f"measured on {device}",
+            span_text(group["date"]),
+        )
+        title = f"Codes on {protocol}"
+        tables.append(Table(title, text_frame(rows, columns), notes, name="codes"))
+    return tables
+
+
+def _code_row(part: pd.DataFrame, *, trace: bool) -> list[Any]:
+    first, mean = part.iloc[0], part.mean(numeric_only=True)
+    correlations = part["bit_correlation"].dropna()
+    return [
+        first["method"],
+        bits_text(first["bits"]),
+        first["side"],
+        str(len(part)),
+        f"{first['items']:,}",
+        f"{mean['distinct']:,.1f}",
+        f"{mean['constant_bits']:.1f}",
+        f"{mean['bit_balance']:.4f}",
+        f"{correlations.astype(float).mean():.4f}" if len(correlations) else "-",
+        f"{mean['bit_entropy']:.4f}",
+        f"{mean['code_entropy']:.4f}",
+    ] + ([records_text(part)] if trace else [])

@@ -1,4 +1,4 @@
-"""The values behind a report's tables, unrounded: one row a value, with its record."""
+"""The unrounded values behind a report's tables: one row for each value, with its record."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from hashbench.store.catalogue import CellResults
 
 
 def data_frame(name: str, cells: Sequence[CellResults], view: View) -> pd.DataFrame:
-    """The values behind one table, in an order that depends on the values alone.
+    """Return the values behind one table, in an order that depends on the values alone.
 
     Args:
-        name: One of `hashbench.reports.view.TABLES`; ``training`` has a row a phase, ``budget`` a
-            row a fit.
+        name: A name of `hashbench.reports.view.TABLES`; ``training`` has one row for each phase,
+            ``budget`` one for each fit.
         cells: The results of every cell.
         view: The metrics wanted.
     """

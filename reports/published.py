@@ -1,4 +1,4 @@
-"""Published figures beside ours, only where protocol, backbone, cut-off and bits are the same."""
+"""Published figures beside measured ones of the same protocol, backbone, cut-off and bits."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ class Figure:
     """A published value of mAP.
 
     Attributes:
-        source: Where it stands.
-        protocol: ``NAME@VERSION``; empty where it is not known, or none of ours.
-        dataset: The dataset.
+        source: The publication and the place in it.
+        protocol: ``NAME@VERSION``; empty if it is unknown or not a protocol of hashbench.
+        dataset: The dataset's name.
         backbone: The backbone's name.
-        cutoff: K, or ``all``; empty where it is not known.
+        cutoff: K, or ``all``; empty if it is unknown.
         method: The loss or shallow method.
-        bits: The code length; None where it is not known.
+        bits: The code length; None if it is unknown.
         value: The mAP, in [0, 1].
-        settings: What else must be equal, by dotted key.
+        settings: Further settings that must be equal, by dotted key.
     """
 
     source: str
@@ -56,10 +56,10 @@ class Figure:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def fits(self, cell: Cell, metric: Metric) -> bool:
-        """Whether a cell's value of a metric may be set beside it.
+        """Whether a cell's value of a metric may be compared with the figure.
 
         All figures are of networks pretrained on ImageNet and tuned, or of shallow methods on their
-        features. Bounds over ties, other denominators and parts of a protocol never fit.
+        features. Bounds over ties, other denominators and subsets of a protocol never fit.
         """
         method, data = cell.loss or cell.method, cell.data
         alike = (
@@ -78,7 +78,7 @@ class Figure:
 
 @lru_cache(maxsize=1)
 def figures() -> tuple[Figure, ...]:
-    """All figures of the shipped file."""
+    """Return all figures of ``published.toml``."""
     document = tomllib.loads(FILE.read_text(encoding="utf-8"))
     return tuple(figure for group in document["sets"] for figure in _figures(group, document))
 
@@ -103,13 +103,10 @@ def _figures(group: Mapping[str, Any], document: Mapping[str, Any]) -> list[Figu
 
 
 def published_frame(cells: Sequence[CellResults]) -> pd.DataFrame:
-    """Our mAP of the protocols and cut-offs that have figures, with the figures that fit.
+    """Return the measured mAP on protocols and cut-offs that have figures, with those that fit.
 
-    One row a cell, metric and fitting figure, with the columns of `metric_frame` and ``published``
-    and ``source``; a cell without a figure has one row, where they are NaN and empty.
-
-    Args:
-        cells: The results of every cell.
+    There is one row for each cell, metric and fitting figure, with the columns of `metric_frame`,
+    ``published`` and ``source``. A cell without a figure has one row with NaN and an empty source.
     """
     frame = metric_frame(cells)
     if frame.empty:
@@ -125,7 +122,10 @@ def published_frame(cells: Sequence[CellResults]) -> pd.DataFrame:
 
 
 def _beside(row: Mapping[Any, Any], fit: FitRecord) -> list[tuple[float, str]]:
-    """Value and source of the figures that fit; one empty pair for none; nothing to look for."""
+    """Return the fitting figures as (value, source).
+
+    If the protocol has figures and none fits, the pair (NaN, "") stands for it.
+    """
     metric = parse_metric(row["metric"])
     comparable = (
         metric.family is Family.MAP
@@ -140,12 +140,7 @@ def _beside(row: Mapping[Any, Any], fit: FitRecord) -> list[tuple[float, str]]:
 
 
 def published_tables(cells: Sequence[CellResults], *, trace: bool) -> list[Table]:
-    """One table a protocol, device and metric of which there are figures.
-
-    Args:
-        cells: The results of every cell.
-        trace: Whether to add record ids.
-    """
+    """Return one table for each protocol, device and metric that has published figures."""
     frame = published_frame(cells)
     if frame.empty:
         return []

@@ -1,4 +1,4 @@
-"""A table ready to be written, and how its cells are worded."""
+"""A table as text, independent of the output format, and the wording of its cells."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Any
 import pandas as pd
 
 FLOAT = float("inf")
-"""The code length of what is no code."""
+"""The code length that stands for float embeddings."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What is said of a value beside it.
+    """The rank and the significance letters of a value.
 
     Attributes:
-        rank: 1 for the best of what it may be compared with, 2 for the second, else 0.
-        letters: Those of significance, or none.
+        rank: 1 for the best of the values it may be compared with, 2 for the second, else 0.
+        letters: Its letters of significance; empty if there are none.
     """
 
     rank: int = 0
@@ -28,14 +28,14 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table ready to be written.
+    """A table as text, for any output format.
 
     Attributes:
-        title: Its heading.
+        title: The heading.
         frame: Cells as text, columns in order.
-        notes: What a reader must know to read it.
+        notes: The notes printed under the table.
         marks: Marks by row and column, counted from 0.
-        name: Which of `hashbench.reports.view.TABLES` it belongs to.
+        name: The name in `hashbench.reports.view.TABLES` that the table belongs to.
     """
 
     title: str
@@ -46,13 +46,13 @@ class Table:
 
 
 def text_frame(rows: Sequence[Sequence[Any]], columns: Sequence[str]) -> pd.DataFrame:
-    """Rows as a frame of text."""
+    """Return rows as a data frame of text."""
     texts = [[str(value) for value in row] for row in rows]
     return pd.DataFrame(texts, columns=list(columns), dtype=object)
 
 
 def bits_text(bits: float) -> str:
-    """A code length, or ``float``.
+    """Return a code length as text, or ``float``.
 
     Example:
         >>> bits_text(16.0), bits_text(FLOAT)
@@ -62,7 +62,7 @@ def bits_text(bits: float) -> str:
 
 
 def mean_text(values: pd.Series[Any], *, digits: int = 4) -> str:
-    """The mean with the sample's standard deviation, where there are several.
+    """Return the mean, with the sample's standard deviation if there are several values.
 
     Example:
         >>> mean_text(pd.Series([0.6, 0.7, 0.8]))
@@ -73,19 +73,19 @@ def mean_text(values: pd.Series[Any], *, digits: int = 4) -> str:
 
 
 def records_text(rows: pd.DataFrame) -> str:
-    """The ids of the records behind some rows, by seed."""
+    """Return the ids of the records behind some rows, ordered by seed."""
     ordered = rows.sort_values(["seed", "record"], kind="stable")["record"]
     return " ".join(dict.fromkeys(ordered))
 
 
 def span_text(values: pd.Series[Any]) -> str:
-    """One value, or the least and the greatest of several."""
+    """Return one value as text, or the smallest and the largest of several."""
     low, high = values.min(), values.max()
     return worded(low) if low == high else f"{worded(low)} to {worded(high)}"
 
 
 def worded(value: Any) -> str:
-    """A value as a note words it; numbers short."""
+    """Return a value as text for a note, numbers in short form."""
     if isinstance(value, Integral):
         return f"{value:,}"
     return f"{value:g}" if isinstance(value, Real) else str(value)

@@ -1,4 +1,4 @@
-"""The tables of a report, by name: what stands in each, independent of how it is written."""
+"""The tables of a report by name, independent of the format they are written in."""
 
 from __future__ import annotations
 
@@ -6,46 +6,21 @@ from collections.abc import Sequence
 from typing import Final
 
 from hashbench.evaluation.names import Family
-from hashbench.reports.ablation_tables import ablation_tables
-from hashbench.reports.code_tables import code_tables
-from hashbench.reports.convergence_tables import convergence_tables
-from hashbench.reports.cost_tables import budget_tables, training_tables
+from hashbench.reports.ablation import ablation_tables
+from hashbench.reports.cost_tables import budget_tables, latency_tables, training_tables
 from hashbench.reports.frames import failure_frame
-from hashbench.reports.latency_tables import latency_tables
-from hashbench.reports.metric_tables import metric_tables
+from hashbench.reports.metric_tables import code_tables, convergence_tables, metric_tables
 from hashbench.reports.published import published_tables
 from hashbench.reports.table import Table
 from hashbench.reports.view import View
 from hashbench.store.catalogue import CellResults
 
-__all__ = [
-    "NOTHING",
-    "Table",
-    "ablation_tables",
-    "budget_tables",
-    "build_tables",
-    "code_tables",
-    "convergence_tables",
-    "failure_table",
-    "latency_tables",
-    "metric_tables",
-    "nothing_text",
-    "provenance",
-    "published_tables",
-    "training_tables",
-]
-
 NOTHING: Final = "No results yet: run a matrix first."
-"""What a report of no records says."""
+"""The text of a report of no records."""
 
 
 def nothing_text(cells: Sequence[CellResults], view: View | None) -> str:
-    """What a report without any table says.
-
-    Args:
-        cells: The results of every cell.
-        view: What was wanted.
-    """
+    """Return the text of a report without any table."""
     if not cells or view is None:
         return NOTHING
     return f"The records have nothing for {', '.join(view.tables)}."
@@ -54,15 +29,15 @@ def nothing_text(cells: Sequence[CellResults], view: View | None) -> str:
 def build_tables(
     cells: Sequence[CellResults], *, trace: bool = False, view: View | None = None
 ) -> list[Table]:
-    """All tables that a view asks for and the records have anything for, in the view's order.
+    """Return the tables that a view names and the records have values for, in the view's order.
 
     Args:
         cells: The results of every cell.
         trace: Whether to add the ids of the records behind every value.
-        view: What is wanted; all of it if not given.
+        view: The tables wanted; all if not given.
 
     Raises:
-        ConfigError: If the view names a full method that is none.
+        ConfigError: If no method has the name that the view gives for the full method.
     """
     view = view or View()
     return [table for name in view.tables for table in _named(name, cells, view, trace=trace)]
@@ -96,11 +71,7 @@ _WITHOUT_VIEW: Final = {
 
 
 def failure_table(cells: Sequence[CellResults]) -> list[Table]:
-    """Cells without a result and why; no table where all is well.
-
-    Args:
-        cells: The results of every cell.
-    """
+    """Return the table of cells without a result and their causes; no table without any."""
     frame = failure_frame(cells)
     if frame.empty:
         return []
@@ -109,10 +80,6 @@ def failure_table(cells: Sequence[CellResults]) -> list[Table]:
 
 
 def provenance(cells: Sequence[CellResults]) -> list[str]:
-    """What made the records: a line for each state of the code and the libraries, sorted.
-
-    Args:
-        cells: The results of every cell.
-    """
+    """Return one line for each version of the code and the libraries that made the records."""
     fits = [results.fit for results in cells if results.fitted and results.fit]
     return sorted({fit.environment.software for fit in fits})

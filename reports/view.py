@@ -1,4 +1,4 @@
-"""What of the records a report shows, and how: the arguments of ``hashbench report``."""
+"""The view of a report: the tables, rows, columns and metrics that the user wants."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ TABLES: Final = (
     *("map", "metrics", "codes", "training", "budget", "latency", "convergence"),
     *("ablation", "published", "failures"),
 )
-"""The tables by name; ``map`` is the part of ``metrics`` that is mAP."""
+"""The names of the tables; ``map`` is the part of ``metrics`` that is mAP."""
 
 ALL: Final = tuple(name for name in TABLES if name != "map")
 
-# A key of a pivot, and the column of `hashbench.reports.frames` that it stands for.
+# The keys of --rows and --cols, and the columns of `hashbench.reports.frames` they stand for.
 KEYS: Final[Mapping[str, str]] = {
     "dataset": "dataset",
     "protocol": "protocol",
@@ -34,14 +34,14 @@ KEYS: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A variant of a method against the full method, under the seeds that both have.
+    """The difference of a variant to the full method, over the seeds that both have.
 
     Attributes:
         mean: The variant's mean less the full method's.
-        low: Lower end of the interval of 95 %, for itself.
-        high: Its upper end.
+        low: The lower end of the 95 % interval, not corrected for multiple comparisons.
+        high: The upper end.
         p: The p-value of no difference, corrected by Holm over the report's ablations by a metric.
-        seeds: The seeds that both have.
+        seeds: The number of seeds that both have.
     """
 
     mean: float
@@ -53,13 +53,13 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Comparisons:
-    """What statistics over the values of every query say; made by `hashbench.judge.compare.marks`.
+    """The results of paired statistics over queries, made by `hashbench.judge.compare.marks`.
 
     Attributes:
-        letters: By metric and evaluation record: methods with a letter in common, on one protocol
-            and device and at one code length, were not shown to differ.
-        tested: By metric, how many pairs the p-values behind the letters were corrected over.
-        differences: By metric and an evaluation record of the variant.
+        letters: By metric and evaluation record, the letters of significance. Methods with a letter
+            in common, on one protocol and device and at one code length, were not shown to differ.
+        tested: By metric, the number of pairs that the p-values were corrected over.
+        differences: The differences of ablations, by metric and evaluation record.
     """
 
     letters: Mapping[tuple[str, str], str] = field(default_factory=dict)
@@ -69,19 +69,18 @@ class Comparisons:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What a report shows.
+    """The tables, rows, columns and metrics of a report.
 
-    A reporter is called as ``render(cells, trace=trace, view=view)``; the cells are those wanted
-    already.
+    A reporter is called as ``render(cells, trace=trace, view=view)`` with the selected cells.
 
     Attributes:
         tables: Names of `TABLES`, in the order shown.
-        rows: Keys of `KEYS` that stand in the rows of the tables of metrics.
-        columns: Keys that stand in their columns.
-        metrics: Full names of the metrics wanted; all without any.
-        full: The full method of ablations, or a word of its label; empty to find it.
-        pivoted: Whether rows or columns were asked for.
-        comparisons: Letters and differences, where they were asked for.
+        rows: Keys of `KEYS` for the rows of the metric tables.
+        columns: Keys of `KEYS` for their columns.
+        metrics: Full names of the metrics wanted; all if empty.
+        full: The full method of ablations, or a part of its label; empty to find it.
+        pivoted: Whether the user gave rows or columns.
+        comparisons: Letters and differences, if they were computed.
     """
 
     tables: tuple[str, ...] = ALL
@@ -94,31 +93,24 @@ class View:
 
 
 def parse_tables(words: Iterable[str]) -> tuple[str, ...]:
-    """Read names of tables.
-
-    Args:
-        words: Names, or several with commas between; ``all`` and none at all stand for all.
+    """Read the names of tables, separated by commas; ``all`` and no name stand for all.
 
     Raises:
-        ConfigError: If one is unknown.
+        ConfigError: If a name is unknown.
     """
     given = _split(words)
     for word in given:
         if word not in (*TABLES, "all"):
             near = did_you_mean(word, [*TABLES, "all"])
-            raise ConfigError(f"--table {word}: there is no such table. {near}")
+            raise ConfigError(f"--table {word}: unknown table. {near}")
     return ALL if not given or "all" in given else tuple(given)
 
 
 def parse_keys(words: Iterable[str], option: str) -> tuple[str, ...]:
-    """Read keys of a pivot.
-
-    Args:
-        words: Keys, or several with commas between.
-        option: What the user wrote them behind.
+    """Read the keys, separated by commas, of ``--rows`` or ``--cols``.
 
     Raises:
-        ConfigError: If one is unknown.
+        ConfigError: If a key is unknown.
     """
     given = _split(words)
     for word in given:
@@ -130,11 +122,7 @@ def parse_keys(words: Iterable[str], option: str) -> tuple[str, ...]:
 def parse_pivot(
     rows: Iterable[str], columns: Iterable[str]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Read the keys of rows and columns; what is not given is methods by code length.
-
-    Args:
-        rows: As the user wrote them.
-        columns: As the user wrote them.
+    """Read the keys of rows and columns; the defaults are methods by code length.
 
     Raises:
         ConfigError: If a key is unknown, or in both.
@@ -143,7 +131,7 @@ def parse_pivot(
     down = down or tuple(key for key in ("method", "bits") if key not in across)[:1]
     across = across or tuple(key for key in ("bits", "method") if key not in down)[:1]
     if both := [key for key in down if key in across]:
-        raise ConfigError(f"--cols {both[0]}: stands in the rows already; name it in one of both")
+        raise ConfigError(f"--cols {both[0]}: --rows has this key too; name it in one of them")
     return down, across
 
 

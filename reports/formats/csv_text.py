@@ -1,4 +1,4 @@
-"""One table as comma-separated values."""
+"""A report as CSV: the values of one table."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from hashbench.store.catalogue import CellResults
 
 
 def render(cells: Sequence[CellResults], *, trace: bool = False, view: View | None = None) -> str:
-    """Write the values of one table, a line each, unrounded, with the record of each.
+    """Write the unrounded values of one table, one line each, with their records.
 
-    Where rows or columns of a pivot were asked for, the pivot is written instead, with means and
-    deviations as in the other formats.
+    If the view has rows or columns, the pivot is written instead, with means and deviations as in
+    the other formats.
 
     Args:
         cells: The results of every cell.
-        trace: Whether to add record ids to a pivot; values have theirs anyway.
-        view: Which table.
+        trace: Whether to add record ids to a pivot; single values always have theirs.
+        view: The view, which must name one table.
 
     Returns:
         CSV with one header; empty without any value. The same bytes for the same records.
 
     Raises:
-        ConfigError: If the view has several tables: they have different columns.
+        ConfigError: If the view has several tables, whose columns differ.
     """
     view = view or View()
     if len(view.tables) != 1:
         raise ConfigError(
-            f"--format csv holds one table; name it, e.g. --table map. Known: {', '.join(TABLES)}"
+            f"--format csv writes one table; name it, e.g. --table map. Known: {', '.join(TABLES)}"
         )
     frame = (
         _pivots(cells, view, trace=trace)

@@ -17,17 +17,17 @@ from hashbench.store.catalogue import CellResults
 
 
 def render(cells: Sequence[CellResults], *, trace: bool = False, view: View | None = None) -> str:
-    """Write the tables as the other formats word them, and the values behind each, unrounded.
+    """Write the tables as in the other formats, and the unrounded values behind each.
 
     Args:
         cells: The results of every cell.
-        trace: Whether to add record ids to the tables; values have theirs anyway.
-        view: Which tables, and how; all if not given.
+        trace: Whether to add record ids to the tables; single values always have theirs.
+        view: The tables and their layout; all tables if not given.
 
     Returns:
-        An object of ``tables`` (``name``, ``title``, ``columns``, ``rows``, ``notes``), ``values``
-        by name of the table, a row each, and ``made_by``; what is not known is null. The same bytes
-        for the same records.
+        An object with ``tables`` (``name``, ``title``, ``columns``, ``rows``, ``notes``,
+        ``marks``), ``values`` (rows by name of the table) and ``made_by``. Unknown values are
+        null. The same bytes for the same records.
     """
     view = view or View()
     document = {

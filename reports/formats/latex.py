@@ -1,6 +1,6 @@
-"""A report in LaTeX: booktabs, the best value bold, the second underlined.
+"""A report in LaTeX with booktabs: the best value is bold, the second underlined.
 
-A table wider than the text is scaled down to it; one longer than a page becomes several.
+A table wider than the text is scaled down; a table longer than a page is split.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _SPECIAL: Final = {
     "[": "{[}",
     "*": "{*}",
 }
-# Of two that would melt into one character the second; and what pdflatex has no character for.
+# The second of two characters that TeX joins into one, and characters that pdflatex does not have.
 _TO_ESCAPE: Final = re.compile(
     "|".join([*map(re.escape, _SPECIAL), "(?<=-)-", "(?<=,),", "(?<=')'", "[^ -~À-ÖØ-öø-ÿ]"])
 )
@@ -53,15 +53,15 @@ _NUMERIC: Final = re.compile(r"[-+<\d.,±%\[\] ]*(\(n = \d+\))?(\[.*\])?")
 
 
 def render(cells: Sequence[CellResults], *, trace: bool = False, view: View | None = None) -> str:
-    """Write tables of a store.
+    """Write the tables in LaTeX.
 
-    Within a table the best value of each protocol, device, metric and code length is bold and the
-    second best underlined, as they look when rounded; letters of significance are raised.
+    Within a table the best rounded value of each protocol, device, metric and code length is bold
+    and the second best underlined; letters of significance are superscripts.
 
     Args:
         cells: The results of every cell.
         trace: Whether to add the id of the record behind every value.
-        view: Which tables, and how; all if not given.
+        view: The tables and their layout; all tables if not given.
 
     Returns:
         Floating ``table`` environments for a document; the same bytes for the same records.
@@ -75,7 +75,7 @@ def render(cells: Sequence[CellResults], *, trace: bool = False, view: View | No
 
 
 def escape(text: str) -> str:
-    r"""Text as LaTeX prints it, with ``code`` in backticks upright and of one width.
+    r"""Escape text for LaTeX, with text in backticks in typewriter type.
 
     Example:
         >>> print(escape("50 % of `a_b` ± 1"))
@@ -94,7 +94,7 @@ def _escaped(found: re.Match[str]) -> str:
 
 
 def _table(table: Table, number: int) -> str:
-    """One ``table`` environment, or several for a long table."""
+    """Return one ``table`` environment, or several for a long table."""
     rows = table.frame.values.tolist()
     lines = [
         " & ".join(

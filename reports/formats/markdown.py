@@ -13,12 +13,12 @@ from hashbench.store.catalogue import CellResults
 
 
 def render(cells: Sequence[CellResults], *, trace: bool = False, view: View | None = None) -> str:
-    """Write tables of a store.
+    """Write the tables in Markdown.
 
     Args:
         cells: The results of every cell.
         trace: Whether to add the id of the record behind every value.
-        view: Which tables, and how; all if not given.
+        view: The tables and their layout; all tables if not given.
 
     Returns:
         Markdown; the same bytes for the same records.

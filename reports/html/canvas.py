@@ -1,4 +1,4 @@
-"""Drawing to inline SVG that follows the page's colours and is the same bytes every time."""
+"""Figures as inline SVG in the page's colours, with the same bytes for the same data."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
-# Colours that no plot uses otherwise; the page's own stand for them in the finished SVG.
+# Placeholder colours; the finished SVG has the page's own colours in their place.
 INK: Final = "#0a0b00"
 GRID: Final = "#0a0bff"
 SERIES: Final = tuple(f"#0a0b{number:02x}" for number in range(1, 9))
@@ -43,7 +43,7 @@ _STYLE: Final[dict[Any, Any]] = {
     "lines.linewidth": 1.6,
     "lines.markersize": 6,
 }
-# What matplotlib is told holds for the whole process.
+# matplotlib's settings hold for the whole process, so only one thread draws at a time.
 _DRAWING: Final = threading.Lock()
 _ID = re.compile(r'(\bid="|xlink:href="#(?!record)|url\(#)')
 _SIZE = re.compile(r'<svg [^>]*?viewBox="([^"]+)"[^>]*>')
@@ -51,14 +51,14 @@ _SIZE = re.compile(r'<svg [^>]*?viewBox="([^"]+)"[^>]*>')
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """A figure of the page, or why there is none.
+    """A figure of the page, or the reason why it is missing.
 
     Attributes:
         key: Short name, the same in every arena.
-        title: Heading.
+        title: The heading.
         svg: Inline SVG; empty if there is nothing to draw.
-        alt: What it shows, for whoever does not see it.
-        caption: What a reader must know to read it; or why there is nothing.
+        alt: The text alternative.
+        caption: The text under the figure, or the reason why the figure is missing.
     """
 
     key: str
@@ -75,13 +75,12 @@ def draw(
 
     Args:
         key: Unique within the page; ids inside the SVG start with it.
-        plot: Draws on an empty figure.
+        plot: Function that draws on an empty figure.
         width: Inches.
         height: Inches.
 
     Returns:
-        An ``<svg>`` element without a size of its own, hidden from assistive technology: the page
-        labels it.
+        An ``<svg>`` element without a size, hidden from assistive technology: the page labels it.
     """
     import matplotlib as mpl
     from matplotlib.figure import Figure

@@ -1,4 +1,4 @@
-"""Figures of the codes themselves: distances, balance, and the labels behind them."""
+"""Figures of the codes: distances, bit balance, and labels that occur together."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _TICKS_AT_MOST = 24
 
 
 def distances(arena: Arena, key: str, counts: Mapping[str, PairCounts], *, bits: int) -> Drawing:
-    """Hamming distances of similar and of dissimilar pairs, a panel a method."""
+    """Draw the Hamming distances of similar and dissimilar pairs, one panel for each method."""
     shown = dict(list(counts.items())[:PANELS])
 
     def plot(canvas: Canvas) -> None:
@@ -64,14 +64,14 @@ def _histograms(axes: Axes, found: PairCounts) -> None:
 
 
 def _overlap(found: PairCounts) -> float:
-    """The area that the two histograms share."""
+    """Return the area that the two histograms share."""
     similar = found.similar / max(1.0, found.similar.sum())
     dissimilar = found.dissimilar / max(1.0, found.dissimilar.sum())
     return float(np.minimum(similar, dissimilar).sum())
 
 
 def balance(arena: Arena, key: str, counts: Mapping[str, PairCounts], *, bits: int) -> Drawing:
-    """How evenly each bit is used."""
+    """Draw the balance of each bit."""
 
     def plot(canvas: Canvas) -> None:
         axes = canvas.add_subplot()
@@ -95,10 +95,10 @@ def balance(arena: Arena, key: str, counts: Mapping[str, PairCounts], *, bits: i
 
 
 def cooccurrence(key: str, labels: NDArray[np.uint8]) -> Drawing:
-    """How often labels stand on one image.
+    """Draw how often two labels occur on one image.
 
     Args:
-        key: Start of the figure's ids.
+        key: The start of the figure's ids.
         labels: uint8 (N, classes), multi-hot, of the database.
     """
     title = "Labels that occur together"

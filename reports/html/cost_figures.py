@@ -1,4 +1,4 @@
-"""Figures of quality against what it costs, with the Pareto front."""
+"""Figures of quality against training time and query latency, with the Pareto front."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _WORTH_A_LOGARITHM: Final = 20  # between the largest cost and the smallest
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A method at a code length: what it gives for what.
+    """The cost and the quality of a method at one code length.
 
     Attributes:
         method: The method.
         bits: The code length as tables print it.
-        cost: Seconds or milliseconds.
-        quality: The main metric.
-        record: The record of the cost.
+        cost: Training seconds or query milliseconds.
+        quality: The value of the main metric.
+        record: The id of the record of the cost.
     """
 
     method: str
@@ -37,7 +37,7 @@ class Offer:
 
 
 def pareto_front(offers: Sequence[Offer]) -> list[Offer]:
-    """The offers that no other beats in both, cheapest first.
+    """Return the offers that no other offer beats in both cost and quality, cheapest first.
 
     Example:
         >>> cheap, good, bad = (Offer("a", "", c, q, "") for c, q in ((1, 2), (3, 4), (4, 3)))
@@ -52,7 +52,7 @@ def pareto_front(offers: Sequence[Offer]) -> list[Offer]:
 
 
 def quality_by_training(arena: Arena, key: str) -> Drawing:
-    """The main metric against training time."""
+    """Draw the main metric against training time."""
     offers = [
         Offer(p.method, p.bits_label, p.seconds.mean, value.mean, p.seconds.records[0])
         for p in arena.points
@@ -67,7 +67,7 @@ def quality_by_training(arena: Arena, key: str) -> Drawing:
 
 
 def quality_by_latency(arena: Arena, key: str) -> Drawing:
-    """The main metric against query latency, at the setting that most methods were measured in."""
+    """Draw the main metric against query latency at the setting that most methods have."""
     title = f"{short(arena.metric)} against query latency"
     setting = main_setting(arena)
     offers = [
@@ -85,7 +85,7 @@ def quality_by_latency(arena: Arena, key: str) -> Drawing:
 
 
 def main_setting(arena: Arena) -> str:
-    """The latency setting that most points have; empty where nothing was measured."""
+    """Return the latency setting that most points have; empty if no latency was measured."""
     counts = Counter(setting for point in arena.points for setting in point.latencies)
     return min(counts, key=lambda setting: (-counts[setting], setting), default="")
 

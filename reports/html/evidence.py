@@ -1,7 +1,7 @@
-"""What a page shows beside the records themselves, computed by whoever can.
+"""The statistics and verdicts that a page shows beside the records.
 
-Reports read records and nothing else; intervals, differences and verdicts come from parts of the
-house that themselves stand on reports. So they are handed in, as plain values.
+Reports only read records. Intervals, differences and verdicts are computed by packages that import
+`hashbench.reports`, so the caller passes them in as plain values.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from hashbench.store.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Two methods against each other.
+    """The difference between two methods.
 
     Attributes:
-        first: The first's evaluation records, one a seed, sorted.
-        second: The second's.
+        first: Ids of the first method's evaluation records, one for each seed, sorted.
+        second: Ids of the second method's.
         metric: Full name of the metric.
-        mean: The first's mean minus the second's.
+        mean: The mean of the first minus that of the second.
         low: Lower end of the 95 % interval.
         high: Upper end.
         p: The p-value, corrected over all differences of the page.
-        over: What the interval generalises to, with its n.
+        over: The population that the interval generalises to, with its n.
     """
 
     first: tuple[str, ...]
@@ -42,14 +42,14 @@ class ClaimShown:
     """A claim with its verdict.
 
     Attributes:
-        name: Its name.
-        says: What it says.
-        source: Who says so.
+        name: The claim's name.
+        says: The claim in words.
+        source: The publication that makes it.
         verdict: ``supported``, ``refuted`` or ``undecided``.
-        why: Why it is undecided; empty otherwise.
+        why: The reason if it is undecided; empty otherwise.
         terms: Direction, margin and controls in one line.
         head: Headings of the checks.
-        checks: What the verdict rests on, a row each; the last column holds record ids.
+        checks: The comparisons behind the verdict, one row each; the last column holds record ids.
     """
 
     name: str
@@ -64,15 +64,15 @@ class ClaimShown:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Everything a page shows that is not in the records as such.
+    """The arrays, statistics and verdicts that a page shows beside the records.
 
     Attributes:
-        stores: Of each cell by its id, the store where the arrays behind its records lie; a cell
-            without one is shown without what they are needed for.
-        intervals: 95 % intervals of means, by the records behind them, sorted, and the metric.
-        differences: Pairs of methods.
-        note: What was left out of the two, and why; empty if nothing was.
-        claims: Claims with verdicts; None if no claims were asked for.
+        stores: By cell id, the store that holds the arrays of the cell's records; figures of a
+            cell without a store are left out.
+        intervals: 95 % intervals of means, by the sorted ids of their records and the metric.
+        differences: Differences between pairs of methods.
+        note: The intervals or differences left out, with the reason; empty if there are none.
+        claims: Claims with verdicts; None without ``--claims``.
     """
 
     stores: Mapping[str, Store] = field(default_factory=dict)

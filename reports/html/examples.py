@@ -1,4 +1,4 @@
-"""Queries with their nearest images, right and wrong told apart, as the evaluation kept them."""
+"""Example queries with their nearest images, marked right or wrong."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ ARTIFACT: Final = "examples"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One image that was found.
+    """One image among the nearest of a query.
 
     Attributes:
         image: The image as a ``data:`` address.
         right: Whether it shares a label with the query.
-        words: The same, for whoever does not see it.
+        words: The text alternative.
     """
 
     image: str
@@ -38,11 +38,11 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A query with what was found.
+    """A query with its nearest images.
 
     Attributes:
         image: The image as a ``data:`` address.
-        words: Which query it is, and how many answers are right.
+        words: The query's number and the number of right answers.
         answers: Nearest first.
     """
 
@@ -57,7 +57,7 @@ class Examples:
 
     Attributes:
         title: Method, code length and seed.
-        link: To the evaluation's details.
+        link: Address of the evaluation's details.
         queries: The queries.
     """
 
@@ -67,17 +67,12 @@ class Examples:
 
 
 def examples(arena: Arena, stores: Mapping[str, Store]) -> list[Examples]:
-    """The examples of an arena's best methods, each at its longest code that has any.
+    """Return the examples of the best methods of an arena, at most two.
 
-    Args:
-        arena: The arena.
-        stores: Of each cell by its id, where its arrays lie.
-
-    Returns:
-        At most two methods'; none where evaluations kept none, as older ones did.
+    Each method is shown at its longest code with stored examples; evaluations need not store any.
 
     Raises:
-        DamagedStoreError: If an artifact is not what was written.
+        DamagedStoreError: If an artifact does not match its checksum.
     """
     shown: list[Examples] = []
     for method in arena.methods:
@@ -126,7 +121,7 @@ def _queries(arrays: Mapping[str, NDArray[Any]]) -> list[Query]:
 
 
 def png_address(image: NDArray[np.uint8]) -> str:
-    """An image as a ``data:`` address.
+    """Return an image as a ``data:`` address.
 
     Args:
         image: uint8 (h, w) grey or (h, w, 3) RGB.

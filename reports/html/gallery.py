@@ -1,4 +1,4 @@
-"""The figures of an arena, in reading order; of each that cannot be drawn, why."""
+"""All figures of an arena, in reading order, with the reason for each missing figure."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ _FROM_CODES: Final = {
 
 
 def drawings(arena: Arena, key: str, stores: Mapping[str, Store]) -> list[Drawing]:
-    """Draw an arena.
+    """Draw all figures of an arena.
 
     Args:
         arena: The arena.
         key: Unique within the page; ids inside the figures start with it.
-        stores: Of each cell by its id, where its codes and curves lie.
+        stores: By cell id, the store that holds the cell's codes and curves.
 
     Raises:
-        DamagedStoreError: If an artifact is not what was written.
+        DamagedStoreError: If an artifact does not match its checksum.
     """
     return [
         quality_by_bits(arena, key),
@@ -56,12 +56,12 @@ def _from_codes(arena: Arena, key: str, stores: Mapping[str, Store]) -> list[Dra
     compared = _compared(arena)
     points = [point for point in compared if point.cells[0].fit_id in stores]
     if not points:
-        return _none("no stored codes are at hand" if compared else "there are no binary codes")
+        return _none("the stores hold no codes" if compared else "there are no binary codes")
     fits = [(point, _fit(point)) for point in points]
     largest = max(fit.data.sizes["database"] for _, fit in fits if fit.data)
     if largest > DATABASE_AT_MOST:
         return _none(
-            f"the database of {largest:,} is above the {DATABASE_AT_MOST:,} that a report counts"
+            f"the database of {largest:,} codes exceeds the report's limit of {DATABASE_AT_MOST:,}"
         )
     counts: dict[str, PairCounts] = {}
     for point, fit in fits:
@@ -91,7 +91,7 @@ def _none(why: str) -> list[Drawing]:
 
 
 def _compared(arena: Arena) -> list[Point]:
-    """The best methods at the code length that most have; the longest of several such."""
+    """Return the best methods at the code length that most have, the longest of several such."""
     counts = Counter(point.bits for point in arena.points if point.bits)
     if not counts:
         return []
@@ -107,7 +107,7 @@ def _fit(point: Point) -> FitRecord:
 
 
 def _recorded_curve(store: Store, point: Point) -> tuple[Any, Any] | None:
-    """The curve that an evaluation of the first seed kept, if any did."""
+    """Return the curve that an evaluation of the first seed stored, if any did."""
     for record in reversed(point.cells[0].evaluations):
         name = next((name for name in record.metrics if name.startswith("pr@")), None)
         if name and (curve := _curve(store, record, name)):

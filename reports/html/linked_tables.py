@@ -1,4 +1,4 @@
-"""The tables of a report, with every value linked to the records behind it."""
+"""The tables of a page, with every value linked to its records."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class Entry:
     """One entry of a table.
 
     Attributes:
-        text: What it shows.
-        link: Where it leads; empty where it leads nowhere.
-        rank: 1 for the best of what it may be compared with, else 0 or 2.
-        letters: Those of significance, or none.
+        text: The text shown.
+        link: Address of the records within the page; empty without records.
+        rank: 1 for the best value, 2 for the second, else 0.
+        letters: Its letters of significance; empty if there are none.
     """
 
     text: str
@@ -38,10 +38,10 @@ class LinkedTable:
 
     Attributes:
         key: Unique within the page.
-        title: Heading.
+        title: The heading.
         head: Column headings.
         rows: Entries.
-        notes: What a reader must know to read it.
+        notes: The notes printed under the table.
     """
 
     key: str
@@ -52,12 +52,7 @@ class LinkedTable:
 
 
 def linked(table: Table, key: str) -> LinkedTable:
-    """Link a table that was made with ``trace``.
-
-    Args:
-        table: The table.
-        key: Unique within the page.
-    """
+    """Link a table that was made with ``trace``; ``key`` is unique within the page."""
     rows = tuple(
         tuple(
             entry(str(text), table.marks.get((row, column), _UNMARKED))
@@ -70,7 +65,7 @@ def linked(table: Table, key: str) -> LinkedTable:
 
 
 def entry(text: str, mark: Mark = _UNMARKED) -> Entry:
-    """An entry of a traced table as a link to its records.
+    """Return an entry of a traced table as a link to its records.
 
     Example:
         >>> entry("0.5000 [00000000000000aa 00000000000000bb]")
@@ -85,5 +80,5 @@ def entry(text: str, mark: Mark = _UNMARKED) -> Entry:
 
 
 def record_link(ids: Sequence[str]) -> str:
-    """The address, within the page, of the details of some records."""
+    """Return the address, within the page, of the details of some records."""
     return f"#record-{','.join(dict.fromkeys(ids))}"

@@ -1,4 +1,4 @@
-"""The page: one file, with its styles, programs, figures and data inside."""
+"""The HTML report: one file that contains its styles, scripts, figures and data."""
 
 from __future__ import annotations
 
@@ -43,16 +43,16 @@ def render(
 
     Args:
         cells: The results of every cell.
-        trace: Nothing more: every value leads to its records anyway.
-        view: Which tables, and how; all if not given.
-        evidence: The store's arrays, intervals, differences and verdicts; without it, the page has
-            what the records alone give.
+        trace: Ignored: every value of the page links to its records.
+        view: The tables and their layout; all tables if not given.
+        evidence: Arrays of the stores, intervals, differences and verdicts; without it, the page
+            shows the records alone.
 
     Returns:
         HTML; the same bytes for the same records and evidence.
 
     Raises:
-        DamagedStoreError: If an artifact is not what was written.
+        DamagedStoreError: If an artifact does not match its checksum.
     """
     del trace
     known = evidence or Evidence()
@@ -86,17 +86,13 @@ def _template() -> Any:
 
 
 def asset(name: str) -> str:
-    """A style sheet, program or template of the page.
-
-    Args:
-        name: Its file.
-    """
+    """Return the text of a style sheet, script or template of the page."""
     folder = files("hashbench.reports.html").joinpath("templates")
     return folder.joinpath(name).read_text(encoding="utf-8")
 
 
 def _shown(arena: Arena, number: int, evidence: Evidence) -> dict[str, Any]:
-    """An arena's figures, and those that could not be drawn by reason."""
+    """Return the figures of an arena, and the missing ones with their reasons."""
     found = drawings(arena, f"a{number}", evidence.stores)
     return {
         "key": f"a{number}",
@@ -108,7 +104,7 @@ def _shown(arena: Arena, number: int, evidence: Evidence) -> dict[str, Any]:
 
 
 def _table_groups(tables: Sequence[Table]) -> list[tuple[str, list[LinkedTable]]]:
-    """The tables but for the failures, by what they are about."""
+    """Return the tables without the failures, grouped by heading."""
     groups: dict[str, list[LinkedTable]] = {}
     for number, table in enumerate(tables):
         if table.name != _FAILURES:

@@ -1,4 +1,4 @@
-"""Distances between the stored codes of a fit's queries and its database, counted once."""
+"""Counts of the distances between the stored query codes and database codes of a fit."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ DATABASE_FOR_BALANCE: Final = 20_000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PairCounts:
-    """What figures need of one fit's codes.
+    """The counts that the figures of one fit's codes need.
 
     Attributes:
-        queries: Queries counted, evenly spaced among all.
-        all_queries: How many there are.
+        queries: Number of queries counted, evenly spaced among all.
+        all_queries: Number of all queries.
         similar: Pairs with a shared label at each distance, (bits + 1,).
         dissimilar: The other pairs.
         precision: Mean precision at each of ``cutoffs``, ties by expectation.
-        cutoffs: Numbers of neighbours, rising.
-        curve: Mean recall and precision at every Hamming radius, (2, bits + 1); a query that a
-            ball holds nothing of has precision 0.
-        balance: |mean| of every bit, bits being -1 or +1, falling, (bits,).
+        cutoffs: Numbers of neighbours, in rising order.
+        curve: Mean recall and precision at every Hamming radius, (2, bits + 1); an empty ball has
+            precision 0.
+        balance: |mean| of every bit, bits being -1 or +1, in falling order, (bits,).
         database_labels: uint8 (N, classes), multi-hot.
     """
 
@@ -53,17 +53,10 @@ class PairCounts:
 
 
 def count_pairs(store: Store, fit: FitRecord) -> PairCounts | None:
-    """Count the distances of a fit's codes.
-
-    Args:
-        store: Where its codes lie.
-        fit: The fit.
-
-    Returns:
-        The counts; None where there are no codes: embeddings, or a store without its arrays.
+    """Count the distances of a fit's codes; return None if the store has none or they are floats.
 
     Raises:
-        DamagedStoreError: If the artifact is not what was written.
+        DamagedStoreError: If the artifact does not match its checksum.
     """
     artifact = fit.artifacts.get("codes")
     if artifact is None or not (store.root / fit.fit_id / artifact.file).exists():

@@ -1,17 +1,20 @@
-"""Methods at a code length: the seeds of each brought together."""
+"""Points of the figures: each method at each code length, over all its seeds."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import fmean, median, stdev
 
+from hashbench.core.cell import Cell
+from hashbench.core.errors import HashbenchError
 from hashbench.core.record import FitRecord, LatencyEntry
+from hashbench.core.registry import Kind, registry
 from hashbench.evaluation.names import parse_metric
 from hashbench.reports.frames import engine_label, training_seconds
 from hashbench.reports.html.evidence import Evidence
-from hashbench.reports.html.supervision import supervision_of
 from hashbench.reports.labels import method_labels
 from hashbench.store.catalogue import CellResults
 
@@ -22,10 +25,10 @@ class Value:
 
     Attributes:
         mean: The mean.
-        deviation: Standard deviation over seeds; None with one.
-        n: How many seeds.
-        interval: The 95 % interval of the mean, where it is known.
-        records: The records behind it.
+        deviation: Standard deviation over seeds; None for one seed.
+        n: Number of seeds.
+        interval: The 95 % interval of the mean, if it is known.
+        records: Ids of the records behind it.
     """
 
     mean: float
@@ -43,7 +46,7 @@ class Latency:
         p50: Median.
         p95: 95th percentile.
         recall: Share of the exact neighbours.
-        records: The records behind it.
+        records: Ids of the records behind it.
     """
 
     p50: float | None
@@ -57,15 +60,15 @@ class Point:
     """One method at one code length.
 
     Attributes:
-        method: Its label.
+        method: The method's label.
         bits: The code length; None for embeddings.
-        supervision: ``labels``, ``none``, or ``unknown`` where the component is not installed.
+        supervision: ``labels``, ``none``, or ``unknown`` if the component is not installed.
         metrics: Values by full name of the metric.
         seconds: Training time.
         epochs: Epochs of training; 0 for shallow methods.
-        parameters: Trainable numbers.
-        latencies: Latency by the words of the setting.
-        cells: The results of every seed, seeds rising.
+        parameters: Number of trainable parameters.
+        latencies: Latency by the description of the setting.
+        cells: The results of every seed, in rising order.
     """
 
     method: str
@@ -86,13 +89,13 @@ class Point:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Arena:
-    """What may be compared: one protocol, measured on one device.
+    """The methods that may be compared: on one protocol and one device.
 
     Attributes:
         protocol: The protocol as tables print it.
         device: The device's name.
-        metric: The metric that most of its methods have, mAP before others.
-        points: Its points, the best method first, code lengths rising.
+        metric: The metric that most of the methods have, mAP before others.
+        points: The points, the best method first, code lengths rising.
     """
 
     protocol: str
@@ -112,11 +115,9 @@ class Arena:
 
 
 def arenas(cells: Sequence[CellResults], evidence: Evidence) -> list[Arena]:
-    """Bring seeds together by protocol and device, then by method and code length.
+    """Group cells by protocol and device, then by method and code length.
 
-    Args:
-        cells: The results of every cell.
-        evidence: Where intervals are looked up.
+    Intervals are taken from ``evidence``.
     """
     fitted = [(results, results.fit) for results in cells if results.fitted and results.fit]
     labels = method_labels([fit for _, fit in fitted])
@@ -170,7 +171,7 @@ def _point(method: str, bits: int | None, found: list[CellResults], evidence: Ev
 
 
 def _fit(results: CellResults) -> FitRecord:
-    assert results.fit is not None  # noqa: S101 - only fitted cells are brought together
+    assert results.fit is not None  # noqa: S101 - only fitted cells are grouped
     return results.fit
 
 
@@ -220,7 +221,7 @@ def _latencies(cells: Sequence[CellResults]) -> dict[str, Latency]:
 
 
 def _setting(entry: LatencyEntry, device: str) -> str:
-    """An engine and how it was asked, e.g. ``exact, batch 1, 1 thread, top 100 of 5,000 on …``."""
+    """Return an engine's setting, e.g. ``exact, batch 1, 1 thread, top 100 of 5,000 on …``."""
     threads = f"{entry.threads_used} thread{'s' * (entry.threads_used != 1)}"
     image = " from the image file" if entry.includes_encoding else ""
     return (
@@ -232,3 +233,21 @@ def _setting(entry: LatencyEntry, device: str) -> str:
 def _median(values: Sequence[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return median(known) if known else None
+
+
+def supervision_of(cell: Cell) -> str:
+    """Return ``labels`` or ``none``, by the component's information.
+
+    If the component belongs to a plugin that is not installed, return ``unknown``.
+    """
+    if cell.loss is not None:
+        return _supervision(Kind.LOSS, cell.loss.name)
+    return _supervision(Kind.METHOD, cell.method.name) if cell.method is not None else "unknown"
+
+
+@lru_cache(maxsize=256)
+def _supervision(kind: Kind, name: str) -> str:
+    try:
+        return str(registry().load(kind, name).info.supervision.value)
+    except (HashbenchError, ImportError, AttributeError):
+        return "unknown"

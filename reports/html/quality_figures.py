@@ -1,4 +1,4 @@
-"""Figures of retrieval quality: against code length, and along the ranking."""
+"""Figures of retrieval quality: by code length, along the ranking, and by epoch."""
 
 from __future__ import annotations
 
@@ -18,9 +18,12 @@ SHOWN = len(SERIES)
 
 
 def style(arena: Arena, method: str) -> dict[str, Any]:
-    """A method's colour, marker and dashes: the same in all figures of an arena."""
+    """Return the colour, marker and dashes of a method, the same in all figures of an arena."""
     number = arena.methods.index(method)
-    colour, turn = number % SHOWN, number // SHOWN  # a colour comes again, with another marker
+    colour, turn = (
+        number % SHOWN,
+        number // SHOWN,
+    )  # colours repeat, with other markers
     return {
         "color": SERIES[colour],
         "marker": MARKERS[(colour + turn) % SHOWN],
@@ -29,17 +32,17 @@ def style(arena: Arena, method: str) -> dict[str, Any]:
 
 
 def short(metric: str) -> str:
-    """A metric's name without the parts that only tell computations apart."""
+    """Return a metric's name without its denominator and tie rule."""
     return metric.partition("/")[0]
 
 
 def of_how_many(shown: int, known: int) -> str:
-    """The words that say that a figure leaves methods out."""
+    """Return the sentence saying that a figure leaves methods out; empty if it does not."""
     return f"The {shown} best of {known} methods. " if shown < known else ""
 
 
 def quality_by_bits(arena: Arena, key: str) -> Drawing:
-    """The main metric against code length, with intervals."""
+    """Draw the main metric against code length, with intervals."""
     title = f"{short(arena.metric)} against code length"
     methods = [m for m in arena.methods if _with_quality(arena, m)][:SHOWN]
     if not methods:
@@ -93,7 +96,7 @@ def _with_quality(arena: Arena, method: str) -> list[Point]:
 
 
 def _reach(point: Point, metric: str) -> tuple[float, float]:
-    """How far the bar reaches below and above the mean."""
+    """Return the lengths of the bar below and above the mean."""
     value = point.metrics[metric]
     if value.interval is not None:
         return max(0.0, value.mean - value.interval[0]), max(0.0, value.interval[1] - value.mean)
@@ -102,14 +105,7 @@ def _reach(point: Point, metric: str) -> tuple[float, float]:
 
 
 def precision_recall(arena: Arena, key: str, curves: Mapping[str, Any], *, bits: int) -> Drawing:
-    """Precision against recall over Hamming radii.
-
-    Args:
-        arena: The arena.
-        key: Start of the figure's ids.
-        curves: Recall and precision, (2, radii), by method.
-        bits: The code length they are at.
-    """
+    """Draw precision against recall over Hamming radii; ``curves`` holds both, (2, radii)."""
 
     def plot(canvas: Canvas) -> None:
         axes = canvas.add_subplot()
@@ -129,7 +125,7 @@ def precision_recall(arena: Arena, key: str, curves: Mapping[str, Any], *, bits:
 
 
 def precision_at(arena: Arena, key: str, counts: Mapping[str, PairCounts], *, bits: int) -> Drawing:
-    """Precision among the first N."""
+    """Draw the precision among the first N."""
 
     def plot(canvas: Canvas) -> None:
         axes = canvas.add_subplot()
@@ -150,7 +146,7 @@ def precision_at(arena: Arena, key: str, counts: Mapping[str, PairCounts], *, bi
 
 
 def counted_queries(counts: Mapping[str, PairCounts]) -> str:
-    """How many of the queries a figure is made of."""
+    """Return the words for the number of queries behind a figure."""
     first = next(iter(counts.values()))
     if first.queries == first.all_queries:
         return f"from the stored codes of all {first.queries:,} queries"
@@ -158,7 +154,7 @@ def counted_queries(counts: Mapping[str, PairCounts]) -> str:
 
 
 def convergence(arena: Arena, key: str) -> Drawing:
-    """The validation metric along training; where nobody validated, the loss."""
+    """Draw the validation metric by epoch, or the training loss if nothing was validated."""
     title = "Convergence"
     found: dict[str, tuple[Sequence[int], Sequence[float]]] = {}
     name = _validated(arena)
@@ -190,7 +186,7 @@ def convergence(arena: Arena, key: str) -> Drawing:
 
 
 def _validated(arena: Arena) -> str:
-    """The validation metric of most histories; empty where there is none."""
+    """Return the first validation metric of a history; empty if there is none."""
     for point in arena.points:
         fit = point.cells[0].fit
         for entry in fit.history if fit else []:

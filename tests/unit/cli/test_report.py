@@ -143,15 +143,18 @@ def test_a_file_is_written_whole_and_the_same_each_time(
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (("--table", "mpa"), "--table mpa: there is no such table. Did you mean 'map'?"),
+        (("--table", "mpa"), "--table mpa: unknown table. Did you mean 'map'?"),
         (("--rows", "losss"), "--rows losss: unknown key. Did you mean 'loss'?"),
         (("--cols", "bit"), "--cols bit: unknown key. Did you mean 'bits'?"),
         (("--where", "los=hsc"), "--where los=hsc: unknown key 'los'. Did you mean 'loss'?"),
         (("--format", "latx"), "unknown name 'latx' in reporters. Did you mean 'latex'?"),
-        (("--full", "nope"), "--full nope: no method is called so, or has that in its label"),
+        (
+            ("--full", "nope"),
+            "--full nope: no method has this in its label; the report lists the labels",
+        ),
         (
             ("--format", "csv"),
-            "--format csv holds one table; name it, e.g. --table map. Known: map, metrics, codes, "
+            "--format csv writes one table; name it, e.g. --table map. Known: map, metrics, codes, "
             "training, budget, latency, convergence, ablation, published, failures",
         ),
     ],

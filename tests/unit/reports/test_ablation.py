@@ -9,8 +9,7 @@ import pytest
 
 from hashbench.core.errors import ConfigError
 from hashbench.core.record import FitRecord
-from hashbench.reports.ablation import Family, families
-from hashbench.reports.ablation_tables import ablation_tables
+from hashbench.reports.ablation import Family, ablation_tables, families
 from hashbench.reports.view import ALL, Comparisons, Difference, View
 from hashbench.store.catalogue import CellResults
 
@@ -80,7 +79,7 @@ def test_variants_on_other_devices_or_at_other_lengths_are_other_families(made: 
 
 
 def test_a_full_method_that_is_none_is_refused(made: Made) -> None:
-    with pytest.raises(ConfigError, match="--full nope: no method is called so"):
+    with pytest.raises(ConfigError, match="--full nope: no method has this in its label"):
         families(fits([made()]), "nope")
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from hashbench.core.energy import Energy
 from hashbench.core.record import Budget, TrainingSpeed
-from hashbench.reports.convergence_tables import convergence_tables
 from hashbench.reports.cost_tables import budget_tables, training_tables
+from hashbench.reports.metric_tables import convergence_tables
 from hashbench.reports.table import Table
 from hashbench.reports.view import View
 from hashbench.store.catalogue import CellResults

@@ -134,7 +134,7 @@ def test_csv_of_a_pivot_is_the_pivot(cells: list[CellResults]) -> None:
 
 
 def test_csv_holds_one_table(cells: list[CellResults]) -> None:
-    with pytest.raises(ConfigError, match="--format csv holds one table; name it"):
+    with pytest.raises(ConfigError, match="--format csv writes one table; name it"):
         csv_text.render(cells)
 
 

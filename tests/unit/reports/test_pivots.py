@@ -215,5 +215,5 @@ def test_unknown_words_name_the_nearest() -> None:
         parse_keys(["bits,los"], "--rows")
     with pytest.raises(ConfigError, match=r"--table trainin: .* Did you mean 'training'\?"):
         parse_tables(["trainin"])
-    with pytest.raises(ConfigError, match="--cols bits: stands in the rows already"):
+    with pytest.raises(ConfigError, match="--cols bits: --rows has this key too"):
         parse_pivot(["bits"], ["bits"])

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from hashbench.reports.html.documents import EPOCHS_SHOWN, SHARED, Shared, documents
+from hashbench.reports.html.decision_data import EPOCHS_SHOWN, SHARED, Shared, documents
 from hashbench.store.catalogue import CellResults
 
 

@@ -137,7 +137,7 @@ def test_without_stored_codes_it_says_which_figures_are_not_drawn_and_why(
     results: list[CellResults],
 ) -> None:
     page = render(results)
-    assert "Precision and recall (no stored codes are at hand)" in page
+    assert "Precision and recall (the stores hold no codes)" in page
     assert 'id="a0-training"' in page
 
 

@@ -9,8 +9,7 @@ import pytest
 from hashbench.core.cell import Cell, Component
 from hashbench.reports.html.cost_figures import Offer, pareto_front
 from hashbench.reports.html.evidence import Evidence
-from hashbench.reports.html.points import arenas
-from hashbench.reports.html.supervision import supervision_of
+from hashbench.reports.html.points import arenas, supervision_of
 from hashbench.store.catalogue import CellResults
 
 Make = Callable[..., CellResults]
