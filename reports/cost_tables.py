@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import pandas as pd
@@ -59,8 +59,12 @@ def _training_table(group: pd.DataFrame, phases: pd.DataFrame, *, trace: bool) -
             *([f"{part['spared'].mean():.2f}"] if spared else []),
             _rate(part["images_per_second"]) if part["epochs"].iloc[0] else "-",
             _rate(part["encode_per_second"]),
-            *([_percent(part["utilisation"])] if used else []),
-            *([_joules(part["joules"])] if drawn else []),
+            *(
+                [_known(part["utilisation"], lambda each: f"{100 * each.mean():.1f} %")]
+                if used
+                else []
+            ),
+            *([_known(part["joules"], lambda each: f"{each.mean():,.0f}")] if drawn else []),
             part["recipe"].iloc[0],
             part["precision"].iloc[0],
             *([records_text(part)] if trace else []),
@@ -116,14 +120,14 @@ def _budget_table(group: pd.DataFrame, metrics: pd.DataFrame, *, trace: bool) ->
     rows = [
         [
             *_head(part),
-            *([_known_mean(part["fit_id"].map(quality))] if metric else []),
+            *([_known(part["fit_id"].map(quality), mean_text)] if metric else []),
             _spread(part["epochs"]),
             _spread(part["images_seen"]),
             mean_text(part["seconds"], digits=2),
             f"{part['memory'].max() / _MIB:,.0f}",
             _spread(part["parameters"]),
-            *([_tera(part["flops"])] if counted else []),
-            *([_joules(part["joules"])] if drawn else []),
+            *([_known(part["flops"], _tera)] if counted else []),
+            *([_known(part["joules"], lambda each: f"{each.mean():,.0f}")] if drawn else []),
             *([records_text(part)] if trace else []),
         ]
         for _, part in group.groupby(["method", "bits"], sort=True)
@@ -208,32 +212,25 @@ def _surroundings(group: pd.DataFrame) -> list[str]:
 
 
 def _phase_text(by_phase: pd.DataFrame, part: pd.DataFrame, phase: str) -> str:
-    known = by_phase[phase].reindex(part["record"]).dropna()
-    return f"{known.mean():.2f}" if len(known) else "-"
+    return _known(by_phase[phase].reindex(part["record"]), lambda each: f"{each.mean():.2f}")
 
 
 def _rate(values: pd.Series[Any]) -> str:
     return f"{values.mean():,.0f}"
 
 
-def _percent(values: pd.Series[Any]) -> str:
-    known = values.dropna()
-    return f"{100 * known.mean():.1f} %" if len(known) else "-"
-
-
-def _joules(values: pd.Series[Any]) -> str:
-    known = values.dropna()
-    return f"{known.mean():,.0f}" if len(known) else "-"
-
-
 def _tera(values: pd.Series[Any]) -> str:
-    known = values.dropna()
-    return worded(float(f"{known.mean() / _TERA:.3g}")) if len(known) else "-"
+    return worded(float(f"{values.mean() / _TERA:.3g}"))
 
 
-def _known_mean(values: pd.Series[Any]) -> str:
+def _median(values: pd.Series[Any]) -> str:
+    return f"{float(values.median()):.3f}"
+
+
+def _known(values: pd.Series[Any], text: Callable[[pd.Series[Any]], str]) -> str:
+    """Return the text of the known values; ``-`` if none is known."""
     known = values.dropna()
-    return mean_text(known) if len(known) else "-"
+    return text(known) if len(known) else "-"
 
 
 def _spread(values: pd.Series[Any]) -> str:
@@ -263,7 +260,7 @@ def latency_tables(cells: Sequence[CellResults], *, trace: bool) -> list[Table]:
                 *(bits_text(part) if isinstance(part, float) else str(part) for part in key),
                 *(_milliseconds(part[column]) for _, column in times),
                 f"{part['queries_per_second'].median():,.0f}",
-                *([_share(part["recall"])] if with_recall else []),
+                *([_known(part["recall"], _median)] if with_recall else []),
                 f"{part['index_bytes'].max() / 1024:,.0f}",
                 str(len(part)),
             ]
@@ -293,11 +290,6 @@ def latency_tables(cells: Sequence[CellResults], *, trace: bool) -> list[Table]:
 def _unless_said(group: pd.DataFrame) -> str:
     with_encoding = group["engine"].str.endswith("from the image file").any()
     return " except where it says from the image file" if with_encoding else ""
-
-
-def _share(values: pd.Series[Any]) -> str:
-    known = values.dropna()
-    return f"{float(known.median()):.3f}" if len(known) else "-"
 
 
 def _resampled_notes(group: pd.DataFrame) -> list[str]:

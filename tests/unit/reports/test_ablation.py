@@ -108,7 +108,7 @@ def test_where_the_full_method_is_not_known_who_asks_is_told_how_to_name_it(made
 
     (table,) = ablation_tables(cells, trace=False, view=View(tables=("ablation",)))
 
-    assert table.notes == ("which of these is the full method is not known; name it with --full",)
+    assert table.notes == ("the full method is not known; name it with --full",)
     assert ablation_tables(cells, trace=False, view=View(tables=ALL)) == []
 
 
