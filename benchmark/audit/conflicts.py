@@ -8,7 +8,7 @@ from itertools import product
 
 from hashbench.core.cell import Determinism
 from hashbench.core.record import EvaluationRecord, FitRecord, Status
-from hashbench.judge.bit_equality import broken_promises
+from hashbench.judge.bit_equality import reasons_for_unequal_codes
 from hashbench.store.codes import NAME as CODES
 from hashbench.store.store import MARKER, Store
 
@@ -76,14 +76,7 @@ def _differing(
     """Pairs of fits with different codes, and why they may."""
     for new, old in product(_fits(there, fit_id), _fits(here, fit_id)):
         if new.artifacts[CODES].sha256 != old.artifacts[CODES].sha256:
-            excuses = broken_promises(
-                new.cell,
-                old.environment,
-                new.environment,
-                first_sources=old.sources,
-                again_sources=new.sources,
-            )
-            yield new, old, list(excuses)
+            yield new, old, reasons_for_unequal_codes(old, new)
 
 
 def _fits(store: Store, fit_id: str) -> list[FitRecord]:

@@ -20,14 +20,14 @@ _POSITIVE = click.FloatRange(min=0)
     type=_POSITIVE,
     default=0.03,
     show_default=True,
-    help="Loss of quality allowed on another platform; on the same one quality must be equal.",
+    help="Loss of quality allowed where codes need not be equal, e.g. on another processor.",
 )
 @click.option(
     "--ratio",
     type=click.FloatRange(min=1),
     default=2.0,
     show_default=True,
-    help="On the same host a time may grow to this many times the baseline's,",
+    help="On a host that is known to be alike a time may grow to this many times the baseline's,",
 )
 @click.option(
     "--floor-seconds",

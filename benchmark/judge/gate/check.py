@@ -6,10 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hashbench.core.cell import Determinism
 from hashbench.core.errors import StoreError
 from hashbench.core.record import FitRecord, LatencyEntry, LatencyRecord
-from hashbench.judge.gate.conditions import host_difference, platform_difference
+from hashbench.judge.bit_equality import host_difference, reasons_for_unequal_codes
 from hashbench.reports.frames import engine_label, training_seconds
 from hashbench.store.catalogue import CellResults
 
@@ -122,7 +121,7 @@ def _cell_rows(
     assert was.fit is not None  # noqa: S101 - `check` refused a baseline without fits
     yield from _quality_rows(name, (was, was.fit), (now, now.fit), limits=limits, notes=notes)
     if other := host_difference(was.fit.environment, now.fit.environment):
-        notes[f"speed is not compared, this is another host ({other})"] = None
+        notes[f"times are not compared, the hosts are not known to be alike ({other})"] = None
         return
     yield from _training_rows(name, was.fit, now.fit, limits=limits)
     yield from _latency_rows(name, was, now, limits=limits)
@@ -136,24 +135,20 @@ def _quality_rows(
     limits: Limits,
     notes: dict[str, None],
 ) -> Iterator[Row]:
-    why = platform_difference(was[1].environment, now[1].environment)
-    if was[1].cell.determinism is not Determinism.STRICT:
-        why = "determinism: fast"
-    if why:
+    reasons = reasons_for_unequal_codes(was[1], now[1], compare_sources=False)
+    if reasons:
+        why = "; ".join(reasons)
         notes[f"quality may fall by {limits.tolerance:g}, codes need not be equal ({why})"] = None
     values = {metric: entry.value for metric, (entry, _) in now[0].metrics().items()}
     for metric, (entry, _) in was[0].metrics().items():
         if metric not in values:
             yield Row(name, metric, entry.value, None, "missing", True, True)
-        elif why is None:
-            yield _exact(name, metric, entry.value, values[metric])
+        elif abs(values[metric] - entry.value) <= EQUAL:
+            yield Row(name, metric, entry.value, values[metric], "equal", False, False)
+        elif not reasons:
+            yield Row(name, metric, entry.value, values[metric], "moved", True, True)
         else:
             yield _within(name, metric, (entry.value, values[metric]), limits.tolerance)
-
-
-def _exact(name: str, metric: str, was: float, now: float) -> Row:
-    moved = abs(now - was) > EQUAL
-    return Row(name, metric, was, now, "moved" if moved else "equal", moved, moved)
 
 
 def _within(name: str, metric: str, values: tuple[float, float], tolerance: float) -> Row:

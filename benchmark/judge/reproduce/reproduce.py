@@ -20,7 +20,7 @@ from hashbench.core.record import (
     seal,
     timestamp,
 )
-from hashbench.judge.bit_equality import broken_promises
+from hashbench.judge.bit_equality import reasons_for_unequal_codes
 from hashbench.judge.compare.bootstrap import paired_bootstrap
 from hashbench.judge.reproduce.reproduction_record import metric_verdict, overall_verdict
 from hashbench.judge.reproduce.rerun import Means, check_means, run_again
@@ -64,15 +64,7 @@ def reproduce(
     again = results.fit
     if again is None or again.status is not Status.OK or results.failures:
         return _failed(found, results, started=started, tolerance=tolerance)
-    reasons = list(
-        broken_promises(
-            fit.cell,
-            fit.environment,
-            again.environment,
-            first_sources=fit.sources,
-            again_sources=again.sources,
-        )
-    )
+    reasons = reasons_for_unequal_codes(fit, again)
     level = Level.STATISTICAL if reasons else Level.BIT_EQUAL
     metrics = _compare(found, first, results, again_in, tolerance=tolerance)
     equal, differing = _compare_codes(found, again, again_in)

@@ -25,5 +25,5 @@ def test_the_baseline_holds_what_its_matrix_asks_for(root: Path) -> None:
 def test_the_baseline_passes_against_itself(root: Path) -> None:
     cells = read_all(Store.open(root / "results" / "ci"))
     found = check(cells, cells, limits=Limits())
-    assert (found.failed, found.notes) == (False, ())
-    assert {row.verdict for row in found.rows} == {"equal", "as fast"}
+    assert not found.failed
+    assert {row.verdict for row in found.rows} <= {"equal", "as fast"}

@@ -19,6 +19,8 @@ from hashbench.core.files import write_atomically
 from hashbench.core.record import FitRecord
 from hashbench.store.store import Store
 
+pytestmark = pytest.mark.usefixtures("processors_alike")
+
 
 def files(root: Path) -> dict[str, bytes]:
     return {

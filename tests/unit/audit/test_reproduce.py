@@ -23,7 +23,7 @@ from hashbench.core.record import (
     Status,
     Verdict,
 )
-from hashbench.judge.bit_equality import broken_promises
+from hashbench.judge.bit_equality import reasons_for_unequal_codes
 from hashbench.judge.reproduce import reproduce as module
 from hashbench.judge.reproduce.reproduce import reproduce
 from hashbench.judge.reproduce.reproduction_record import metric_verdict, overall_verdict
@@ -36,25 +36,20 @@ MAP = "map@all/div=hits/ties=expected/empty=zero"
 Forge = Callable[[Path, Callable[[dict[str, Any]], object]], Path]
 
 
-def promises(fit: FitRecord, **changes: Any) -> list[str]:
-    """Why not bit-equal, if the second run's environment had other values."""
+pytestmark = pytest.mark.usefixtures("processors_alike")
+
+
+def reasons(fit: FitRecord, **changes: Any) -> list[str]:
+    """Why codes need not be equal, if the second run's environment had other values."""
     again = fit.environment.model_copy(update=changes)
-    return list(
-        broken_promises(
-            fit.cell,
-            fit.environment,
-            again,
-            first_sources=fit.sources,
-            again_sources=fit.sources,
-        )
-    )
+    return reasons_for_unequal_codes(fit, fit.model_copy(update={"environment": again}))
 
 
-def test_bit_equality_is_promised_for_equal_device_threads_versions_and_code(
+def test_codes_must_be_equal_for_equal_device_processor_threads_versions_and_code(
     fit: FitRecord,
 ) -> None:
-    assert promises(fit) == []
-    assert promises(fit, load_average=9.0, commit="e" * 40, platform="another kernel") == []
+    assert reasons(fit) == []
+    assert reasons(fit, load_average=9.0, commit="e" * 40, platform="another kernel") == []
 
 
 @pytest.mark.parametrize(
@@ -68,26 +63,23 @@ def test_bit_equality_is_promised_for_equal_device_threads_versions_and_code(
         ({"libraries": {"torch": "2.11.0"}}, "numpy: 2.0.0, now none"),
     ],
 )
-def test_every_broken_promise_is_named(
+def test_every_reason_for_unequal_codes_is_named(
     fit: FitRecord, changes: dict[str, Any], reason: str
 ) -> None:
-    assert promises(fit, **changes) == [reason]
+    assert reasons(fit, **changes) == [reason]
 
 
-def test_fast_cells_and_changed_code_are_promised_nothing(fit: FitRecord) -> None:
+def test_codes_of_fast_cells_and_changed_code_need_not_be_equal(fit: FitRecord) -> None:
     from dataclasses import replace
 
-    found = broken_promises(
-        replace(fit.cell, determinism=Determinism.FAST),
-        fit.environment,
-        fit.environment,
-        first_sources={"losses/dsh": "1", "training": "2"},
-        again_sources={"losses/dsh": "1", "training": "3"},
+    cell = replace(fit.cell, determinism=Determinism.FAST)
+    first, again = (
+        fit.model_copy(update={"cell": cell, "sources": {"losses/dsh": "1", "training": digest}})
+        for digest in ("2", "3")
     )
-    assert list(found) == [
-        "the cell's determinism is fast, not strict",
-        "source code of training changed",
-    ]
+    fast = "the cell's determinism is fast, not strict"
+    assert reasons_for_unequal_codes(first, again) == [fast, "source code of training changed"]
+    assert reasons_for_unequal_codes(first, again, compare_sources=False) == [fast]
 
 
 @pytest.mark.parametrize(
@@ -182,6 +174,21 @@ def test_other_codes_where_equal_ones_were_promised_are_outside(
     made = done(store, fit, tmp_path, tolerance=1.0)
     assert (made.level, made.verdict) == (Level.BIT_EQUAL, Verdict.OUTSIDE)
     assert not made.codes_equal
+
+
+def test_on_a_processor_not_known_to_be_alike_codes_need_not_be_equal(
+    store: Store,
+    fit: FitRecord,
+    tmp_path: Path,
+    *,
+    second_run: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.undo()
+    second_run(draw=5)
+    made = done(store, fit, tmp_path, tolerance=1.0)
+    assert (made.level, made.verdict) == (Level.STATISTICAL, Verdict.WITHIN)
+    assert made.reasons == ["the processor is not recorded exactly"]
 
 
 def test_other_codes_on_two_threads_are_judged_by_the_interval_over_queries(

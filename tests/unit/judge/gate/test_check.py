@@ -13,13 +13,14 @@ from hashbench.core.cell import Cell, Determinism
 from hashbench.core.environment import Environment
 from hashbench.core.errors import ConfigError, StoreError
 from hashbench.core.record import Cause, FitRecord, LatencyRecord, Status
+from hashbench.judge.bit_equality import host_difference, reasons_for_unequal_codes
 from hashbench.judge.gate.baseline import replace_baseline
 from hashbench.judge.gate.check import Findings, Limits, check
-from hashbench.judge.gate.conditions import host_difference, platform_difference
 from hashbench.judge.gate.text import findings_text
 from hashbench.store.catalogue import read_all, read_cell
 from hashbench.store.store import Store
 
+pytestmark = pytest.mark.usefixtures("processors_alike")
 METRIC = "map@all/div=hits/ties=expected/empty=zero"
 
 
@@ -86,7 +87,7 @@ def test_on_another_platform_quality_may_fall_by_the_tolerance(
     found = findings(make("was"), make("now", value=value, environment=other))
     assert (verdicts(found)[METRIC], found.failed) == (verdict, failed)
     assert found.notes == (
-        "quality may fall by 0.03, codes need not be equal (torch 2.11.0, now 2.12.0)",
+        "quality may fall by 0.03, codes need not be equal (torch: 2.11.0, now 2.12.0)",
     )
 
 
@@ -96,7 +97,7 @@ def test_cells_that_are_not_strict_are_held_to_the_tolerance(
     fast = replace(cell, determinism=Determinism.FAST)
     found = findings(make("was", cell=fast), make("now", cell=fast, value=0.49))
     assert not found.failed
-    assert "determinism: fast" in found.notes[0]
+    assert "the cell's determinism is fast, not strict" in found.notes[0]
 
 
 @pytest.mark.parametrize(
@@ -129,7 +130,9 @@ def test_on_another_host_speed_is_not_compared(
     found = findings(make("was"), make("now", seconds=1e6, ms=1e6, environment=other))
     assert not found.failed
     assert set(verdicts(found)) == {METRIC}
-    assert found.notes == ("speed is not compared, this is another host (cores 2, now 64)",)
+    assert found.notes == (
+        "times are not compared, the hosts are not known to be alike (cores 2, now 64)",
+    )
 
 
 def test_a_missing_cell_fails(make: Callable[..., Store], cell: Cell) -> None:
@@ -211,11 +214,41 @@ def test_a_store_with_a_failed_cell_becomes_no_baseline(
     assert read_cell(was, cell.fit_id).fitted
 
 
-def test_a_kernel_update_is_another_host_but_the_same_platform(environment: Environment) -> None:
+def test_a_kernel_update_is_another_host_but_gives_the_same_codes(
+    fit_record: FitRecord, environment: Environment
+) -> None:
+    def reasons(**changes: Any) -> list[str]:
+        other = fit_record.model_copy(update={"environment": elsewhere(environment, **changes)})
+        return reasons_for_unequal_codes(fit_record, other)
+
+    assert reasons(platform="Linux-7") == []
     other = elsewhere(environment, platform="Linux-7")
-    assert platform_difference(environment, other) is None
     assert host_difference(environment, other) == "system Linux, now Linux-7"
-    patch = elsewhere(environment, python="3.11.9")
-    assert platform_difference(environment, patch) is None
-    minor = elsewhere(environment, python="3.12.0")
-    assert platform_difference(environment, minor) == "Python 3.11, now 3.12"
+    assert reasons(python="3.11.9") == []
+    assert reasons(python="3.12.0") == ["python: 3.11.7, now 3.12.0"]
+
+
+@pytest.mark.parametrize(
+    ("value", "verdict", "failed"),
+    [
+        (0.5, "equal", False),
+        (0.498, "within tolerance", False),
+        (0.46, "worse", True),
+    ],
+)
+def test_on_a_processor_not_known_to_be_alike_quality_may_fall_and_times_are_not_compared(
+    make: Callable[..., Store],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    value: float,
+    verdict: str,
+    failed: bool,
+) -> None:
+    monkeypatch.undo()
+    found = findings(make("was"), make("now", value=value, seconds=1e6, ms=1e6))
+    assert (verdicts(found), found.failed) == ({METRIC: verdict}, failed)
+    assert found.notes == (
+        "quality may fall by 0.03, codes need not be equal (the processor is not recorded exactly)",
+        "times are not compared, the hosts are not known to be alike "
+        "(the processor is not recorded exactly)",
+    )
