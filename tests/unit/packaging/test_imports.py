@@ -19,7 +19,8 @@ HEAVY = {"torch", "torchvision", "timm"}
 CORE = {"core", "version"}
 LEARNING = CORE | {"methods", "datasets"}
 ALLOWED: dict[str, set[str]] = {
-    "hashbench": {"version"},
+    "hashbench": {"core", "version"},
+    "plugin": LEARNING | {"conformance", "search"},
     "version": set(),
     "core": {"version"},
     "matrix": LEARNING | {"evaluation"},
@@ -39,7 +40,7 @@ ALLOWED: dict[str, set[str]] = {
     | {"audit", "evaluation", "judge", "matrix", "reports", "run", "serve", "store"},
 }
 ON_TOP = {"cli", "worker"}
-WITHOUT_TORCH = {"core", "matrix", "cli"}
+WITHOUT_TORCH = {"core", "matrix", "cli", "plugin"}
 
 
 def part_of(module: str) -> str:
@@ -134,6 +135,17 @@ def test_parts_import_only_what_the_dependency_rule_allows(
         if part_of(name) not in ALLOWED[part_of(module)] | {part_of(module)}
     ]
     assert broken == []
+
+
+def test_only_plugins_import_their_public_module(
+    modules: dict[str, ast.Module], known: frozenset[str]
+) -> None:
+    importers = [
+        module
+        for module, tree in modules.items()
+        if any(part_of(name) == "plugin" for name in _ours(tree, known))
+    ]
+    assert importers == []
 
 
 def test_nobody_imports_the_command_line(

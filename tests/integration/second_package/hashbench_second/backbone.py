@@ -7,10 +7,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from hashbench.core.info import ComponentInfo
-from hashbench.core.params import BaseParams
-from hashbench.methods.backbones.loading import load_trunk
-from hashbench.methods.interface import Backbone, BackboneOutput
+from hashbench.plugin import Backbone, BackboneOutput, BaseParams, ComponentInfo, load_trunk
 
 
 class SecondBackbone(Backbone):

@@ -7,9 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from hashbench.core.info import ComponentInfo, LabelKind
-from hashbench.datasets.interface import Dataset, ImageData
-from hashbench.datasets.labels import one_hot
+from hashbench.plugin import ComponentInfo, Dataset, ImageData, LabelKind, one_hot
 
 
 class SecondData(Dataset):

@@ -6,8 +6,14 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from hashbench.core.info import ComponentInfo, Supervision
-from hashbench.methods.interface import HashBatch, HashLoss, LossContext, LossTerms
+from hashbench.plugin import (
+    ComponentInfo,
+    HashBatch,
+    HashLoss,
+    LossContext,
+    LossTerms,
+    Supervision,
+)
 
 
 class SecondLoss(HashLoss):
