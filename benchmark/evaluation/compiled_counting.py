@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hashbench.core.codes import Codes
 from hashbench.evaluation.counting import Counting
-from hashbench.evaluation.label_index import index_labels, padded
+from hashbench.evaluation.kernels.layout import Sides, index_labels, padded
 from hashbench.evaluation.ranking import Take
 from hashbench.evaluation.relevance import Relevance
 from hashbench.evaluation.tie_groups import TieGroups
@@ -32,7 +32,6 @@ class CompiledCounting(Counting):
 
     def __init__(self, query: Codes, database: Codes, relevance: Relevance) -> None:
         from hashbench.evaluation.kernels import counting, precisions, ranking
-        from hashbench.evaluation.kernels.layout import Sides
 
         self._counting, self._ranking = counting, ranking
         self._sum_precisions = precisions.sum_precisions

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hashbench.evaluation.kernels.layout import LANES
 from hashbench.evaluation.names import Div, Family, Metric
-
-LANES: Final = 8
-"""Sums that precisions are added up in; `kernels.precisions` has as many."""
 
 
 def stable_order(items: int, seed: int) -> NDArray[np.int64]:

@@ -1,17 +1,19 @@
-"""Compiled loops over query and item pairs. Importing a module of it imports numba.
+"""Loops over pairs of a query and an item, compiled by numba.
 
-Everything but `precisions` is in whole numbers, so what the compiler does to the order of
-operations changes nothing. The loops hold no lock of the interpreter. Beside what a block needs
-they allocate a bit an item and, to rank all relevant ones, eight bytes for each of those.
+Importing any module of this folder but `layout` imports numba. All arithmetic is in whole numbers,
+except in `precisions`, so the compiler may reorder operations without changing a result. The loops
+release the interpreter's lock. Besides a block's buffers they allocate one bit an item and, to rank
+all relevant items, eight bytes for each of those.
 
-The *key* of an item is a whole number made of its distance and its level, such as its cell in a
-histogram, ``distance + radii * level``. Keys are made for a block of items by short loops without
-branches, which the compiler turns into vector instructions, and are then counted one by one.
-Counting is what limits the speed: a processor adds to one counter at a time. So where the cells are
-few, the keys of two items, one of each half of the database, make one index into a square of cells,
-and one addition counts both.
+Counting: the *key* of an item is a whole number made of its distance and its level, such as its
+cell in a histogram, ``distance + radii * level``. Short loops without branches, which the compiler
+turns into vector instructions, make the keys of a block of items; then the keys are counted one by
+one. This counting limits the speed, because a processor adds to one counter at a time. So where the
+histogram is small, the keys of two items, one from each half of the database, are combined to the
+index of a square of cells, and one addition counts both.
 
-What is relevant is ranked while everything is counted by distance: an item stands behind all that
-are closer, which is known in the end, and behind those of its distance that were met before it.
-Items are counted 64 at a time, and each relevant one's distance is compared with those of its 64.
+Ranking: relevant items are ranked in the same pass that counts all items by distance. An item's
+rank is the number of closer items, which is known at the end of the pass, plus the number of items
+met so far at its own distance. Items are counted 64 at a time, and the distance of each relevant
+item is compared with those of its 64.
 """

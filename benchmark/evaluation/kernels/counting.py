@@ -7,16 +7,15 @@ from numpy.typing import NDArray
 
 from hashbench.evaluation.kernels.compiled import compiled
 from hashbench.evaluation.kernels.keys import add_keys, fill_short_keys
-from hashbench.evaluation.kernels.layout import BLOCK, Sides, Words
+from hashbench.evaluation.kernels.layout import BLOCK, WORD, Sides, Words
 from hashbench.evaluation.kernels.planes import digits_of, set_bits, shared_labels
-from hashbench.evaluation.label_index import WORD
 
 _MOST_CELLS = 512  # a square of them takes 1 MB
 
 
 @compiled
 def count_pairs(sides: Sides, start: int, out: NDArray[np.int64]) -> None:
-    """Add up how many items of every level are at every distance.
+    """Count the items of every level at every distance.
 
     Args:
         sides: Codes and labels.
@@ -37,7 +36,7 @@ def count_pairs(sides: Sides, start: int, out: NDArray[np.int64]) -> None:
             _count_two_by_two(words, query, planes, radii, keys, square, counts)
         else:
             _count_one_by_one(words, query, planes, radii, keys, counts)
-        counts[np.intp(set_bits(query))] -= words.shape[1] - sides.items  # what is not there
+        counts[np.intp(set_bits(query))] -= words.shape[1] - sides.items  # the padding
 
 
 @compiled
@@ -84,7 +83,7 @@ def _count_two_by_two(
 
 @compiled
 def _add_square(square: NDArray[np.uint32], counts: NDArray[np.int64]) -> None:
-    """Add up both sides of a square of cells."""
+    """Add the counts along both axes of a square of cells."""
     cells = counts.shape[0]
     for first in range(cells):
         row = square[first * cells : (first + 1) * cells]

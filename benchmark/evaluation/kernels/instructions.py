@@ -1,4 +1,4 @@
-"""Instructions of the processor that compiled code can ask for."""
+"""Processor instructions for compiled code."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from hashbench.evaluation.kernels.layout import SHORT
-from hashbench.evaluation.label_index import WORD
+from hashbench.evaluation.kernels.layout import SHORT, WORD
 
 
 def _popcount(typing: Any, value: Any) -> Any:
@@ -24,7 +23,7 @@ def _popcount(typing: Any, value: Any) -> Any:
 
 
 popcount = cast(Callable[[Any], Any], intrinsic(_popcount))
-"""Set bits of a uint64; only compiled code can call it."""
+"""Count the set bits of a uint64; only compiled code can call it."""
 
 
 def _equal(typing: Any, array: Any, start: Any, value: Any) -> Any:
@@ -49,7 +48,7 @@ def _equal(typing: Any, array: Any, start: Any, value: Any) -> Any:
 
 
 equal = cast(Callable[[Any, Any, Any], Any], intrinsic(_equal))
-"""Which of 64 numbers of a uint16 array, from a place on, are a value, as bits of a uint64.
+"""Compare 64 numbers of a uint16 array, from an index on, with a value; the bits of a uint64.
 
-The array lies in one piece and has 64 numbers from there on; nothing checks it.
+The array has to be contiguous and to have 64 numbers from there on; nothing checks this.
 """

@@ -1,4 +1,4 @@
-"""Distances, and keys of items, made for a block at a time by loops without branches."""
+"""Distances and keys of a block of items, made by loops without branches."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from numpy.typing import NDArray
 
 from hashbench.evaluation.kernels.compiled import compiled
 from hashbench.evaluation.kernels.instructions import popcount
-from hashbench.evaluation.kernels.layout import Words
-from hashbench.evaluation.label_index import WORD
+from hashbench.evaluation.kernels.layout import WORD, Words
 
 
 @compiled
 def fill_distances(words: Words, query: Words, start: int, out: NDArray[np.uint16]) -> None:
-    """The distances of the items from ``start`` on."""
+    """Write the distances of the items from ``start`` on."""
     part, own = words[0, start : start + out.shape[0]], query[0]
     for j in range(out.shape[0]):
         out[j] = np.uint16(popcount(part[j] ^ own))
@@ -29,7 +28,7 @@ def fill_distances(words: Words, query: Words, start: int, out: NDArray[np.uint1
 def fill_short_keys(
     words: Words, query: Any, flags: Words, start: int, radii: int, keys: NDArray[np.uint32]
 ) -> None:
-    """Keys of pairs for codes of one word and a single plane, the usual case, in one go."""
+    """Write the keys of pairs of items for codes of one word and a single plane, the usual case."""
     half, step, one = words.shape[0] // 2, np.uint64(radii), np.uint64(1)
     cells = step + step
     for i in range(keys.shape[0] // WORD):

@@ -1,4 +1,4 @@
-"""How many labels items share with a query, in binary digits of one bit an item each."""
+"""Counts of shared labels, stored as planes: one binary digit of every count, one bit an item."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from numpy.typing import NDArray
 
 from hashbench.evaluation.kernels.compiled import compiled
 from hashbench.evaluation.kernels.instructions import popcount
-from hashbench.evaluation.kernels.layout import Sides, Words
-from hashbench.evaluation.label_index import WORD
+from hashbench.evaluation.kernels.layout import WORD, Sides, Words
 
 
 @compiled
 def digits_of(levels: int) -> int:
-    """Binary digits of the largest level."""
+    """Count the binary digits of the largest level."""
     found = 0
     while (1 << found) < levels:
         found += 1
@@ -22,9 +21,10 @@ def digits_of(levels: int) -> int:
 
 @compiled
 def shared_labels(sides: Sides, query: int, made: Words) -> Words:
-    """Count the labels that each item shares: plane p holds every item's p-th binary digit.
+    """Count the labels each item shares with a query: plane p holds the counts' p-th binary digit.
 
-    A single plane stays at one. The planes are written to ``made``, unless they are there already.
+    A single plane says whether any label is shared. The planes are written to ``made``, unless the
+    label index already holds the only one.
     """
     index = sides.label_index
     labels = sides.labels[sides.label_starts[query] : sides.label_starts[query + 1]]
@@ -69,7 +69,7 @@ def _add_items(items: NDArray[np.int32], planes: Words) -> None:
 
 @compiled
 def set_bits(words: Words) -> np.uint64:
-    """How many bits of all words are set."""
+    """Count the set bits of all words."""
     found = np.uint64(0)
     for word in words:
         found += popcount(word)

@@ -1,4 +1,4 @@
-"""Ranking items that are relevant; the first way counts all items in the same pass."""
+"""Ranking relevant items, alone or while all items are counted; and ranking gains."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from numpy.typing import NDArray
 from hashbench.evaluation.kernels.compiled import compiled
 from hashbench.evaluation.kernels.instructions import equal, popcount
 from hashbench.evaluation.kernels.keys import add_keys, fill_distances
-from hashbench.evaluation.kernels.layout import BLOCK, SHORT, Sides, Words
+from hashbench.evaluation.kernels.layout import BLOCK, SHORT, WORD, Sides, Words
 from hashbench.evaluation.kernels.planes import digits_of, set_bits, shared_labels
-from hashbench.evaluation.label_index import WORD
 
 
 @compiled
@@ -24,18 +23,18 @@ def count_and_rank(
 ) -> int:
     """Count as `count_pairs` does, and write the ranks of all relevant items in the same pass.
 
-    Items are met in the order in which equal distances stand.
+    Items are read in database order, which is the order of items at equal distance.
 
     Args:
         sides: Codes and labels.
         start: The first query.
         most: Ranks to write, unless the first query has more.
         counts: Zeros, (queries, 2, radii).
-        ends: Where in ``out`` the ranks of every query end, (queries,).
-        out: For the ranks, those of a query in ascending order; at least as many as items.
+        ends: Receives the position in ``out`` where each query's ranks end, (queries,).
+        out: Receives the ranks, ascending within a query; at least as long as the database.
 
     Returns:
-        How many queries are done, at least one.
+        The number of queries done, at least one.
     """
     words = sides.words
     made = np.empty((1, words.shape[1] // WORD), np.uint64)
@@ -48,7 +47,7 @@ def count_and_rank(
             return int(i)
         found = met[:hits]
         _meet_hits(words, query, planes[0], distances, counts[i], found)
-        counts[i, 0, np.intp(set_bits(query))] -= words.shape[1] - sides.items  # what is not there
+        counts[i, 0, np.intp(set_bits(query))] -= words.shape[1] - sides.items  # the padding
         _rank_met(found, counts[i], out[end : end + hits])
         end += hits
         ends[i] = end
@@ -64,10 +63,10 @@ def _meet_hits(
     counts: NDArray[np.int64],
     met: NDArray[np.int64],
 ) -> None:
-    """Count everything on level 0 and hits on level 1; note for each hit what it is ranked by.
+    """Count all items on level 0 and hits on level 1, and note what each hit is ranked by.
 
-    That is how many items of its distance were met, itself included, and the distance, which takes
-    the lowest binary digits.
+    The note holds the number of items read so far at the hit's distance, itself included, and in
+    the lowest binary digits the distance.
     """
     everything, relevant, place = counts[0], counts[1], 0
     for start in range(0, words.shape[1], BLOCK):
@@ -89,7 +88,7 @@ def _meet_hits(
 
 @compiled
 def _rank_met(met: NDArray[np.int64], counts: NDArray[np.int64], out: NDArray[np.int64]) -> None:
-    """Order hits by distance, and rank them behind all items that are closer."""
+    """Order hits by distance, and rank them after all items that are closer."""
     radii = counts.shape[1]
     before, place = np.empty(radii, np.int64), np.empty(radii, np.int64)
     items, hits = 0, 0
@@ -115,16 +114,17 @@ def rank_hits(
 ) -> None:
     """Write the ranks of relevant items, those of a query in ascending order without sorting.
 
-    How many items and hits are closer tells where each distance's ranks and hits begin, and items
-    are met in the order in which equal distances stand.
+    The numbers of closer items and hits tell where each distance's ranks and hits begin; items are
+    read in database order, which is the order of items at equal distance.
 
     Args:
         sides: Codes and labels.
         start: The first query.
         last: Items at larger distances are left out, (queries,).
-        rank: Items at smaller distances, (queries, radii); is counted on.
-        hit: Where in ``out`` the hits of every distance begin, (queries, radii); is counted on.
-        out: For the ranks.
+        rank: Items at smaller distances, (queries, radii); is incremented.
+        hit: Position in ``out`` of the first hit at each distance, (queries, radii); is
+            incremented.
+        out: Receives the ranks.
     """
     words, items = sides.words, sides.items
     made = np.empty((1, words.shape[1] // WORD), np.uint64)
@@ -148,7 +148,7 @@ def _rank_near(
     near: NDArray[np.int64],
     out: NDArray[np.int64],
 ) -> None:
-    """Pick the items of a block out that are near enough, then rank them."""
+    """Pick the items of a block that are near enough, then rank them."""
     count, limit = np.uint64(0), np.uint16(last)
     for j in range(distances.shape[0]):
         near[count] = j
@@ -177,11 +177,11 @@ def rank_gains(
 
     Args:
         sides: Codes and labels.
-        query: The query.
+        query: Position of the query.
         levels: Levels are below it.
         last: Items at larger distances are left out.
-        rank: Items at smaller distances, (radii,); is counted on.
-        out: For the levels of all items up to distance ``last``.
+        rank: Items at smaller distances, (radii,); is incremented.
+        out: Receives the levels of all items up to distance ``last``.
     """
     words, items, digits = sides.words, sides.items, digits_of(levels)
     made = np.empty((digits, words.shape[1] // WORD), np.uint64)

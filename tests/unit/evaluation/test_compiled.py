@@ -1,4 +1,4 @@
-"""What is compiled and kept is never what the files said before."""
+"""Compiled loops on disk are never older than the sources they were made from, nor thrown away."""
 
 from __future__ import annotations
 
@@ -10,16 +10,20 @@ from pathlib import Path
 
 from hashbench.evaluation.kernels import compiled
 
+CONSTANTS = """
+from package.numbers import NUMBER
+"""
 INNER = """
-from loops.compiled import compiled
+from package.loops.compiled import compiled
+from package.constants import NUMBER
 
 @compiled
 def number():
-    return {number}
+    return NUMBER
 """
 OUTER = """
-from loops.compiled import compiled
-from loops.inner import number
+from package.loops.compiled import compiled
+from package.loops.inner import number
 
 @compiled
 def double():
@@ -29,7 +33,7 @@ def double():
 
 def double(place: Path) -> str:
     done = subprocess.run(
-        [sys.executable, "-c", "from loops.outer import double; print(double())"],
+        [sys.executable, "-c", "from package.loops.outer import double; print(double())"],
         env={**os.environ, "PYTHONPATH": str(place)},
         capture_output=True,
         text=True,
@@ -38,16 +42,35 @@ def double(place: Path) -> str:
     return done.stdout.strip()
 
 
-def test_a_change_of_another_file_is_noticed_by_what_calls_it(tmp_path: Path) -> None:
-    loops = tmp_path / "loops"
-    loops.mkdir()
+def test_loops_are_compiled_anew_where_a_source_of_theirs_changed_and_only_there(
+    tmp_path: Path,
+) -> None:
+    package = tmp_path / "package"
+    loops = package / "loops"
+    loops.mkdir(parents=True)
     shutil.copy(compiled.__file__, loops)
     (loops / "outer.py").write_text(OUTER)
-    (loops / "inner.py").write_text(INNER.format(number=4))
-    assert double(tmp_path) == "8"
-    kept = sorted((loops / "__pycache__").glob("outer.double-*.nbi"))
-    assert double(tmp_path) == "8"
-    assert sorted((loops / "__pycache__").glob("outer.double-*.nbi")) == kept != []
+    (loops / "inner.py").write_text(INNER)
+    (package / "constants.py").write_text(CONSTANTS)
+    (package / "numbers.py").write_text("NUMBER = 4")
+    (package / "unrelated.py").write_text("NUMBER = 4")
 
-    (loops / "inner.py").write_text(INNER.format(number=50))
+    def kept() -> list[Path]:
+        return sorted((loops / "__pycache__").glob("outer.double-*.nbi"))
+
+    assert double(tmp_path) == "8"
+    first = kept()
+
+    (package / "unrelated.py").write_text("NUMBER = 6")
+    assert double(tmp_path) == "8"
+    assert kept() == first != []
+
+    (package / "numbers.py").write_text("NUMBER = 50")
     assert double(tmp_path) == "100"
+    assert len(kept()) == 2
+
+
+def test_the_loops_of_evaluation_depend_on_no_file_outside_their_folder() -> None:
+    folder = Path(compiled.__file__).parent
+    imported = {file for source in folder.glob("*.py") for file in compiled._imported(source)}
+    assert {file.parent for file in imported} == {folder.resolve()}

@@ -15,7 +15,7 @@ from hashbench.evaluation.compiled_counting import CompiledCounting
 from hashbench.evaluation.device_counting import DeviceCounting
 from hashbench.evaluation.evaluate import evaluate
 from hashbench.evaluation.kernels import precisions
-from hashbench.evaluation.label_index import index_labels
+from hashbench.evaluation.kernels.layout import index_labels
 from hashbench.evaluation.names import parse_metric
 from hashbench.evaluation.numpy_counting import NumpyCounting
 from hashbench.evaluation.relevance import Relevance
