@@ -10,6 +10,7 @@ from hashbench.core.cell import Subset
 from hashbench.core.errors import ConfigError
 from hashbench.core.registry import Kind, registry
 from hashbench.datasets.interface import Dataset, ImageData, Split
+from hashbench.datasets.labels import keep_columns
 from hashbench.datasets.protocols.checks import (
     check_images,
     check_split,
@@ -20,7 +21,6 @@ from hashbench.datasets.protocols.checks import (
 from hashbench.datasets.protocols.protocol import ProtocolSpec, load_protocol, protocols_of
 from hashbench.datasets.protocols.sampling import ROLES
 from hashbench.datasets.protocols.subset import draw_subset
-from hashbench.datasets.reading.columns import keep_columns
 from hashbench.datasets.reading.index_list import digest_positions
 from hashbench.datasets.roots import data_root, look_in
 

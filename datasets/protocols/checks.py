@@ -1,4 +1,4 @@
-"""Whether images, labels and lists are those that a protocol names."""
+"""Check that images, labels and lists are those that a protocol states."""
 
 from __future__ import annotations
 
@@ -17,17 +17,13 @@ from hashbench.datasets.reading.index_list import digest_positions
 
 
 def check_images(data: ImageData, spec: ProtocolSpec) -> dict[str, str]:
-    """Check a dataset against its protocol.
-
-    Args:
-        data: The decoded dataset.
-        spec: The protocol.
+    """Check a decoded dataset against its protocol.
 
     Returns:
         SHA-256 of ``pixels`` and ``labels`` as found.
 
     Raises:
-        DataError: If the number, size, type, labels or pixels are not what the protocol says.
+        DataError: If the number, size, type, labels or pixels are not what the protocol states.
     """
     where = f"dataset {spec.dataset}"
     _same(where, "images", spec.images, len(data.images))
@@ -45,15 +41,11 @@ def check_images(data: ImageData, spec: ProtocolSpec) -> dict[str, str]:
 
 
 def check_split(split: Split, spec: ProtocolSpec) -> None:
-    """Check a protocol's lists: sizes, checksums, and that no query can be found or learned from.
-
-    Args:
-        split: The lists.
-        spec: The protocol.
+    """Check a protocol's lists: their sizes and checksums, and the images that they share.
 
     Raises:
         DataError: If a size or checksum is not the protocol's, a query is in the database (unless
-            the protocol says so) or the training set, or ``train_in_database`` is not what it says.
+            the protocol allows it) or the training set, or ``train_in_database`` does not hold.
     """
     where = f"protocol {spec.name}"
     for role in ROLES:
@@ -73,31 +65,20 @@ def check_split(split: Split, spec: ProtocolSpec) -> None:
 
 
 def unchecked(spec: ProtocolSpec) -> tuple[str, ...]:
-    """Say what a protocol cannot check, because its publisher never held it.
-
-    Returns:
-        One line; nothing if it can check everything.
-    """
+    """Return a warning about checksums and sizes that a protocol does not state, if any."""
     sums = [what for what in ("pixels", "labels", *ROLES) if what not in spec.checksums]
     sizes = [role for role in ROLES if role not in spec.sizes]
     if not sums:
         return ()
     size = f" and no size of {', '.join(sizes)}" if sizes else ""
     return (
-        f"{spec.name} states no SHA-256 of {', '.join(sums)}{size}: what was found is in the "
-        f"record; compare it between records",
+        f"{spec.name} states no SHA-256 of {', '.join(sums)}{size}: the values found are in the "
+        f"record; compare them between records",
     )
 
 
 def searched_queries(split: Split) -> tuple[str, ...]:
-    """Find queries that are in the database themselves.
-
-    Args:
-        split: The protocol's lists.
-
-    Returns:
-        One line that counts them; nothing if there are none.
-    """
+    """Return a warning that counts the queries that are in the database themselves, if any."""
     shared = len(np.intersect1d(split.query, split.database))
     if not shared:
         return ()
@@ -108,17 +89,12 @@ def searched_queries(split: Split) -> tuple[str, ...]:
 
 
 def identical_queries(data: ImageData, split: Split) -> tuple[str, ...]:
-    """Find queries that have a pixel-identical other image in the database or the training set.
+    """Return a warning about queries with an equal other image in the database or training set.
 
-    Args:
-        data: The dataset.
-        split: The protocol's lists.
-
-    Returns:
-        One line that counts them and names the first pair; nothing if there are none.
+    It counts them and names the first pair.
     """
     searched = np.setdiff1d(np.union1d(split.database, split.train), split.query)
-    # One row of each image tells nearly all apart, without reading the others' every byte.
+    # One row of pixels tells nearly all images apart; only the others are read whole.
     rows = {data.images[query, _row(data)].tobytes() for query in split.query}
     alike = [image for image in searched if data.images[image, _row(data)].tobytes() in rows]
     others: dict[bytes, int] = {}

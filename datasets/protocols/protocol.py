@@ -1,9 +1,9 @@
-"""Protocols: versioned definitions of what is trained on, searched in and asked for.
+"""Protocols: versioned definitions of the training, query and database images of a dataset.
 
-A definition is ``protocols/NAME@VERSION.toml`` beside the file that a dataset is written in, be it
-ours, another package's or a plugin's, or in the folder of an imported dataset. Its digest is part
-of every fit id, so a published file is never changed in what it defines: a change is a new version.
-The digest is taken over the parsed TOML without ``notes``, which only explains.
+A definition is ``protocols/NAME@VERSION.toml`` beside the file of its dataset (in this package,
+another package or a plugin), or in the folder of an imported dataset. Its digest is part of every
+fit id, so a published file never changes what it defines: a change is a new version. The digest is
+taken over the parsed TOML without ``notes``, which only explains.
 """
 
 from __future__ import annotations
@@ -16,24 +16,22 @@ from pathlib import Path
 from hashbench.core.canonical import digest
 from hashbench.core.errors import ConfigError, DataError, did_you_mean
 from hashbench.core.registry import Kind, registry
-from hashbench.datasets.protocols.random_sampling import RandomDraw
-from hashbench.datasets.protocols.sampling import IndexLists, PerClass, UnseenClasses
-from hashbench.datasets.protocols.walk_sampling import Walk
+from hashbench.datasets.protocols.protocol_file import ProtocolFile, Rule, sampling_rule
+from hashbench.datasets.protocols.sampling import PerClass
 from hashbench.datasets.roots import imported_folders
 
 _BESIDE = "protocols"
 FOLDER = Path(__file__).parent
 _SUFFIX = ".toml"
-_NOT_DEFINING = ("notes",)
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a dataset made for a protocol was drawn from.
+    """The larger dataset that a dataset was drawn from.
 
     Attributes:
-        dataset: The larger dataset.
-        sampling: How it was drawn from it.
+        dataset: Its name.
+        sampling: The rule of the draw.
     """
 
     dataset: str
@@ -54,7 +52,7 @@ class ProtocolSpec:
         train_in_database: Whether the training images are in the database too.
         map_at: The customary cut-off of mAP; None for all.
         image_size: Side of the square network input, in pixels.
-        augmentation: ``none``, ``flip`` or ``crop_flip``: what the field does with this data.
+        augmentation: ``none``, ``flip`` or ``crop_flip``: the field's usual choice for this data.
         mean: Per channel, of pixels in [0, 1].
         std: Per channel, of pixels in [0, 1].
         sampling: The rule that makes the lists.
@@ -63,9 +61,10 @@ class ProtocolSpec:
         notes: Sources and remarks; not part of the definition.
         sha256: Digest of the definition.
         columns: Classes of the dataset that count, in the order of the labels; none means all.
-        origin: Where the dataset itself was drawn from, if it was made for this protocol.
-        queries_in_database: Whether queries may be in the database too, as in some lists that
-            others published; it is told with every number.
+        origin: The larger dataset that the dataset was drawn from, if it was made for this
+            protocol.
+        queries_in_database: Whether queries may be in the database too, as in some published
+            lists; every record then carries a warning.
     """
 
     name: str
@@ -80,7 +79,7 @@ class ProtocolSpec:
     augmentation: str
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
-    sampling: PerClass | UnseenClasses | RandomDraw | Walk | IndexLists
+    sampling: Rule
     sizes: Mapping[str, int]
     checksums: Mapping[str, str]
     notes: str
@@ -91,26 +90,23 @@ class ProtocolSpec:
 
 
 def protocol_names() -> list[str]:
-    """The sorted names of all protocols, ``NAME@VERSION``."""
+    """Return the sorted names of all protocols, ``NAME@VERSION``."""
     return sorted(_files())
 
 
 def protocols_of(dataset: str) -> list[str]:
-    """The sorted names of a dataset's protocols."""
+    """Return the sorted names of a dataset's protocols."""
     return [name for name in protocol_names() if load_protocol(name).dataset == dataset]
 
 
 def load_protocol(name: str) -> ProtocolSpec:
-    """Look a protocol up; no image is touched.
+    """Look up a protocol's definition; no image is read.
 
     Args:
         name: ``NAME@VERSION``.
 
-    Returns:
-        Its definition.
-
     Raises:
-        ConfigError: If there is none of that name (the message names the nearest), or if two
+        ConfigError: If no protocol has that name (the message names the nearest), or if two
             datasets bring one of that name.
         DataError: If its file is damaged.
 
@@ -124,13 +120,13 @@ def load_protocol(name: str) -> ProtocolSpec:
     first, *others = files[name]
     if others:
         raise ConfigError(
-            f"protocol '{name}' is there twice: {first} and {others[0]}. Rename one of them."
+            f"two protocols are named '{name}': {first} and {others[0]}. Rename one of them."
         )
     return read_protocol(first)
 
 
 def _files() -> dict[str, list[Path]]:
-    """The files of every name; more than one is a clash, told to whoever asks for that name."""
+    """Find the protocol files by name; two files of one name are refused when it is looked up."""
     files: dict[str, list[Path]] = {}
     for folder in _folders():
         for path in sorted(folder.glob(f"*@*{_SUFFIX}")):
@@ -139,7 +135,7 @@ def _files() -> dict[str, list[Path]]:
 
 
 def _folders() -> list[Path]:
-    """Where protocols lie: beside each dataset's source, and in each imported dataset's folder.
+    """Return the folders of protocols: beside each dataset's source, and in imported datasets.
 
     The source is found without importing it.
     """
@@ -148,26 +144,21 @@ def _folders() -> list[Path]:
         try:
             source = registry().get(Kind.DATASET, name).source()
         except ConfigError:
-            continue  # a broken dataset is told when it is used, and stops no other
+            continue  # a broken dataset is reported when it is used; the others still work
         folders.append(source.with_name(_BESIDE))
     folders += [folder / _BESIDE for folder in imported_folders().values()]
     return list(dict.fromkeys(folders))
 
 
 def read_protocol(path: Path) -> ProtocolSpec:
-    """Read a protocol file; the index lists it names lie beside it.
+    """Read a protocol file.
 
     Args:
-        path: ``NAME@VERSION.toml``.
-
-    Returns:
-        Its definition.
+        path: ``NAME@VERSION.toml``; the index lists it names lie beside it.
 
     Raises:
         DataError: If the file is missing, is no TOML, or does not follow the schema.
     """
-    from hashbench.datasets.protocols.protocol_file import ProtocolFile
-
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -175,5 +166,32 @@ def read_protocol(path: Path) -> ProtocolSpec:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DataError(f"protocol {path}: not a TOML file: {error}") from None
     file = ProtocolFile.parse(raw, path)
-    definition = {key: value for key, value in raw.items() if key not in _NOT_DEFINING}
-    return file.spec(folder=path.parent, sha256=digest(definition))
+    return _spec(file, path.parent, sha256=digest({k: v for k, v in raw.items() if k != "notes"}))
+
+
+def _spec(file: ProtocolFile, folder: Path, *, sha256: str) -> ProtocolSpec:
+    origin = file.origin
+    return ProtocolSpec(
+        name=f"{file.name}@{file.version}",
+        dataset=file.dataset,
+        images=file.images.count,
+        shape=file.images.shape,
+        classes=file.images.classes,
+        relevance=file.relevance,
+        train_in_database=file.train_in_database,
+        map_at=None if file.map_at == "all" else file.map_at,
+        image_size=file.input.image_size,
+        augmentation=file.input.augmentation,
+        mean=file.input.mean,
+        std=file.input.std,
+        sampling=sampling_rule(file.sampling, folder),
+        sizes=file.sizes.model_dump(exclude_none=True),
+        checksums=file.sha256.model_dump(exclude_none=True),
+        notes=file.notes,
+        sha256=sha256,
+        columns=file.labels.columns if file.labels else (),
+        origin=Origin(origin.dataset, PerClass(origin.sampling.seed, origin.sampling.draws()))
+        if origin
+        else None,
+        queries_in_database=file.queries_in_database,
+    )

@@ -8,13 +8,14 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
 
 from hashbench.core.errors import DataError
-from hashbench.datasets.protocols.multilabel_tables import RandomTable, WalkTable
-from hashbench.datasets.protocols.protocol import Origin, ProtocolSpec
+from hashbench.datasets.protocols.multilabel_sampling import RandomDraw, Walk
 from hashbench.datasets.protocols.sampling import ROLES, Draw, IndexLists, PerClass, UnseenClasses
 
+Rule = PerClass | UnseenClasses | RandomDraw | Walk | IndexLists
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.@-]*$")]
 Triple = tuple[float, float, float]
+_Positive = Annotated[float, Field(gt=0)]
 
 
 class _Table(BaseModel):
@@ -30,7 +31,7 @@ class DrawTable(_Table):
 
 
 class _DrawsTable(_Table):
-    """What the rules that draw from classes have in common: a seed, parts, and three draws."""
+    """The keys that both rules by class have: a seed, named parts, and a draw for each role."""
 
     seed: int
     parts: dict[str, tuple[int, int]] = {}
@@ -39,7 +40,7 @@ class _DrawsTable(_Table):
     database: DrawTable
 
     @model_validator(mode="after")
-    def _makes_sense(self) -> Self:
+    def _check_references(self) -> Self:
         for name, (first, end) in self.parts.items():
             if not 0 <= first < end:
                 raise ValueError(f"part '{name}' must be [first, one past the last]")
@@ -52,7 +53,7 @@ class _DrawsTable(_Table):
         return self
 
     def draws(self) -> dict[str, Draw]:
-        """A `Draw` for each role."""
+        """Return a `Draw` for each role."""
         tables: dict[str, DrawTable] = {role: getattr(self, role) for role in ROLES}
         return {
             role: Draw(
@@ -69,10 +70,6 @@ class PerClassTable(_DrawsTable):
 
     rule: Literal["per-class"]
 
-    def rule_of(self, _folder: Path) -> PerClass:
-        """The rule this table states."""
-        return PerClass(self.seed, self.draws())
-
 
 class UnseenClassesTable(_DrawsTable):
     """``[sampling]`` with ``rule = "unseen-classes"``; see `UnseenClasses`."""
@@ -80,13 +77,9 @@ class UnseenClassesTable(_DrawsTable):
     rule: Literal["unseen-classes"]
     unseen: PositiveInt
 
-    def rule_of(self, _folder: Path) -> UnseenClasses:
-        """The rule this table states."""
-        return UnseenClasses(self.seed, self.unseen, self.draws())
-
 
 class ListFiles(_Table):
-    """``[sampling.files]``: one file name a role."""
+    """``[sampling.files]``: one file name for each role."""
 
     train: FileName
     query: FileName
@@ -99,9 +92,9 @@ class ListsTable(_Table):
     rule: Literal["lists"]
     files: ListFiles
 
-    def rule_of(self, folder: Path) -> IndexLists:
-        """The rule this table states, with its files in ``folder``."""
-        return IndexLists(folder, self.files.model_dump())
+
+# The tables of the rules `random` and `walk` have the fields of the rules themselves.
+SamplingTable = PerClassTable | UnseenClassesTable | ListsTable | RandomDraw | Walk
 
 
 class ImagesTable(_Table):
@@ -119,14 +112,12 @@ class LabelsTable(_Table):
 
 
 class InputTable(_Table):
-    """``[input]``: what the network is fed."""
+    """``[input]``: size, augmentation and normalisation of the network input."""
 
     image_size: PositiveInt
     augmentation: Literal["none", "flip", "crop_flip"]
     mean: Triple
-    std: tuple[
-        Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]
-    ]
+    std: tuple[_Positive, _Positive, _Positive]
 
 
 class SizesTable(_Table):
@@ -138,10 +129,10 @@ class SizesTable(_Table):
 
 
 class ChecksumTable(_Table):
-    """``[sha256]``: of the pixels, the labels and the three lists.
+    """``[sha256]``: checksums of the pixels, the labels and the three lists.
 
-    What is left out is not checked, only recorded. That of the pixels is left out where they come
-    from JPEG files, whose decoders differ in the last bit.
+    One that is left out is only recorded, not checked. That of the pixels is left out where they
+    come from JPEG files, because decoders differ in the last bit.
     """
 
     pixels: Sha256 | None = None
@@ -152,7 +143,7 @@ class ChecksumTable(_Table):
 
 
 class OriginTable(_Table):
-    """``[origin]``: what the dataset itself was drawn from, and how."""
+    """``[origin]``: the dataset that this one was drawn from, and how."""
 
     dataset: str
     sampling: PerClassTable
@@ -170,10 +161,7 @@ class ProtocolFile(_Table):
     notes: str = ""
     images: ImagesTable
     input: InputTable
-    sampling: Annotated[
-        PerClassTable | UnseenClassesTable | RandomTable | WalkTable | ListsTable,
-        Field(discriminator="rule"),
-    ]
+    sampling: Annotated[SamplingTable, Field(discriminator="rule")]
     sizes: SizesTable
     sha256: ChecksumTable = ChecksumTable()
     labels: LabelsTable | None = None
@@ -189,7 +177,7 @@ class ProtocolFile(_Table):
             path: The file, for messages and for its name.
 
         Raises:
-            DataError: One line with everything that is wrong.
+            DataError: One line with all errors.
         """
         try:
             file = cls.model_validate(raw)
@@ -205,33 +193,20 @@ class ProtocolFile(_Table):
             )
         return file
 
-    def spec(self, *, folder: Path, sha256: str) -> ProtocolSpec:
-        """The definition this file states.
 
-        Args:
-            folder: Where its index lists are.
-            sha256: Digest of the definition.
-        """
-        origin = self.origin
-        return ProtocolSpec(
-            name=f"{self.name}@{self.version}",
-            dataset=self.dataset,
-            images=self.images.count,
-            shape=self.images.shape,
-            classes=self.images.classes,
-            relevance=self.relevance,
-            train_in_database=self.train_in_database,
-            map_at=None if self.map_at == "all" else self.map_at,
-            image_size=self.input.image_size,
-            augmentation=self.input.augmentation,
-            mean=self.input.mean,
-            std=self.input.std,
-            sampling=self.sampling.rule_of(folder),
-            sizes=self.sizes.model_dump(exclude_none=True),
-            checksums=self.sha256.model_dump(exclude_none=True),
-            notes=self.notes,
-            sha256=sha256,
-            columns=self.labels.columns if self.labels else (),
-            origin=Origin(origin.dataset, origin.sampling.rule_of(folder)) if origin else None,
-            queries_in_database=self.queries_in_database,
-        )
+def sampling_rule(table: SamplingTable, folder: Path) -> Rule:
+    """Return the rule that a ``[sampling]`` table states.
+
+    Args:
+        table: The table.
+        folder: The folder of the index lists.
+    """
+    match table:
+        case PerClassTable():
+            return PerClass(table.seed, table.draws())
+        case UnseenClassesTable():
+            return UnseenClasses(table.seed, table.unseen, table.draws())
+        case ListsTable():
+            return IndexLists(folder, table.files.model_dump())
+        case _:
+            return table

@@ -1,4 +1,4 @@
-"""A protocol recomputed from its rule and the data, and what a reader should know of its lists."""
+"""Recompute a protocol from its rule and data, and report what its lists share."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from numpy.typing import NDArray
 
 from hashbench.core.errors import DataError
 from hashbench.datasets.interface import ImageData, Split
+from hashbench.datasets.labels import keep_columns
 from hashbench.datasets.protocols.checks import check_images
-from hashbench.datasets.protocols.near_duplicates import (
+from hashbench.datasets.protocols.duplicates import (
     MOST_BITS,
     MOST_DIFFERENCE,
+    content_numbers,
+    copies_in,
     difference_hashes,
     near_duplicates,
 )
 from hashbench.datasets.protocols.protocol import ProtocolSpec
 from hashbench.datasets.protocols.sampling import ROLES
-from hashbench.datasets.reading.columns import keep_columns
-from hashbench.datasets.reading.content import content_numbers, copies_in
 from hashbench.datasets.reading.index_list import digest_positions
 
 _EXAMPLES = 3
@@ -32,7 +33,7 @@ Roles = Mapping[str, NDArray[np.int64]]
 
 
 class Verdict(StrEnum):
-    """What a line of a verification says of the protocol."""
+    """The verdict of one line of a verification."""
 
     OK = "ok"
     MISMATCH = "MISMATCH"
@@ -42,13 +43,13 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One thing that was looked at.
+    """The result of one check.
 
     Attributes:
-        title: What.
+        title: The property checked.
         verdict: ``ok`` or ``MISMATCH`` against what the protocol states, ``unstated`` where it
-            states nothing, ``note`` for what is only told.
-        seen: What was found, in one line.
+            states nothing, ``note`` for mere information.
+        seen: The finding, in one line.
     """
 
     title: str
@@ -58,7 +59,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ImageMarks:
-    """What images are compared by; computed once for all protocols of a dataset.
+    """Content numbers and hashes of images, computed once for all protocols of a dataset.
 
     Attributes:
         contents: int64 (N,), equal for images of equal pixels.
@@ -70,21 +71,16 @@ class ImageMarks:
 
 
 def mark_images(data: ImageData) -> ImageMarks:
-    """Hash all images, each read twice, a block at a time."""
+    """Hash all images; each is read twice, in blocks."""
     return ImageMarks(content_numbers(data.images), difference_hashes(data.images))
 
 
 def verify_protocol(data: ImageData, spec: ProtocolSpec, *, marks: ImageMarks) -> Iterator[Line]:
-    """Recompute what a protocol states, and look at what its lists share.
-
-    Args:
-        data: The dataset's images and labels, decoded.
-        spec: The protocol.
-        marks: Of these images; see `mark_images`.
+    """Recompute what a protocol states, and examine what its lists share.
 
     Yields:
-        One line for each thing looked at; whether it is as stated is in the verdicts. Where the
-        data are not the protocol's, or its rule cannot be followed, that is the last line.
+        The result of each check. If the data are not the protocol's, or its rule cannot be
+        followed, that is the only one.
     """
     try:
         data = keep_columns(data, spec.columns)
@@ -112,18 +108,18 @@ def _checksum(spec: ProtocolSpec, what: str, found: str, *, seen: str) -> Line:
         return Line(what, Verdict.UNSTATED, shown)
     if stated == found:
         return Line(what, Verdict.OK, shown)
-    return Line(what, Verdict.MISMATCH, f"{shown}; stated is {stated[:_SHOWN]}")
+    return Line(what, Verdict.MISMATCH, f"{shown}; the protocol states {stated[:_SHOWN]}")
 
 
 def _list(spec: ProtocolSpec, role: str, positions: NDArray[np.int64]) -> Line:
     stated, count = spec.sizes.get(role), len(positions)
     if stated not in (None, count):
-        return Line(role, Verdict.MISMATCH, f"{count} images; stated are {stated}")
+        return Line(role, Verdict.MISMATCH, f"{count} images; the protocol states {stated}")
     return _checksum(spec, role, digest_positions(positions), seen=f"{count} images")
 
 
 def _shared(spec: ProtocolSpec, roles: Roles) -> Line:
-    """Images by position in two lists, against what the protocol says of them."""
+    """Count images that two lists share by position, against what the protocol states."""
     counts = {
         (one, other): len(np.intersect1d(roles[one], roles[other], assume_unique=True))
         for one, other in _PAIRS
@@ -141,7 +137,7 @@ def _shared(spec: ProtocolSpec, roles: Roles) -> Line:
 
 
 def _equal(roles: Roles, marks: ImageMarks) -> Line:
-    """Images of a list with an equal one elsewhere in another."""
+    """Count images of each list that have an equal other image in another list."""
     copies = {
         (one, other): copies_in(marks.contents, roles[one], roles[other]) for one, other in _PAIRS
     }
@@ -153,7 +149,7 @@ def _equal(roles: Roles, marks: ImageMarks) -> Line:
 
 
 def _alike(data: ImageData, split: Split, marks: ImageMarks) -> Line:
-    """Queries that look like an image of the database or the training set."""
+    """Count queries that look like an image of the database or the training set."""
     others = np.setdiff1d(np.union1d(split.database, split.train), split.query)
     pairs = near_duplicates(data.images, marks.hashes, queries=split.query, others=others)
     first = list(islice(pairs, _EXAMPLES))

@@ -1,4 +1,4 @@
-"""A protocol written as the lists that the field hands round, to be read by other programs."""
+"""Write a protocol as the list files that other programs of the field read."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ CLASSES: Final = "classes.txt"
 
 
 def write_lists(loaded: LoadedData, names: Sequence[str] | None, folder: Path) -> dict[str, int]:
-    """Write a list for each role, ``path 0 1 0 ...`` a line, and the names of the classes.
+    """Write a list for each role, with a line ``path 0 1 0 ...`` an image, and the class names.
 
     Args:
         loaded: A dataset, cut by a protocol.
-        names: A path for each image; None where images have no files: then they are called
+        names: A path for each image; None if images have no files: they are then named
             ``DATASET/POSITION``.
-        folder: Where to; must not be there yet, or be empty. It is there whole, or not at all.
+        folder: The folder to write, which must not exist or be empty; on an error none is left.
 
     Returns:
-        The lines of each file.
+        The number of lines of each file.
 
     Raises:
-        ConfigError: If the folder is there and not empty.
-        DataError: If there are other names than images, or a list cannot hold one of them.
+        ConfigError: If the folder exists and is not empty.
+        DataError: If there is not one name an image, or a list cannot hold one of them.
         StoreError: If the files cannot be written.
     """
     data, dataset = loaded.data, loaded.protocol.dataset
@@ -58,9 +58,9 @@ def _lines(
 
 @contextmanager
 def _whole(folder: Path) -> Iterator[Path]:
-    """A folder to write into, which gets its name when all is written."""
+    """Yield a temporary folder, which gets its final name once everything is written."""
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise ConfigError(f"{folder}: is there already; name a folder that is not, or empty it")
+        raise ConfigError(f"{folder}: exists and is not empty; name a new folder, or empty it")
     whole = folder.absolute()
     work = whole.with_name(f"{TEMPORARY_PREFIX}{whole.name}")
     try:

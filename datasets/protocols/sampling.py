@@ -1,4 +1,4 @@
-"""The rules by which a protocol cuts a dataset into query, train and database."""
+"""The sampling rules that cut a single-label dataset by class, and the one that reads lists."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hashbench.core.errors import DataError
 from hashbench.datasets.interface import Split
 from hashbench.datasets.labels import first_labels
-from hashbench.datasets.protocols.shuffle import shuffled
+from hashbench.datasets.protocols.shuffle import first_of_classes, seeded_order
 from hashbench.datasets.reading.index_list import read_index_list
 
 ROLES = ("query", "train", "database")
@@ -24,9 +24,9 @@ class Draw:
     """How one role is drawn.
 
     Attributes:
-        part: Positions it is drawn from, first and one past the last; None for the whole dataset.
+        part: Positions to draw from, as first and one past the last; None for the whole dataset.
         per_class: Images of each class; None for all of them.
-        without: Roles drawn before whose images are left out.
+        without: Earlier roles whose images are left out.
     """
 
     part: tuple[int, int] | None = None
@@ -36,10 +36,10 @@ class Draw:
 
 @dataclass(frozen=True, slots=True)
 class PerClass:
-    """The rule ``per-class``: every class is put into a seeded order, each role takes the front.
+    """The rule ``per-class``: each role takes the first images of every class in a seeded order.
 
-    The roles are drawn as query, train, database, from one order, so with ``without`` the next
-    role goes on where the one before stopped.
+    The roles query, train and database are drawn in this sequence from one order, so with
+    ``without`` a role continues where the one before stopped.
 
     Attributes:
         seed: Seed of the order.
@@ -62,17 +62,16 @@ class PerClass:
             DataError: If an image has no or several labels, a part reaches beyond the dataset, or
                 a class has too few images.
         """
-        everything = np.arange(labels.shape[1], dtype=np.int64)
-        classes = dict.fromkeys(ROLES, everything)
+        classes = dict.fromkeys(ROLES, np.arange(labels.shape[1], dtype=np.int64))
         return _by_class(labels, self.seed, self.draws, classes=classes, rule="per-class")
 
 
 @dataclass(frozen=True, slots=True)
 class UnseenClasses:
-    """The rule ``unseen-classes``: what is searched is of classes that nothing was learned from.
+    """The rule ``unseen-classes``: queries and database have classes that training never saw.
 
     The classes are put into a seeded order; the first ``unseen`` are for queries and database, the
-    others for training. Each role then takes the front of each of its classes, as in `PerClass`.
+    others for training. Each role then takes the first images of its classes, as in `PerClass`.
 
     Attributes:
         seed: Seed of both orders.
@@ -85,7 +84,7 @@ class UnseenClasses:
     draws: Mapping[str, Draw]
 
     def unseen_classes(self, classes: int) -> NDArray[np.int64]:
-        """Which classes are held back from training.
+        """Draw the classes that are held back from training.
 
         Args:
             classes: Number of classes of the dataset.
@@ -98,11 +97,10 @@ class UnseenClasses:
         """
         if self.unseen >= classes:
             raise DataError(
-                f"sampling rule {_UNSEEN}: expected fewer unseen classes than the {classes} there "
-                f"are, found {self.unseen}"
+                f"sampling rule {_UNSEEN}: expected fewer unseen classes than the dataset's "
+                f"{classes}, found {self.unseen}"
             )
-        order = shuffled(np.arange(classes, dtype=np.int64), self.seed, purpose=_UNSEEN)
-        return np.sort(order[: self.unseen])
+        return np.sort(seeded_order(classes, self.seed, purpose=_UNSEEN)[: self.unseen])
 
     def split(self, labels: NDArray[np.uint8]) -> Split:
         """Cut a dataset.
@@ -124,10 +122,10 @@ class UnseenClasses:
 
 @dataclass(frozen=True, slots=True)
 class IndexLists:
-    """The rule ``lists``: positions are kept in files beside the protocol.
+    """The rule ``lists``: the positions are in files beside the protocol.
 
     Attributes:
-        folder: Where they are.
+        folder: The folder of the files.
         files: File name by role.
     """
 
@@ -164,14 +162,14 @@ def _by_class(
     classes: Mapping[str, NDArray[np.int64]],
     rule: str,
 ) -> Split:
-    """Draw the roles in turn, each from its classes, all from one seeded order of the images."""
+    """Draw the roles in sequence, each from its classes, all from one seeded order."""
     several = int(np.count_nonzero(labels.sum(axis=1) != 1))
     if several:
         raise DataError(
             f"sampling rule {rule}: expected one label an image, found {several} images with none "
             f"or several"
         )
-    order = shuffled(np.arange(len(labels), dtype=np.int64), seed, purpose="protocol")
+    order = seeded_order(len(labels), seed, purpose="protocol")
     numbers = first_labels(labels)
     lists: dict[str, NDArray[np.int64]] = {}
     for role in ROLES:
@@ -180,18 +178,19 @@ def _by_class(
         eligible &= np.isin(numbers, classes[role])
         candidates = order[eligible[order]]
         per_class = draws[role].per_class
-        if per_class is not None:
-            candidates = _fronts(
-                candidates, numbers, classes[role], per_class=per_class, where=where
-            )
-        lists[role] = np.sort(candidates)
+        if per_class is None:
+            lists[role] = np.sort(candidates)
+            continue
+        sizes = dict.fromkeys(classes[role].tolist(), per_class)
+        _check_enough(numbers[candidates], sizes, where=where)
+        lists[role] = first_of_classes(candidates, numbers[candidates], sizes=sizes)
     return Split(**lists)
 
 
 def _eligible(
     draw: Draw, images: int, *, taken: Mapping[str, NDArray[np.int64]], where: str
 ) -> NDArray[np.bool_]:
-    """Which images a role may take: those of its part that no other role has taken before."""
+    """Mark the images of a role's part that no earlier role has taken."""
     first, end = draw.part or (0, images)
     if end > images:
         raise DataError(
@@ -204,22 +203,10 @@ def _eligible(
     return eligible
 
 
-def _fronts(
-    candidates: NDArray[np.int64],
-    numbers: NDArray[np.int64],
-    classes: NDArray[np.int64],
-    *,
-    per_class: int,
-    where: str,
-) -> NDArray[np.int64]:
-    """The first ``per_class`` candidates of each class."""
-    fronts = []
-    for number in classes:
-        members = candidates[numbers[candidates] == number]
-        if len(members) < per_class:
+def _check_enough(numbers: NDArray[np.int64], sizes: Mapping[int, int], *, where: str) -> None:
+    for number, size in sizes.items():
+        found = np.count_nonzero(numbers == number)
+        if found < size:
             raise DataError(
-                f"{where} takes {per_class} images of each class, but class {number} has "
-                f"{len(members)}"
+                f"{where} takes {size} images of each class, but class {number} has {found}"
             )
-        fronts.append(members[:per_class])
-    return np.concatenate(fronts)

@@ -1,4 +1,4 @@
-"""Prints the ``[sizes]`` and ``[sha256]`` tables of a protocol, for whoever writes a new one.
+"""Print the ``[sizes]`` and ``[sha256]`` tables of a new protocol, for its author to paste in.
 
 ``python -m hashbench.datasets.protocols.seal PROTOCOL [PLUGIN_FILE]``
 """
@@ -13,9 +13,9 @@ from hashbench.core.canonical import digest_array
 from hashbench.core.errors import HashbenchError
 from hashbench.core.plugins import load_plugins
 from hashbench.core.registry import Kind, registry
+from hashbench.datasets.labels import keep_columns
 from hashbench.datasets.protocols.protocol import ProtocolSpec, load_protocol
 from hashbench.datasets.protocols.sampling import ROLES
-from hashbench.datasets.reading.columns import keep_columns
 from hashbench.datasets.reading.index_list import digest_positions
 from hashbench.datasets.roots import data_root
 
@@ -26,7 +26,7 @@ def tables(spec: ProtocolSpec) -> str:
     """Compute both tables from the data and the protocol's sampling rule.
 
     Args:
-        spec: The protocol; its own sizes and checksums are not looked at.
+        spec: The protocol; its own sizes and checksums are ignored.
 
     Returns:
         TOML text.
@@ -48,10 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Args:
         arguments: A protocol's name, and the plugin file of its dataset if it has one; None takes
-            the process's own.
+            those of the command line.
 
     Returns:
-        0, or 2 if the name or the data are not usable.
+        The exit code: 0, or 2 if the name or the data are not usable.
     """
     words = sys.argv[1:] if arguments is None else list(arguments)
     if not 1 <= len(words) <= _MOST_WORDS:

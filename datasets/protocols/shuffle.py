@@ -1,6 +1,8 @@
-"""Seeded orders and draws that no library version can change."""
+"""Seeded orders and draws that do not depend on any library's random generator."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +15,7 @@ _SECOND = np.uint64(0x94D049BB133111EB)
 
 
 def shuffled(positions: NDArray[np.int64], seed: int, *, purpose: str) -> NDArray[np.int64]:
-    """Put positions into a random order that depends on nothing but the seed and the purpose.
+    """Put positions into a random order that depends only on the seed and the purpose.
 
     Each position gets a 64-bit key (the SplitMix64 mixer, a bijection, so no two keys are equal)
     and the positions are sorted by it. Generators of numpy or torch may change their stream from
@@ -23,7 +25,7 @@ def shuffled(positions: NDArray[np.int64], seed: int, *, purpose: str) -> NDArra
     Args:
         positions: int64 (N,), all different, none negative.
         seed: The protocol's or subset's seed.
-        purpose: What is drawn, so that equal seeds elsewhere give other orders.
+        purpose: What is drawn; equal seeds with different purposes give different orders.
 
     Returns:
         int64 (N,): the same positions in the new order.
@@ -31,13 +33,35 @@ def shuffled(positions: NDArray[np.int64], seed: int, *, purpose: str) -> NDArra
     return positions[np.argsort(_keys(positions, seed, purpose=purpose))]
 
 
+def seeded_order(count: int, seed: int, *, purpose: str) -> NDArray[np.int64]:
+    """Return the positions 0 to ``count - 1`` in the order of `shuffled`."""
+    return shuffled(np.arange(count, dtype=np.int64), seed, purpose=purpose)
+
+
+def first_of_classes(
+    order: NDArray[np.int64], numbers: NDArray[np.int64], *, sizes: Mapping[int, int]
+) -> NDArray[np.int64]:
+    """Take the first images of each class in an order.
+
+    Args:
+        order: int64 (N,), positions of images.
+        numbers: int64 (N,), their classes, in the same order.
+        sizes: Images to take, by class; a class that has fewer gives all of them.
+
+    Returns:
+        int64, rising positions.
+    """
+    fronts = [order[numbers == number][:size] for number, size in sizes.items()]
+    return np.sort(np.concatenate(fronts))
+
+
 def uniform(positions: NDArray[np.int64], seed: int, *, purpose: str) -> NDArray[np.float64]:
-    """Draw a number for each position that depends on nothing but it, the seed and the purpose.
+    """Draw a number for each position that depends only on it, the seed and the purpose.
 
     Args:
         positions: int64 (N,), none negative; equal positions get equal numbers.
         seed: As for `shuffled`.
-        purpose: What is drawn.
+        purpose: As for `shuffled`.
 
     Returns:
         float64 (N,), uniform in [0, 1): multiples of 2^-53.

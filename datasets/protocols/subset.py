@@ -1,4 +1,4 @@
-"""Class-balanced draws: a part of a protocol's lists, and a validation part of a training set."""
+"""Class-balanced draws: smaller lists of a protocol, and a validation part of a training set."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from hashbench.core.cell import Subset
 from hashbench.core.errors import ConfigError
 from hashbench.datasets.interface import Split
 from hashbench.datasets.labels import first_labels
-from hashbench.datasets.protocols.shuffle import shuffled
+from hashbench.datasets.protocols.shuffle import first_of_classes, seeded_order, shuffled
 
 
 def draw_subset(split: Split, labels: NDArray[np.uint8], *, subset: Subset) -> Split:
     """Draw smaller lists, as equal per class as the sizes allow.
 
-    An image with several labels counts for its first; images without a label are a class of their
+    An image with several labels counts for its first; images without a label form a class of their
     own. All lists follow one seeded order, so a larger subset contains a smaller one, and where
-    training images are in the database their share of it stays what it was.
+    training images are in the database, their share of it does not change.
 
     Args:
         split: The protocol's lists.
@@ -69,19 +69,19 @@ def hold_out(
     """
     if not 0 < fraction < 1:
         raise ConfigError(f"validation: fraction: expected between 0 and 1, got {fraction}")
-    order = shuffled(np.arange(len(labels), dtype=np.int64), seed, purpose="validation")
+    order = seeded_order(len(labels), seed, purpose="validation")
     numbers = first_labels(labels)[order]
-    kept, held = [], []
-    for number in np.unique(numbers):
-        members = order[numbers == number]
-        size = min(max(int(len(members) * fraction + 0.5), 1), len(members) - 1)
-        held.append(members[:size])
-        kept.append(members[size:])
-    if not sum(map(len, held)):
+    present, counts = np.unique(numbers, return_counts=True)
+    sizes = {
+        number: min(max(int(count * fraction + 0.5), 1), count - 1)
+        for number, count in zip(present.tolist(), counts.tolist(), strict=True)
+    }
+    if not sum(sizes.values()):
         raise ConfigError(
             f"validation: no class has two images, so nothing can be held out of {len(labels)}"
         )
-    return np.sort(np.concatenate(kept)), np.sort(np.concatenate(held))
+    held = first_of_classes(order, numbers, sizes=sizes)
+    return np.setdiff1d(order, held), held
 
 
 def _balanced(
@@ -90,12 +90,11 @@ def _balanced(
     order = shuffled(positions, seed, purpose="subset")
     numbers = first_labels(labels[order])
     shares = _shares(np.bincount(numbers, minlength=labels.shape[1] + 1), size)
-    fronts = [order[numbers == number][:share] for number, share in enumerate(shares)]
-    return np.sort(np.concatenate(fronts))
+    return first_of_classes(order, numbers, sizes=dict(enumerate(shares.tolist())))
 
 
 def _shares(counts: NDArray[np.int64], size: int) -> NDArray[np.int64]:
-    """Split ``size`` over classes: equal, at most ``counts``, the odd ones to the first classes."""
+    """Split ``size`` over classes: equally, at most ``counts``, the rest to the first classes."""
     shares = np.zeros_like(counts)
     while left := size - int(shares.sum()):
         open_classes = np.flatnonzero(shares < counts)

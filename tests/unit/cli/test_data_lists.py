@@ -97,7 +97,7 @@ def test_a_folder_with_something_in_it_is_left_alone(
     result = call("data", "lists", "digits@1", out)
     assert result.exit_code == 2
     assert (
-        result.stderr == f"error: {out}: is there already; name a folder that is not, or empty it\n"
+        result.stderr == f"error: {out}: exists and is not empty; name a new folder, or empty it\n"
     )
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
     assert (out / "train.txt").read_text() == "mine"

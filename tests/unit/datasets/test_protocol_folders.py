@@ -67,7 +67,7 @@ def test_a_name_that_two_folders_give_is_an_error_that_shows_both(plug: Plug) ->
     for folder in (one, other):
         put(folder, "same", folder.parent.name)
 
-    with pytest.raises(ConfigError, match="protocol 'same@1' is there twice") as caught:
+    with pytest.raises(ConfigError, match="two protocols are named 'same@1'") as caught:
         load_protocol("same@1")
     assert str(one / "same@1.toml") in str(caught.value)
     assert str(other / "same@1.toml") in str(caught.value)
@@ -75,7 +75,7 @@ def test_a_name_that_two_folders_give_is_an_error_that_shows_both(plug: Plug) ->
 
 def test_a_plugin_cannot_take_the_name_of_one_of_ours(plug: Plug) -> None:
     shutil.copy(FOLDER / "digits@1.toml", plug("thief"))
-    with pytest.raises(ConfigError, match="protocol 'digits@1' is there twice"):
+    with pytest.raises(ConfigError, match="two protocols are named 'digits@1'"):
         load_protocol("digits@1")
 
 

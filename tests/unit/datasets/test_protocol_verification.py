@@ -83,13 +83,13 @@ def test_another_seed_gives_other_lists_than_those_stated(
 ) -> None:
     lines = seen(data, replace(spec, sampling=PerClass(1, DRAWS)))
     assert mismatches(lines) == ["query", "train", "database"]
-    assert lines["query"].seen.endswith(f"; stated is {spec.checksums['query'][:12]}")
+    assert lines["query"].seen.endswith(f"; the protocol states {spec.checksums['query'][:12]}")
 
 
 def test_another_size_is_told_with_both(data: ImageData, spec: ProtocolSpec) -> None:
     lines = seen(data, replace(spec, sizes={**spec.sizes, "train": 13}))
     assert mismatches(lines) == ["train"]
-    assert lines["train"].seen == "12 images; stated are 13"
+    assert lines["train"].seen == "12 images; the protocol states 13"
 
 
 def test_changed_data_are_the_only_thing_told(data: ImageData, spec: ProtocolSpec) -> None:

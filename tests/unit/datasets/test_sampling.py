@@ -115,7 +115,7 @@ def test_the_seed_decides_which_classes_are_unseen_and_more_of_them_contain_fewe
 
 def test_no_class_left_for_training_is_an_error_that_counts_them() -> None:
     rule = UnseenClasses(0, 4, UNSEEN_DRAWS)
-    with pytest.raises(DataError, match="fewer unseen classes than the 4 there are, found 4"):
+    with pytest.raises(DataError, match="fewer unseen classes than the dataset's 4, found 4"):
         rule.split(LABELS)
 
 

@@ -7,9 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from hashbench.core.errors import DataError
-from hashbench.datasets.protocols.random_sampling import RandomDraw
+from hashbench.datasets.protocols.multilabel_sampling import RandomDraw, Walk
 from hashbench.datasets.protocols.shuffle import shuffled
-from hashbench.datasets.protocols.walk_sampling import Walk
 
 
 @pytest.fixture
@@ -102,5 +101,5 @@ def test_random_needs_enough_images_for_every_role(inside: bool, enough: int) ->
     rule = RandomDraw(0, query=4, train=6, train_in_database=inside)
     split = rule.split(np.ones((enough, 2), dtype=np.uint8))
     assert len(split.database) == (6 if inside else 1)
-    with pytest.raises(DataError, match=f"the 10 images that are .*found {enough - 1}"):
+    with pytest.raises(DataError, match=f"than the 10 queries .*found {enough - 1}"):
         rule.split(np.ones((enough - 1, 2), dtype=np.uint8))

@@ -13,6 +13,7 @@ import pytest
 from hashbench.core.errors import DataError
 from hashbench.core.registry import Kind, registry
 from hashbench.datasets.interface import ImageData, Split
+from hashbench.datasets.labels import keep_columns
 from hashbench.datasets.loading import prepare
 from hashbench.datasets.protocols.checks import identical_queries, unchecked
 from hashbench.datasets.protocols.protocol import (
@@ -23,7 +24,6 @@ from hashbench.datasets.protocols.protocol import (
     read_protocol,
 )
 from hashbench.datasets.protocols.sampling import Draw, PerClass
-from hashbench.datasets.reading.columns import keep_columns
 from hashbench.datasets.sources.mirflickr import POTENTIAL
 
 Seal = Callable[..., ProtocolSpec]
@@ -175,7 +175,7 @@ def test_some_labels_of_a_dataset_are_kept_in_the_order_asked_for(toy: ImageData
     assert some.labels[:4].tolist() == [[0, 0], [0, 1], [0, 0], [1, 0]]
     assert some.images is toy.images
     assert keep_columns(toy, ()) is toy
-    with pytest.raises(DataError, match=r"keeps the label 'sky', which the dataset has not"):
+    with pytest.raises(DataError, match=r"keeps the label 'sky', which the dataset does not have"):
         keep_columns(toy, ("sky",))
 
 

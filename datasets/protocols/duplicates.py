@@ -1,7 +1,11 @@
-"""Images that look alike: candidates by difference hashes, confirmed by their pixels."""
+"""Duplicates among images: with equal pixels, and near-duplicates.
+
+Near-duplicates are found by their difference hashes and confirmed by their pixels.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -38,12 +42,50 @@ class NearPair:
     difference: float
 
 
+def content_numbers(images: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Number images so that those with equal pixels have equal numbers.
+
+    Args:
+        images: uint8 (N, ...); may be memory-mapped, and is read one image at a time.
+
+    Returns:
+        int64 (N,): 0 for the first image and all equal to it, 1 for the next other one, and so on.
+    """
+    known: dict[bytes, int] = {}
+    return np.fromiter(
+        (
+            known.setdefault(hashlib.sha256(image.tobytes()).digest(), len(known))
+            for image in images
+        ),
+        dtype=np.int64,
+        count=len(images),
+    )
+
+
+def copies_in(
+    numbers: NDArray[np.int64], these: NDArray[np.int64], others: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Find the images of a list that have an equal one, other than themselves, in another list.
+
+    Args:
+        numbers: int64 (N,), of `content_numbers`.
+        these: int64, rising positions of the images to find.
+        others: int64, rising positions of the list to search.
+
+    Returns:
+        int64: those of ``these``, rising.
+    """
+    counts = np.bincount(numbers[others], minlength=int(numbers.max(initial=0)) + 1)
+    elsewhere = counts[numbers[these]] - np.isin(these, others)
+    return these[elsewhere > 0]
+
+
 def difference_hashes(images: NDArray[np.uint8]) -> NDArray[np.uint64]:
-    """The 64-bit difference hash of each image: where its brightness rises from left to right.
+    """Compute the 64-bit difference hash of each image, which marks where brightness rises.
 
     An image is averaged over 8 rows of 9 boxes; a bit is set where a box is brighter than its left
-    neighbour. Sums are of whole numbers below 2^53, so they are exact in whatever order they are
-    added, and a flat part of an image gives no bit.
+    neighbour. The sums are of whole numbers below 2^53, so they are exact in any order, and a flat
+    part of an image sets no bit.
 
     Args:
         images: uint8 (N, H, W) or (N, H, W, 3); may be memory-mapped, and is read in blocks.
@@ -78,7 +120,7 @@ def near_duplicates(
         images: uint8 (N, H, W) or (N, H, W, 3); may be memory-mapped.
         hashes: uint64 (N,), of `difference_hashes`.
         queries: int64, positions of the queries.
-        others: int64, positions of the images to look through.
+        others: int64, positions of the images to search.
 
     Yields:
         Each pair whose hashes differ in at most 8 bits and whose pixels differ by at most 0.4
@@ -97,7 +139,7 @@ def near_duplicates(
 
 
 def _boxes(count: int, side: int) -> NDArray[np.float64]:
-    """How much of each pixel lies in each box of equal width, in whole parts: (count, side)."""
+    """Return the whole parts of each pixel that lie in each box of equal width: (count, side)."""
     first = np.arange(count)[:, None] * side
     pixel = np.arange(side)[None] * count
     shared = np.minimum(first + side, pixel + count) - np.maximum(first, pixel)
@@ -108,7 +150,7 @@ def _boxes(count: int, side: int) -> NDArray[np.float64]:
 def _differences(
     images: NDArray[np.uint8], query: int, others: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Root mean square differences to the query, in its deviations; infinite if it is flat."""
+    """Compute root mean square differences in standard deviations; infinite for a flat query."""
     one = images[query].astype(np.float64)
     spread, size = float(one.std()), _block_size(images)
     differences = np.full(len(others), np.inf)
@@ -120,6 +162,6 @@ def _differences(
 
 
 def _block_size(images: NDArray[np.uint8]) -> int:
-    """Images of a block."""
+    """Return the number of images in a block."""
     pixels = int(np.prod(images.shape[1:]))
     return max(1, _BLOCK_BYTES // max(1, 8 * pixels))

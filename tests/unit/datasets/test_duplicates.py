@@ -1,4 +1,4 @@
-"""Difference hashes against plain averages, and which pairs they lead to."""
+"""Equal images counted; difference hashes against plain averages, and the pairs they find."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hashbench.datasets.protocols import near_duplicates as module
-from hashbench.datasets.protocols.near_duplicates import (
+from hashbench.datasets.protocols import duplicates as module
+from hashbench.datasets.protocols.duplicates import (
     NearPair,
+    content_numbers,
+    copies_in,
     difference_hashes,
     near_duplicates,
 )
@@ -106,3 +108,23 @@ def test_images_of_a_memory_map_are_read_from_it(tmp_path) -> None:
     np.save(tmp_path / "images.npy", images)
     mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
     assert [(p.query, p.other) for p in found_in(mapped, [2], [0, 1, 5])] == [(2, 5)]
+
+
+def test_equal_pixels_have_equal_numbers_in_the_order_they_are_met() -> None:
+    images = np.array([[1, 2], [3, 4], [1, 2], [2, 1], [3, 4]], dtype=np.uint8)
+    assert content_numbers(images).tolist() == [0, 1, 0, 2, 1]
+
+
+def test_copies_are_other_images_with_the_same_content() -> None:
+    numbers = np.array([0, 1, 0, 2, 1, 3])
+    assert copies_in(numbers, np.array([0, 1, 3, 5]), np.array([2, 4])).tolist() == [0, 1]
+    # An image in both lists is no copy of itself, but its twin is.
+    assert copies_in(numbers, np.array([0, 3]), np.array([0, 3])).tolist() == []
+    assert copies_in(numbers, np.array([0, 2]), np.array([0, 2])).tolist() == [0, 2]
+    assert copies_in(numbers, np.array([0, 2]), np.array([0, 5])).tolist() == [2]
+
+
+def test_empty_lists_have_no_copies() -> None:
+    nothing = np.array([], dtype=np.int64)
+    assert copies_in(np.array([0, 0]), nothing, np.array([0])).tolist() == []
+    assert copies_in(np.array([0, 0]), np.array([0]), nothing).tolist() == []
