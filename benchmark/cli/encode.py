@@ -38,13 +38,13 @@ def command(
     """
     from hashbench.core.codes import Codes
     from hashbench.worker.encoded_files import EncodedFiles
+    from hashbench.worker.encoder import open_encoder
     from hashbench.worker.image_files import find_images
-    from hashbench.worker.opening import open_encoder
 
-    opened = open_encoder(store, record, device=device, plugins=plugins)
+    encoder = open_encoder(store, record, device=device, plugins=plugins)
     paths = find_images(images)
-    encoded = opened.encoder.encode_files(paths)
-    fit = opened.fit
+    encoded = encoder.encode_files(paths)
+    fit = encoder.fit
     EncodedFiles(encoded, [str(path) for path in paths], fit.fit_id, fit.record_id).write(output)
     what = f"codes of {encoded.bits} bits" if isinstance(encoded, Codes) else "embeddings"
     click.echo(f"wrote {output}: {what} for {counted(len(paths), 'image')}, by {fit.cell}")

@@ -13,7 +13,7 @@ from hashbench.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from hashbench.core.codes import Codes, Embeddings
-    from hashbench.worker.opening import Opened
+    from hashbench.worker.encoder import Encoder
 
 
 @click.command("query")
@@ -43,30 +43,30 @@ def command(
     RECORD is a fit id, a record id, or the start of one. Its model must have been kept: execute:
     {keep_model: true}. Equal distances come in the order of the database.
     """
+    from hashbench.worker.encoder import open_encoder
     from hashbench.worker.image_files import find_images
-    from hashbench.worker.opening import open_encoder
     from hashbench.worker.retrieval import nearest_of
 
-    opened = open_encoder(store, record, device=device, plugins=plugins)
-    database, names, labels = _files(opened, among) if among else _database(opened)
+    encoder = open_encoder(store, record, device=device, plugins=plugins)
+    database, names, labels = _files(encoder, among) if among else _database(encoder)
     paths = find_images(images)
-    found = nearest_of(opened.encoder.encode_files(paths), database, k)
+    found = nearest_of(encoder.encode_files(paths), database, k)
     for path, distances, positions in zip(paths, *found, strict=True):
-        click.echo(f"{path}: the {len(positions)} nearest by {opened.fit.cell}")
+        click.echo(f"{path}: the {len(positions)} nearest by {encoder.fit.cell}")
         rows = [("rank", "distance", "image", "labels" if labels else "")]
         for rank, (distance, at) in enumerate(zip(distances, positions, strict=True), start=1):
-            shown = f"{distance:.0f}" if opened.fit.cell.bits else f"{distance:.4f}"
+            shown = f"{distance:.0f}" if encoder.fit.cell.bits else f"{distance:.4f}"
             rows.append((str(rank), shown, names[at], labels[at] if labels else ""))
         _print_columns(rows)
 
 
-def _database(opened: Opened) -> tuple[Codes | Embeddings, Sequence[str], Sequence[str]]:
+def _database(encoder: Encoder) -> tuple[Codes | Embeddings, Sequence[str], Sequence[str]]:
     """The record's own database: where each image is in the dataset, and its class names."""
     from hashbench.store.codes import load_codes
 
-    encoded = load_codes(opened.store, opened.fit)
-    dataset, classes = opened.fit.cell.data.name, opened.encoder.classes
-    names = [f"{dataset}[{place}]" for place in opened.encoder.database]
+    encoded = load_codes(encoder.store, encoder.fit)
+    dataset, classes = encoder.fit.cell.data.name, encoder.classes
+    names = [f"{dataset}[{place}]" for place in encoder.database]
     labels = [
         ", ".join(name for name, there in zip(classes, row, strict=True) if there)
         for row in encoded.database_labels
@@ -74,14 +74,16 @@ def _database(opened: Opened) -> tuple[Codes | Embeddings, Sequence[str], Sequen
     return encoded.database, names, labels
 
 
-def _files(opened: Opened, among: Path) -> tuple[Codes | Embeddings, Sequence[str], Sequence[str]]:
+def _files(
+    encoder: Encoder, among: Path
+) -> tuple[Codes | Embeddings, Sequence[str], Sequence[str]]:
     from hashbench.worker.encoded_files import EncodedFiles
 
     encoded = EncodedFiles.read(among)
-    if encoded.fit_record != opened.fit.record_id:
+    if encoded.fit_record != encoder.fit.record_id:
         raise ConfigError(
             f"--among {among}: encoded by record {encoded.fit_record} of {encoded.fit_id}, not by "
-            f"{opened.fit.record_id}; encode the images with the same record"
+            f"{encoder.fit.record_id}; encode the images with the same record"
         )
     return encoded.encoded, encoded.paths, []
 

@@ -27,7 +27,7 @@ from hashbench.serve.pictures import Pictures
 from hashbench.serve.server import Server
 from hashbench.serve.service import Service
 from hashbench.store.store import Store
-from hashbench.worker.opening import usable_device
+from hashbench.worker.building import usable_device
 
 _ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 

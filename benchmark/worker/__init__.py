@@ -1,1 +1,1 @@
-"""The process that does one cell: ``python -m hashbench.worker JOB.json``."""
+"""The worker: one process that trains, encodes and evaluates one cell."""

@@ -1,6 +1,7 @@
 """Entry point of a worker: ``python -m hashbench.worker JOB.json [EVENTS [LIFE]]``.
 
-The two numbers are descriptors of pipes, where a parent listens and may die.
+EVENTS and LIFE are file descriptors of pipes: the worker writes events to the one, and ends when
+its parent closes the other.
 """
 
 from __future__ import annotations
@@ -12,28 +13,28 @@ from hashbench.core.errors import ExitCode, StoreError
 from hashbench.core.job import JOB
 from hashbench.core.plugins import load_plugins
 from hashbench.core.registry import registry
-from hashbench.worker.lifeline import Lifeline
+from hashbench.worker.termination import TerminationWatch
 
 
 def main(job_file: Path, descriptor: int | None = None, life: int | None = None) -> ExitCode:
-    """Do a job.
+    """Make the missing records of a job.
 
     Args:
         job_file: The job as JSON.
-        descriptor: The pipe for events, if anybody listens.
+        descriptor: The pipe for events; None writes none.
         life: The pipe that closes when the parent dies.
 
     Returns:
-        OK, CELLS_FAILED if a record says so, or the code of an unusable store.
+        OK, CELLS_FAILED if a record has failed, or the code of an unusable store.
     """
     job = JOB.validate_json(job_file.read_bytes())
-    lifeline = Lifeline(life, job)
-    lifeline.start()
-    # After the lifeline: they import torch, which takes seconds.
+    watch = TerminationWatch(life, job)
+    watch.start()
+    # Imported after the watch has started, because torch takes seconds to import.
     from hashbench.worker.cell import CellRun
     from hashbench.worker.events import Events
 
-    events = Events(descriptor, lifeline.stop)
+    events = Events(descriptor, watch.stop)
     load_plugins(job.plugins, registry())
     try:
         return ExitCode.OK if CellRun(job, registry(), events).run() else ExitCode.CELLS_FAILED

@@ -1,10 +1,16 @@
-"""From a cell's names to the method object that the harness runs."""
+"""Build a cell's method, untrained or from the state of a stored model."""
 
 from __future__ import annotations
 
-import torch
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
-from hashbench.core.cell import Cell
+import torch
+from numpy.typing import NDArray
+
+from hashbench.core.cell import Cell, Weights
+from hashbench.core.errors import ConfigError, DataError
 from hashbench.core.registry import Kind, Registry
 from hashbench.core.seeds import Purpose, derive_seed
 from hashbench.methods.building_blocks.features import (
@@ -13,6 +19,7 @@ from hashbench.methods.building_blocks.features import (
     FeatureMemory,
     PixelFeatures,
 )
+from hashbench.methods.building_blocks.keepable import KeepableMethod
 from hashbench.methods.interface import Method, TrainContext
 from hashbench.training.backbone import build_backbone
 from hashbench.training.deep import DeepHashMethod
@@ -22,21 +29,21 @@ from hashbench.training.determinism import seed_everything
 def build_method(
     cell: Cell, registry: Registry, ctx: TrainContext, *, memory: FeatureMemory | None = None
 ) -> tuple[Method, str | None]:
-    """Build a cell's method.
+    """Build the untrained method of a cell.
 
     Args:
-        cell: Its settings.
-        registry: Where its names are looked up.
-        ctx: Device and weights.
-        memory: Who may know the features of a backbone that does not learn.
+        cell: The resolved settings.
+        registry: The registry that holds the cell's components.
+        ctx: Gives the device and the file of first weights.
+        memory: Cache of the features of a backbone that is not trained.
 
     Returns:
-        The method, and the checksum of the weights loaded for it so far (a deep method loads its
-        own, and says so in its report).
+        The method, and the SHA-256 of the weights loaded for it so far (a deep method loads its
+        own during `fit` and reports them).
 
     Raises:
         ConfigError: If a name is not registered.
-        DataError: If a backbone's weights cannot be had or do not fit.
+        DataError: If a backbone's weights are missing or do not fit.
     """
     if cell.loss and cell.backbone:
         backbone = registry.load(Kind.BACKBONE, cell.backbone.name)
@@ -62,8 +69,63 @@ def _features(
     return extractor, weights_sha256
 
 
+def require_keepable(method: Method, cell: Cell) -> KeepableMethod:
+    """Return the method if its model can be stored.
+
+    Raises:
+        ConfigError: If it cannot.
+    """
+    if not isinstance(method, KeepableMethod):
+        raise ConfigError(
+            f"{cell}: {type(method).__name__} is no KeepableMethod, so its model cannot be stored; "
+            f"drop execute: {{keep_model: true}}"
+        )
+    return method
+
+
+def restore_method(
+    cell: Cell, state: Mapping[str, NDArray[Any]], registry: Registry, *, device: torch.device
+) -> Method:
+    """Build a cell's method and load its stored state; first weights are not needed.
+
+    Args:
+        cell: The cell of the fit.
+        state: The arrays of the stored model.
+        registry: The registry that holds the cell's components.
+        device: The device to encode on.
+
+    Raises:
+        ConfigError: If a component is not registered.
+        DataError: If the state does not fit the present code.
+    """
+    bare = replace(cell, weights=Weights())
+    ctx = TrainContext(cell=bare, device=device)
+    try:
+        method = require_keepable(build_method(bare, registry, ctx)[0], cell)
+        method.restore_encoder({k: torch.from_numpy(v) for k, v in state.items()}, ctx)
+    except (RuntimeError, AttributeError, KeyError) as error:
+        why = " ".join(str(error).split())
+        raise DataError(
+            f"{cell}: the stored model does not fit the present code ({why}); use the version of "
+            f"hashbench and of its plugins that the record names, or re-run the cell"
+        ) from error
+    return method
+
+
 def resolve_device(wanted: str) -> torch.device:
-    """The device to use: ``auto`` takes CUDA where there is one."""
+    """Return the device of a name; ``auto`` takes CUDA if there is a CUDA device."""
     if wanted == "auto":
         wanted = "cuda" if torch.cuda.is_available() else "cpu"
     return torch.device(wanted)
+
+
+def usable_device(wanted: str) -> torch.device:
+    """Return the device of ``--device``: ``auto``, ``cpu`` or ``cuda``.
+
+    Raises:
+        ConfigError: If this machine has no such device.
+    """
+    chosen = resolve_device(wanted)
+    if chosen.type == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("--device cuda: no CUDA device here; write auto or cpu")
+    return chosen

@@ -1,9 +1,10 @@
-"""All of a cell's missing records, made one after another."""
+"""One job of a worker: make all missing records of a cell, one after another."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ import torch
 from hashbench.core.canonical import canonical_json
 from hashbench.core.cell import Determinism
 from hashbench.core.environment import capture
-from hashbench.core.errors import LeaseLostError, StoreError
+from hashbench.core.errors import HashbenchError, LeaseLostError, StoreError
 from hashbench.core.files import write_atomically
 from hashbench.core.job import Job
 from hashbench.core.record import (
@@ -23,8 +24,9 @@ from hashbench.core.record import (
     Status,
     timestamp,
 )
-from hashbench.core.registry import Kind, Registry
+from hashbench.core.registry import Registry
 from hashbench.core.sources import package_sha256, source_digests
+from hashbench.methods.interface import DivergedError
 from hashbench.store.catalogue import read_cell
 from hashbench.store.codes import EncodedSplit, load_codes
 from hashbench.store.store import Store
@@ -32,20 +34,16 @@ from hashbench.training.checkpoint import Checkpoints
 from hashbench.training.determinism import configure
 from hashbench.worker.building import resolve_device
 from hashbench.worker.events import Events
-from hashbench.worker.failure import classify
-from hashbench.worker.lifeline import lease_of
-from hashbench.worker.measure import evaluate_fit, measure_engines
+from hashbench.worker.measure import engine_sources, evaluate_fit, measure_engines
+from hashbench.worker.termination import lease_of
 
 _MADE_BY = "made-by.json"
+_TRACEBACK_LINES = 12
+_CPU_OOM = "DefaultCPUAllocator: can't allocate memory"  # torch has no class for it
 
 
 class CellRun:
     """One job in this process.
-
-    Args:
-        job: The cell and what is missing of it.
-        registry: Where its components are looked up.
-        events: Who hears of progress.
 
     Raises:
         StoreError: If there is no such store.
@@ -60,45 +58,45 @@ class CellRun:
         configure(job.cell.determinism, threads=job.threads, precision=job.cell.precision)
 
     def run(self) -> bool:
-        """Do what is missing; a failure becomes a record.
+        """Make the missing records; a failure becomes a record.
 
         Returns:
-            Whether all went well.
+            Whether every part succeeded.
 
         Raises:
-            StoreError: If the store cannot be written: then nothing can be kept.
+            StoreError: If the store cannot be written, so that no record can be kept.
         """
         fit = self._fit() if self._job.fit else read_cell(self._store, self._job.cell.fit_id).fit
         if fit is None or fit.status is not Status.OK:
             return False
         encoded = load_codes(self._store, fit)
-        done = [
-            self._evaluate(fit, encoded) if self._job.metrics else True,
-            self._measure(fit, encoded) if self._job.latency else True,
-        ]
-        return all(done)
+        evaluated = self._evaluate(fit, encoded) if self._job.metrics else True
+        measured = self._measure(fit, encoded) if self._job.latency else True
+        return evaluated and measured
 
     def _fit(self) -> FitRecord:
-        # Measuring what is there needs nothing of training, whose libraries load for seconds.
+        # Imported here because evaluating stored codes needs no training, whose libraries take
+        # seconds to load.
         from hashbench.worker.fit import fit_cell
 
-        cell = self._job.cell
-        sources = source_digests(cell, self._registry)
+        sources = source_digests(self._job.cell, self._registry)
         checkpoints = self._usable_checkpoints(sources)
         fields = self._attempt(
-            lambda: fit_cell(
-                self._job, self._registry, self._store, device=self._device, events=self._events
+            lambda: vars(
+                fit_cell(
+                    self._job, self._registry, self._store, device=self._device, events=self._events
+                )
             ),
             sources,
             device=self._device.type,
         )
-        record = self._write(FitRecord(cell=cell, **fields))
+        record = self._write(FitRecord(cell=self._job.cell, **fields))
         if record.status is Status.OK:
             checkpoints.clear()
         return record
 
     def _usable_checkpoints(self, sources: dict[str, str]) -> Checkpoints:
-        """The cell's checkpoints, dropped if other code, threads or kind of device made them."""
+        """The cell's checkpoints; those of other code, threads or kind of device are deleted."""
         cell = self._job.cell
         folder = self._store.work_folder(cell.fit_id)
         checkpoints, note = Checkpoints(folder), folder / _MADE_BY
@@ -106,7 +104,8 @@ class CellRun:
             {
                 "device": self._device.type,
                 "sources": sources,
-                # Sums come in another order with other threads: half of each would be neither.
+                # Another number of threads adds in another order, so that a resumed training would
+                # equal no unbroken one.
                 "threads": self._job.threads if cell.determinism is Determinism.STRICT else None,
             }
         )
@@ -118,17 +117,18 @@ class CellRun:
     def _evaluate(self, fit: FitRecord, encoded: EncodedSplit) -> bool:
         self._events.phase("evaluation")
         sources = {"evaluation": package_sha256("hashbench.evaluation")}
-        fields = self._attempt(lambda: evaluate_fit(self._job, fit, encoded, self._store), sources)
+        fields = self._attempt(
+            lambda: vars(evaluate_fit(self._job, fit, encoded, self._store)), sources
+        )
         record = EvaluationRecord(fit_record=fit.record_id, **fields)
         return self._write(record).status is Status.OK
 
     def _measure(self, fit: FitRecord, encoded: EncodedSplit) -> bool:
         self._events.phase("latency")
-        names = sorted({setting.engine for setting in self._job.latency})
-        engines = [self._registry.get(Kind.ENGINE, name) for name in names]
-        sources = {f"engines/{entry.name}": entry.source_sha256() for entry in engines}
-        sources["search"] = package_sha256("hashbench.search")
-        fields = self._attempt(lambda: measure_engines(self._job, encoded, self._registry), sources)
+        fields = self._attempt(
+            lambda: {"entries": measure_engines(self._job.latency, encoded, self._registry)},
+            engine_sources(self._job.latency, self._registry),
+        )
         record = LatencyRecord(fit_record=fit.record_id, **fields)
         return self._write(record).status is Status.OK
 
@@ -141,24 +141,24 @@ class CellRun:
 
     def _attempt(
         self,
-        work: Callable[[], dict[str, Any]],
+        work: Callable[[], Mapping[str, Any]],
         sources: dict[str, str],
         *,
         device: str = "cpu",
     ) -> dict[str, Any]:
-        """Do some work; its fields, or the cause of its failure, with what every record states.
+        """Return the fields of a record: those of the work, or the cause of its failure.
 
         Args:
-            work: Gives the record's own fields.
-            sources: Digests of the code that does it.
-            device: Where it is done: metrics and engines run on the CPU, wherever training does.
+            work: Returns the fields that only this kind of record has.
+            sources: Digests of the code that does the work.
+            device: Where it runs; metrics and engines run on the CPU, whatever trains on.
         """
         started = timestamp()
         environment = capture(device=device, threads=torch.get_num_threads())
         error: Cause | None = None
         status, fields = Status.OK, {}
         try:
-            fields = work()
+            fields = dict(work())
         except StoreError:
             raise
         except Exception as problem:
@@ -173,3 +173,22 @@ class CellRun:
             "finished": timestamp(),
             **fields,
         }
+
+
+def classify(error: BaseException) -> tuple[Status, Cause]:
+    """Return the status of a record that an exception ended, and its cause in words.
+
+    Errors meant for the user come without a traceback; all others with its last lines.
+    """
+    status = Status.FAILED
+    if isinstance(error, DivergedError):
+        status = Status.DIVERGED
+    elif isinstance(error, MemoryError | torch.OutOfMemoryError) or _CPU_OOM in str(error):
+        status = Status.OOM
+    lines = "".join(traceback.format_exception(error)).splitlines()[-_TRACEBACK_LINES:]
+    expected = isinstance(error, HashbenchError | DivergedError)
+    return status, Cause(
+        type=type(error).__name__,
+        message=str(error),
+        traceback="" if expected else "\n".join(lines),
+    )

@@ -19,13 +19,13 @@ from hashbench.core.files import write_atomically
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EncodedFiles:
-    """What ``hashbench encode`` writes.
+    """The codes or embeddings of image files, as ``hashbench encode`` writes them.
 
     Attributes:
-        encoded: Codes or embeddings, one row a file.
+        encoded: One row a file.
         paths: The files, in the same order.
         fit_id: The cell whose method encoded them.
-        fit_record: The very fit.
+        fit_record: The record id of the fit.
     """
 
     encoded: Codes | Embeddings
@@ -58,20 +58,20 @@ class EncodedFiles:
 
     @classmethod
     def read(cls, file: Path) -> EncodedFiles:
-        """Read such a file.
+        """Read a file that `write` wrote.
 
         Raises:
-            DataError: If it is missing or not one.
+            DataError: If it is missing or was not written by `write`.
         """
         try:
             with np.load(file, allow_pickle=False) as arrays:
-                found = cls._taken_from(arrays)
+                found = cls._from_arrays(arrays)
         except FileNotFoundError:
             raise DataError(f"{file}: no such file; hashbench encode makes one") from None
         except DataError as error:
             raise DataError(f"{file}: {error}; encode again") from None
-        # A damaged archive can make zip, inflation and headers raise nearly anything, a shape
-        # without end and so no memory among it; all of it means the same.
+        # A damaged archive can make the readers of zip, deflate and headers raise nearly anything,
+        # MemoryError included; every such error means a damaged file.
         except Exception:
             raise DataError(f"{file}: not a file that hashbench encode wrote") from None
         if len(found.paths) != len(found.encoded):
@@ -81,17 +81,17 @@ class EncodedFiles:
         return found
 
     @classmethod
-    def _taken_from(cls, arrays: Mapping[str, NDArray[Any]]) -> EncodedFiles:
-        """Take the arrays of an archive apart.
+    def _from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> EncodedFiles:
+        """Check and convert the arrays of an archive.
 
         Raises:
-            DataError: If codes or embeddings are none that could be.
-            ValueError: If what stands beside them is not what `write` gives.
+            DataError: If codes or embeddings are invalid.
+            ValueError: If paths or ids are not those of `write`.
         """
         paths, fit_id, fit_record = (arrays[key] for key in ("paths", "fit_id", "fit_record"))
         texts = all(array.dtype.kind == "U" for array in (paths, fit_id, fit_record))
         if not texts or paths.ndim != 1 or fit_id.ndim or fit_record.ndim:
-            raise ValueError("paths and ids are text")
+            raise ValueError("paths and ids must be text")
         encoded: Codes | Embeddings = (
             Codes(arrays["codes"], operator.index(arrays["bits"].item()))
             if "codes" in arrays

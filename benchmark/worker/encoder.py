@@ -1,8 +1,8 @@
-"""A fit's method, taken out of the store to encode other images."""
+"""Encode images by the method of a stored fit."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,16 +11,18 @@ from numpy.typing import NDArray
 
 from hashbench.core.codes import Codes, Embeddings, Role
 from hashbench.core.errors import DataError
+from hashbench.core.plugins import load_plugins
 from hashbench.core.record import FitRecord
-from hashbench.core.registry import Registry
+from hashbench.core.registry import Registry, registry
 from hashbench.datasets.protocols.protocol import load_protocol
 from hashbench.methods.interface import DivergedError
+from hashbench.store.lookup import find_fit
 from hashbench.store.model import load_model
 from hashbench.store.store import Store
 from hashbench.training.determinism import configure
 from hashbench.training.images import DeviceImages
+from hashbench.worker.building import restore_method, usable_device
 from hashbench.worker.image_files import decode_image
-from hashbench.worker.kept import restore_method
 
 _BLOCK = 1024  # images decoded at once
 
@@ -29,10 +31,10 @@ class Encoder:
     """Encodes images as the queries of a fit were: same input, same arithmetic, same threads.
 
     Args:
-        store: Where the fit's model is.
+        store: The store with the model of the fit.
         fit: The fit.
-        registry: Where its components are looked up.
-        device: Where to encode.
+        registry: The registry that holds the fit's components.
+        device: The device to encode on.
 
     Attributes:
         protocol: The protocol whose size and normalisation images get.
@@ -49,6 +51,7 @@ class Encoder:
         self, store: Store, fit: FitRecord, registry: Registry, *, device: torch.device
     ) -> None:
         kept = load_model(store, fit)
+        self.store, self.fit = store, fit
         self.classes, self.database = kept.classes, kept.database
         self.protocol = load_protocol(fit.cell.data.protocol)
         if self.protocol.sha256 != fit.cell.data.protocol_sha256:
@@ -56,11 +59,9 @@ class Encoder:
                 f"record {fit.record_id}: protocol {self.protocol.name} has another definition "
                 f"here than the one it was made with; use the version that the record names"
             )
-        self._cell, self._device, self._fit_record = fit.cell, device, fit.record_id
+        self._device = device
         configure(
-            fit.cell.determinism,
-            threads=fit.environment.threads,
-            precision=fit.cell.precision,
+            fit.cell.determinism, threads=fit.environment.threads, precision=fit.cell.precision
         )
         self._method = restore_method(fit.cell, kept.state, registry, device=device)
 
@@ -71,27 +72,27 @@ class Encoder:
             images: uint8 (N, H, W) or (N, H, W, 3), N at least 1.
 
         Raises:
-            DataError: If what the method makes of one is not finite.
+            DataError: If the method gives a value that is not finite.
         """
         prepared = DeviceImages(
             images,
-            choice=self._cell.data,
+            choice=self.fit.cell.data,
             protocol=self.protocol,
             device=self._device,
-            channels_last=self._cell.channels_last,
+            channels_last=self.fit.cell.channels_last,
         )
         try:
             return self._method.encode(prepared, Role.QUERY)
         except (DataError, DivergedError) as error:
             raise DataError(
-                f"record {self._fit_record}: its method cannot encode these images: {error}"
+                f"record {self.fit.record_id}: its method cannot encode these images: {error}"
             ) from None
 
     def encode_files(self, paths: Sequence[Path]) -> Codes | Embeddings:
         """Decode and encode image files, some at a time; see `decode_image`.
 
         Raises:
-            DataError: If there is none, or one cannot be decoded.
+            DataError: If there is no file, or one cannot be decoded.
         """
         if not paths:
             raise DataError("images: none to encode")
@@ -100,6 +101,25 @@ class Encoder:
             for block in (paths[i : i + _BLOCK] for i in range(0, len(paths), _BLOCK))
         ]
         return _joined(parts)
+
+
+def open_encoder(root: Path, record: str, *, device: str, plugins: Iterable[Path] = ()) -> Encoder:
+    """Find a fit in a store and return its encoder.
+
+    Args:
+        root: The store's folder.
+        record: A fit id, a record id, or the start of one.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        plugins: Plugin files to load first.
+
+    Raises:
+        StoreError: If there is no such store.
+        ConfigError: If there is no such record or device.
+        DataError: If no model was kept, or it does not fit the present code.
+    """
+    store = Store.open(root)
+    load_plugins(list(plugins), registry())
+    return Encoder(store, find_fit(store, record), registry(), device=usable_device(device))
 
 
 def _joined(parts: Sequence[Codes | Embeddings]) -> Codes | Embeddings:

@@ -1,4 +1,4 @@
-"""What a query costs from the image file on: decode, prepare, encode, search."""
+"""Latency of whole queries, from the image file to the answer: decode, encode, search."""
 
 from __future__ import annotations
 
@@ -29,13 +29,8 @@ _MS = 1e3
 def write_queries(fit: FitRecord, folder: Path, *, root: Path | None = None) -> list[Path]:
     """Write the first query images of a fit's dataset as PNG files.
 
-    Args:
-        fit: The fit.
-        folder: Where they go.
-        root: Where datasets are looked for.
-
     Raises:
-        DataError: If the dataset is not here.
+        DataError: If the dataset is not on this machine.
     """
     data = fit.cell.data
     loaded = load_data(data.name, data.protocol, subset=data.subset, root=root)
@@ -61,8 +56,8 @@ def time_whole_queries(
     belongs to the stage ``encode``.
 
     Args:
-        encoder: The method.
-        engine: The engine, built.
+        encoder: The method of the fit.
+        engine: An engine with an index.
         files: Image files, at least one.
         k: Neighbours a query.
         samples: Timed queries wanted.

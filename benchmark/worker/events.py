@@ -1,4 +1,4 @@
-"""What a worker tells the process that started it, as JSON lines on a pipe."""
+"""Events that a worker sends to the process that started it: JSON lines on a pipe."""
 
 from __future__ import annotations
 
@@ -16,53 +16,45 @@ from hashbench.methods.interface import EpochEvent
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """Writes events; silent without a descriptor.
+    """Writes events to a pipe; without a descriptor, nothing is written.
 
-    A worker whose parent is gone ends at its next event: nobody would record its end, and a new run
-    would do the same work beside it. An epoch's checkpoint is written before its event.
+    A worker whose parent is gone exits at its next event: nobody would record its end, and a new
+    run would do the same work beside it. The checkpoint of an epoch is written before its event.
 
     Attributes:
-        descriptor: The pipe's file descriptor, or None.
-        stop: Set when the worker shall end at its next step, or None.
+        stop: Set when the worker shall exit before its next training step.
     """
 
     descriptor: int | None
     stop: threading.Event | None = None
 
     def stopping(self) -> bool:
-        """Whether the worker shall end at its next step."""
+        """Whether the worker shall exit before its next training step."""
         return self.stop is not None and self.stop.is_set()
 
     def phase(self, name: str) -> None:
-        """A phase of the cell begins.
-
-        Raises:
-            SystemExit: If the parent is gone.
-        """
+        """Report that a phase of the cell begins."""
         self._send({"event": "phase", "phase": name})
 
     def epoch(self, event: EpochEvent) -> None:
-        """An epoch is done.
-
-        Raises:
-            SystemExit: If the parent is gone.
-        """
+        """Report that an epoch has ended."""
         self._send({"event": "epoch", **asdict(event)})
 
     def validation(self, values: Mapping[str, float]) -> None:
-        """Codes of the validation part were evaluated; the epoch's event follows.
-
-        Raises:
-            SystemExit: If the parent is gone.
-        """
+        """Report validation metrics; the event of the epoch follows."""
         self._send({"event": "validation", "values": dict(values)})
 
     def store_error(self, error: StoreError) -> None:
-        """The store cannot be written; the run as a whole cannot go on."""
+        """Report that the store cannot be written, so that the whole run has to end."""
         code = int(error.exit_code)
         self._send({"event": "store-error", "message": str(error), "code": code})
 
     def _send(self, event: Mapping[str, Any]) -> None:
+        """Write an event.
+
+        Raises:
+            SystemExit: If the parent is gone.
+        """
         if self.descriptor is None:
             return
         try:

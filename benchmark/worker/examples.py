@@ -1,4 +1,4 @@
-"""A few queries with their nearest images, small enough to keep beside an evaluation."""
+"""Example queries with their nearest images, shrunk and stored with an evaluation."""
 
 from __future__ import annotations
 
@@ -18,25 +18,20 @@ from hashbench.worker.retrieval import nearest_of
 
 QUERIES: Final = 8
 NEIGHBOURS: Final = 10
-LARGEST: Final = 64  # pixels of an image's side; larger ones are not kept at all
-SIDE: Final = 32  # pixels of what is kept: 88 images in colour are 270 kB
+LARGEST: Final = 64  # pixels of an image's side; larger images are not stored at all
+SIDE: Final = 32  # pixels of a stored image's side: 88 images in colour are 270 kB
 _MUST_AGREE: Final = ("pixels", "query", "database")
 
 
 def example_answers(job: Job, fit: FitRecord, encoded: EncodedSplit) -> dict[str, NDArray[Any]]:
     """Look up the nearest database images of a few queries, spaced evenly over all.
 
-    Args:
-        job: The cell, and where datasets are.
-        fit: Its fit.
-        encoded: The fit's codes or embeddings.
-
     Returns:
         ``queries``, int64 (Q,), positions in the query list; ``neighbours``, int64 (Q, K),
         positions in the database, nearest first, equal distances by position; ``distances``,
         float64 (Q, K); ``right``, uint8 (Q, K), whether a label is shared; ``query_images``, uint8
-        (Q, h, w) or (Q, h, w, 3), and ``images``, (Q, K, h, w) or (Q, K, h, w, 3). Empty where
-        images are large, not at hand, or not those that were encoded.
+        (Q, h, w) or (Q, h, w, 3), and ``images``, (Q, K, h, w) or (Q, K, h, w, 3). Empty if
+        the images are large, missing, or not those that were encoded.
     """
     if fit.cell.data.image_size > LARGEST:
         return {}
@@ -58,7 +53,7 @@ def example_answers(job: Job, fit: FitRecord, encoded: EncodedSplit) -> dict[str
 
 
 def _loaded(job: Job, fit: FitRecord) -> LoadedData | None:
-    """The fit's images; codes can be evaluated where they are not, and then there are none."""
+    """Load the images of a fit; None if they are missing or differ from those encoded."""
     data = fit.cell.data
     try:
         loaded = load_data(data.name, data.protocol, subset=data.subset, root=job.data_root)
@@ -76,7 +71,7 @@ def _some(side: Codes | Embeddings, rows: NDArray[np.int64]) -> Codes | Embeddin
 
 
 def _small(images: NDArray[np.uint8], leading: int) -> NDArray[np.uint8]:
-    """Images behind so many leading axes, with no side above `SIDE`."""
+    """Shrink images, behind some leading axes, until no side is above `SIDE`."""
     height, width = images.shape[leading : leading + 2]
     scale = SIDE / max(height, width)
     if scale >= 1:

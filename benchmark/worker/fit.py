@@ -1,7 +1,8 @@
-"""Train a method, encode query and database, and give the record of it."""
+"""Train the method of a cell, encode query and database, and store the codes."""
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -10,14 +11,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from hashbench.core.cell import Cell, Precision
+from hashbench.core.cell import Cell
 from hashbench.core.codes import Codes, Embeddings, Role
+from hashbench.core.energy import Energy
 from hashbench.core.job import Job
 from hashbench.core.record import Artifact, Budget, DataFacts, TrainingSpeed
 from hashbench.core.registry import Registry
 from hashbench.core.sources import source_digests
-from hashbench.datasets.loading import LoadedData, load_data
-from hashbench.datasets.protocols.subset import hold_out
 from hashbench.evaluation.evaluate import evaluate
 from hashbench.evaluation.names import parse_metric
 from hashbench.methods.building_blocks.keepable import KeepableMethod
@@ -27,172 +27,103 @@ from hashbench.store.model import KeptModel, save_model
 from hashbench.store.store import Store
 from hashbench.training.deep import DeepHashMethod
 from hashbench.training.feature_cache import FeatureCache
-from hashbench.training.images import DeviceImages, stream
-from hashbench.training.memory import peak_memory
 from hashbench.training.phases import PhaseClock
 from hashbench.training.utilisation import measure_speed
-from hashbench.worker.building import build_method
-from hashbench.worker.energy import EnergyMeter
-from hashbench.worker.energy_sensors import find_sensor
+from hashbench.worker.building import build_method, require_keepable, restore_method
+from hashbench.worker.cell_data import CellData
+from hashbench.worker.energy import EnergyMeter, find_sensor
 from hashbench.worker.events import Events
-from hashbench.worker.kept import (
-    CHECKED,
-    count_differing,
-    keepable,
-    kept_state,
-    restore_method,
-)
+
+_COMPARED = 256  # queries: a whole batch of encoding, so that both encodings see equal batches
+_KIBIBYTE = 1024
 
 
-@dataclass(frozen=True, slots=True)
-class _Parts:
-    """Positions in the dataset of what is trained on and what is held out of it."""
+@dataclass(frozen=True)
+class FitResult:
+    """The fields of a successful `FitRecord` that come out of the work."""
 
-    train: NDArray[np.int64]
-    validation: NDArray[np.int64] | None
+    artifacts: Mapping[str, Artifact]
+    data: DataFacts
+    phases: Mapping[str, float]
+    budget: Budget
+    speed: TrainingSpeed | None
+    spared: Mapping[str, float]
+    energy: Energy | None
+    history: list[dict[str, Any]]
+    resumed_from: int | None
+    weights_sha256: str | None
 
 
 def fit_cell(
     job: Job, registry: Registry, store: Store, *, device: torch.device, events: Events
-) -> dict[str, Any]:
-    """Do the expensive part of a cell: load, fit, encode, keep the codes.
-
-    Returns:
-        The fields of a successful `FitRecord` that the work decides.
+) -> FitResult:
+    """Load the data of a cell, train its method, encode, and store codes and model.
 
     Raises:
         DataError: If the data are not what the protocol says.
         DivergedError: If the loss is no longer finite.
         StoreError: If the codes cannot be written.
     """
-    cell, clock = job.cell, PhaseClock(device)
+    cell, clock, meter = job.cell, PhaseClock(device), EnergyMeter(find_sensor(device))
     events.phase("load")
     with clock("load"):
-        loaded, parts, view = _load(job, device)
-    context = _context(job, store, loaded, parts, device=device, events=events)
+        data = CellData.load(job, device)
+        view = data.training_view()
+    context = _context(job, store, data, events)
     events.phase("fit")
-    meter = EnergyMeter(find_sensor(device))
     with meter("training"):
         with clock("build"):
-            memory = _memory(cell, registry, store)
-            method, weights_sha256 = build_method(cell, registry, context, memory=memory)
-            to_keep = keepable(method, cell) if job.keep_model else None
+            cache = _feature_cache(cell, registry, store)
+            method, weights_sha256 = build_method(cell, registry, context, memory=cache)
+            to_keep = require_keepable(method, cell) if job.keep_model else None
         report = method.fit(view, context)
     clock.add(report.phases)
-    memory.charge(clock, "features")
+    cache.charge(clock, "features")
     events.phase("encode")
     with meter("encoding"):
-        encoded = _encode(job, method, loaded, parts, device=device, clock=clock, memory=memory)
-    whole = report.resumed_from is None and not memory.spared
-    artifacts, warnings = {"codes": save_codes(store, cell.fit_id, encoded)}, list(loaded.warnings)
+        encoded = _encode(method, data, clock, cache)
+    artifacts, warnings = {"codes": save_codes(store, cell.fit_id, encoded)}, data.loaded.warnings
     if to_keep:
         with clock("keep model"):
-            artifacts["model"], told = _keep(
-                job, to_keep, registry, store, loaded=loaded, encoded=encoded, device=device
-            )
-        warnings += told
-    return {
-        "artifacts": artifacts,
-        "data": DataFacts(
-            checksums=dict(loaded.checksums),
-            sizes={**loaded.sizes, "trained on": len(parts.train)},
-            warnings=warnings,
+            artifacts["model"], more = _keep_model(to_keep, store, registry, data, encoded.query)
+        warnings += more
+    measured_whole = report.resumed_from is None and not cache.spared
+    return FitResult(
+        artifacts=artifacts,
+        data=DataFacts(
+            checksums=dict(data.loaded.checksums),
+            sizes={**data.loaded.sizes, "trained on": len(data.train)},
+            warnings=list(warnings),
         ),
-        "phases": clock.seconds,
-        "budget": Budget(
+        phases=clock.seconds,
+        budget=Budget(
             epochs=report.epochs,
             images_seen=report.images_seen,
             parameters=report.parameters,
-            peak_memory_bytes=peak_memory(device),
+            peak_memory_bytes=_peak_memory(device),
         ),
-        "speed": _speed(method, report, view, cell.precision, device),
-        "spared": memory.spared,
-        "energy": meter.energy if whole else None,
-        "history": [dict(entry) for entry in report.history],
-        "resumed_from": report.resumed_from,
-        "weights_sha256": report.weights_sha256 or weights_sha256,
-    }
-
-
-def _memory(cell: Cell, registry: Registry, store: Store) -> FeatureCache:
-    sources = source_digests(replace(cell, loss=None, method=None), registry)
-    backbone = asdict(cell.backbone) if cell.backbone else None
-    return FeatureCache(store.features_folder, {"backbone": backbone, "sources": sources})
-
-
-def _speed(
-    method: Method, report: FitReport, view: TrainView, precision: Precision, device: torch.device
-) -> TrainingSpeed | None:
-    if not isinstance(method, DeepHashMethod):
-        return None
-    flops = method.count_flops(view.images)
-    return measure_speed(report, flops, precision=precision, device=device)
-
-
-def _load(job: Job, device: torch.device) -> tuple[LoadedData, _Parts, TrainView]:
-    data = job.cell.data
-    loaded = load_data(data.name, data.protocol, subset=data.subset, root=job.data_root)
-    parts = _held_out(job, loaded)
-    view = TrainView(
-        _images(job, loaded, parts.train, device=device, training=True),
-        torch.from_numpy(loaded.data.labels[parts.train]).float().to(device),
-        bool((loaded.data.labels.sum(axis=1) > 1).any()),
-    )
-    return loaded, parts, view
-
-
-def _held_out(job: Job, loaded: LoadedData) -> _Parts:
-    validation = job.cell.train.validation if job.cell.train else None
-    if validation is None:
-        return _Parts(loaded.split.train, None)
-    labels = loaded.data.labels[loaded.split.train]
-    kept, held = hold_out(labels, validation.fraction, seed=validation.seed)
-    return _Parts(loaded.split.train[kept], loaded.split.train[held])
-
-
-def _images(
-    job: Job,
-    loaded: LoadedData,
-    positions: NDArray[np.int64],
-    *,
-    device: torch.device,
-    training: bool = False,
-) -> DeviceImages:
-    train = job.cell.train
-    return stream(
-        loaded.data,
-        positions,
-        choice=job.cell.data,
-        protocol=loaded.protocol,
-        augmentation=train.augmentation if training and train else "none",
-        device=device,
-        channels_last=job.cell.channels_last,
+        speed=_speed(method, report, data, view),
+        spared=cache.spared,
+        energy=meter.energy if measured_whole else None,
+        history=[dict(entry) for entry in report.history],
+        resumed_from=report.resumed_from,
+        weights_sha256=report.weights_sha256 or weights_sha256,
     )
 
 
-def _context(
-    job: Job,
-    store: Store,
-    loaded: LoadedData,
-    parts: _Parts,
-    *,
-    device: torch.device,
-    events: Events,
-) -> TrainContext:
-    held = parts.validation
-    labels = loaded.data.labels
+def _context(job: Job, store: Store, data: CellData, events: Events) -> TrainContext:
+    held = data.validation
 
     def validate(queries: Codes, database: Codes) -> Mapping[str, float]:
-        metrics = [parse_metric(name) for name in job.validation_metrics]
         values = evaluate(
             queries,
             database,
-            labels[held],
-            labels[parts.train],
-            metrics,
+            data.labels[held],
+            data.labels[data.train],
+            [parse_metric(name) for name in job.validation_metrics],
             order_seed=0,
             threads=job.threads,
-            device=device.type,
+            device=data.device.type,
         )
         named = {f"validation/{name}": value.value for name, value in values.items()}
         events.validation(named)
@@ -200,63 +131,81 @@ def _context(
 
     return TrainContext(
         cell=job.cell,
-        device=device,
+        device=data.device,
         weights=job.weights,
         checkpoints=store.work_folder(job.cell.fit_id),
         on_epoch=events.epoch,
         stopping=events.stopping,
-        validation=None if held is None else _images(job, loaded, held, device=device),
+        validation=data.validation_images(),
         validate=None if held is None else validate,
         validate_every=job.validate_every,
     )
 
 
-def _encode(
-    job: Job,
-    method: Method,
-    loaded: LoadedData,
-    parts: _Parts,
-    *,
-    device: torch.device,
-    clock: PhaseClock,
-    memory: FeatureCache,
-) -> EncodedSplit:
-    split, labels = loaded.split, loaded.data.labels
+def _feature_cache(cell: Cell, registry: Registry, store: Store) -> FeatureCache:
+    sources = source_digests(replace(cell, loss=None, method=None), registry)
+    backbone = asdict(cell.backbone) if cell.backbone else None
+    return FeatureCache(store.features_folder, {"backbone": backbone, "sources": sources})
+
+
+def _encode(method: Method, data: CellData, clock: PhaseClock, cache: FeatureCache) -> EncodedSplit:
     encoded: dict[Role, Codes | Embeddings] = {}
-    for role, positions in ((Role.QUERY, split.query), (Role.DATABASE, split.database)):
-        images = _images(job, loaded, positions, device=device)
+    for role in (Role.QUERY, Role.DATABASE):
+        images = data.images(role)
         with clock(f"encode {role}"):
             encoded[role] = method.encode(images, role)
-        memory.charge(clock, f"encode {role}")
+        cache.charge(clock, f"encode {role}")
     learned = method.database_codes()
     if learned is not None:
         encoded[Role.DATABASE] = with_learned_codes(
-            encoded[Role.DATABASE], learned, database=split.database, train=parts.train
+            encoded[Role.DATABASE],
+            learned,
+            database=data.loaded.split.database,
+            train=data.train,
         )
-    return EncodedSplit(
-        encoded[Role.QUERY], encoded[Role.DATABASE], labels[split.query], labels[split.database]
-    )
+    return data.split(encoded[Role.QUERY], encoded[Role.DATABASE])
 
 
-def _keep(
-    job: Job,
+def _keep_model(
     method: KeepableMethod,
-    registry: Registry,
     store: Store,
-    *,
-    loaded: LoadedData,
-    encoded: EncodedSplit,
-    device: torch.device,
-) -> tuple[Artifact, list[str]]:
-    """Store what encoding needs, and see whether, taken up again, it encodes as before."""
-    kept = KeptModel(kept_state(method), loaded.data.classes, loaded.split.database)
-    artifact = save_model(store, job.cell.fit_id, kept)
-    restored = restore_method(job.cell, kept.state, registry, device=device)
-    images = _images(job, loaded, loaded.split.query[:CHECKED], device=device)
-    differing, checked = count_differing(restored, images, encoded.query)
+    registry: Registry,
+    data: CellData,
+    queries: Codes | Embeddings,
+) -> tuple[Artifact, tuple[str, ...]]:
+    """Store the method's state, and warn if the restored method encodes queries differently."""
+    arrays = {
+        name: tensor.detach().cpu().contiguous().numpy().copy()
+        for name, tensor in method.encoder_state().items()
+    }
+    kept = KeptModel(arrays, data.loaded.data.classes, data.loaded.split.database)
+    artifact = save_model(store, data.cell.fit_id, kept)
+    restored = restore_method(data.cell, arrays, registry, device=data.device)
+    again = _rows(restored.encode(data.images(Role.QUERY, first=_COMPARED), Role.QUERY))
+    differing = np.count_nonzero(np.any(again != _rows(queries)[: len(again)], axis=1))
     if not differing:
-        return artifact, []
-    return artifact, [f"the kept model gives {differing} of {checked} queries another code"]
+        return artifact, ()
+    return artifact, (f"the kept model gives {differing} of {len(again)} queries another code",)
+
+
+def _rows(encoded: Codes | Embeddings) -> NDArray[Any]:
+    return encoded.packed if isinstance(encoded, Codes) else encoded.values
+
+
+def _speed(
+    method: Method, report: FitReport, data: CellData, view: TrainView
+) -> TrainingSpeed | None:
+    if not isinstance(method, DeepHashMethod):
+        return None
+    flops = method.count_flops(view.images)
+    return measure_speed(report, flops, precision=data.cell.precision, device=data.device)
+
+
+def _peak_memory(device: torch.device) -> int:
+    """Return the peak memory in bytes: of the card on CUDA, else of this process."""
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_allocated(device))
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _KIBIBYTE
 
 
 def with_learned_codes(
@@ -266,7 +215,7 @@ def with_learned_codes(
     database: NDArray[np.int64],
     train: NDArray[np.int64],
 ) -> Codes:
-    """Put a method's learned codes in the place of those database images it was trained on.
+    """Replace the codes of database images that a method was trained on by its learned codes.
 
     Args:
         encoded: Codes of the database, in its order.

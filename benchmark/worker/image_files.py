@@ -1,4 +1,4 @@
-"""Image files of any size, decoded to what a dataset's images are."""
+"""Decode image files to the shape of a dataset's images."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from hashbench.core.errors import DataError
 from hashbench.datasets.protocols.protocol import ProtocolSpec
 
 _COLOURED = 3  # dimensions of a colour image
-_WIDER_THAN_A_BYTE = ("I", "F")  # what the modes of pixels of 16 and 32 bits start with
+_WIDER_THAN_A_BYTE = ("I", "F")  # first letters of pillow's modes with 16 or 32 bits
 
 
 def find_images(places: Iterable[Path]) -> list[Path]:
-    """The image files at some places: files as they are named, folders with all below them.
+    """List image files: the files given, and all below the folders given.
 
     Args:
-        places: Files and folders. Of a folder's files those count whose ending is that of a format
-            that pillow reads, in the order of their paths.
+        places: Files and folders. A folder stands for all files below it whose suffix pillow
+            knows, sorted by path.
 
     Raises:
-        DataError: If a place is not there, or a folder holds no image.
+        DataError: If a file or folder is missing, or a folder holds no image.
     """
     endings = Image.registered_extensions()
     found: list[Path] = []
@@ -56,19 +56,19 @@ def decode_image(
 
     An image of another size is resized as the harness resizes (bicubic with antialiasing, without
     keeping the aspect ratio); one of that size is left as it is. Grey and colour are converted as
-    pillow does, and a camera's note of orientation is followed.
+    pillow does, and the EXIF orientation is applied.
 
     Args:
-        path: The file, by its path or opened.
-        protocol: Whose shape to take; its input size and colour where sizes vary.
-        name: What messages call it, if not by its path.
-        formats: The formats of pillow that are taken; None takes all.
+        path: The file's path, or the opened file.
+        protocol: Gives the shape; if sizes vary, its input size in colour.
+        name: The file's name in messages; its path if empty.
+        formats: The pillow formats that are accepted; None accepts all.
 
     Returns:
         uint8 (H, W) or (H, W, 3).
 
     Raises:
-        DataError: If the file is missing, damaged, or no image of 8 bits a channel.
+        DataError: If the file is missing, damaged, or not an image of 8 bits a channel.
     """
     shown, size = name or path, protocol.image_size
     shape = protocol.shape or (size, size, _COLOURED)
@@ -82,7 +82,7 @@ def decode_image(
             upright = ImageOps.exif_transpose(image)
             pixels = np.array(upright.convert("RGB" if len(shape) == _COLOURED else "L"))
     except UnidentifiedImageError:
-        raise DataError(f"images: {shown} is no image that pillow reads") from None
+        raise DataError(f"images: {shown} is not an image that pillow can read") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         why = getattr(error, "strerror", None) or " ".join(str(error).split())
         raise DataError(f"images: {shown} cannot be decoded: {why}") from None

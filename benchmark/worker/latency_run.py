@@ -1,4 +1,4 @@
-"""Engines measured on a record's codes, and on larger databases resampled from them."""
+"""Measure search engines on the codes of a record, and on larger databases resampled from them."""
 
 from __future__ import annotations
 
@@ -22,11 +22,10 @@ from hashbench.core.record import (
     Status,
     timestamp,
 )
-from hashbench.core.registry import Kind, Registry
-from hashbench.core.sources import package_sha256
+from hashbench.core.registry import Registry
 from hashbench.search.distances import distance_histogram
 from hashbench.search.isolation import SkippedError, run_trial
-from hashbench.search.latency import Ask, LatencyResult
+from hashbench.search.latency import LatencyResult
 from hashbench.search.recall import ExactAnswers
 from hashbench.search.resample import Resampling, resample
 from hashbench.search.trial import TRIAL, Trial
@@ -36,22 +35,25 @@ from hashbench.store.store import Store
 from hashbench.worker.building import resolve_device
 from hashbench.worker.encoder import Encoder
 from hashbench.worker.end_to_end import time_whole_queries, write_queries
-from hashbench.worker.measure import build_engine, latency_entry, settings_by_index
+from hashbench.worker.measure import (
+    build_engine,
+    engine_sources,
+    latency_entry,
+    query_plans,
+    settings_by_index,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class LatencyPlan:
-    """What is measured, and how much it may take.
+    """What `hashbench latency` measures, within which limits.
 
     Attributes:
-        settings: Engines and how they are asked.
-        sizes: Databases to resample, beside the record's own.
+        sizes: Sizes of the resampled databases, measured beside the record's own.
         max_build: Seconds that building one index may take.
         max_memory: Bytes that the process with one index may take.
-        seed: Of the resampling.
+        seed: Seed of the resampling.
         redraw: Probability that a bit of a resampled code may change.
-        resampling: How it is changed.
-        data_root: Where datasets are looked for.
         plugins: Plugin files, resolved.
     """
 
@@ -68,10 +70,9 @@ class LatencyPlan:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What came of a plan.
+    """The measurements of a plan.
 
     Attributes:
-        entries: The measurements.
         skipped: Engines that were not measured, and why.
         histograms: By database size, the pairs of a query and a code at each distance.
     """
@@ -89,17 +90,17 @@ def measure_record(
     *,
     say: Callable[[str], None] = lambda _: None,
 ) -> tuple[LatencyRecord, Measured]:
-    """Measure, and keep the record.
+    """Measure a plan on the codes of a fit, and write the record.
 
     Args:
-        store: Where the fit is and the record goes.
+        store: The store with the fit; the record is written there.
         fit: The fit.
         plan: What to measure.
-        registry: Where engines are looked up.
-        say: Hears of progress, a line at a time.
+        registry: The registry that holds the engines.
+        say: Called with progress, a line at a time.
 
     Returns:
-        The record, and what is in it.
+        The record, and the measurements in it.
 
     Raises:
         DataError: If the record has embeddings, which engines do not search.
@@ -107,23 +108,14 @@ def measure_record(
         StoreError: If the record cannot be written.
     """
     encoded, started = load_codes(store, fit), timestamp()
-    if not isinstance(encoded.query, Codes) or not isinstance(encoded.database, Codes):
-        raise DataError(f"record {fit.record_id}: {fit.cell} has embeddings; engines search codes")
-    small = [f"{size:,}" for size in plan.sizes if size <= len(encoded.database)]
-    if small:
-        raise ConfigError(
-            f"--size {', '.join(small)}: record {fit.record_id} has {len(encoded.database):,} "
-            f"codes already; give more"
-        )
-    names = sorted({setting.engine for setting in plan.settings})
-    sources = {f"engines/{n}": registry.get(Kind.ENGINE, n).source_sha256() for n in names}
-    sources["search"] = package_sha256("hashbench.search")
+    run = _LatencyRun(fit, plan, registry, say, encoded, *_codes_of(fit, encoded, plan))
+    sources = engine_sources(plan.settings, registry)
     environment = capture(device="cpu", threads=plan.settings[0].threads)
-    measured = Measured()
     for size in (None, *plan.sizes):
-        _measure_size(encoded, plan, registry, measured, size=size, say=say)
+        run.measure_size(size)
+    measured = run.measured
     if has_model(fit):
-        measured.entries.extend(_whole_queries(store, fit, plan, registry, say=say))
+        measured.entries.extend(run.measure_whole_queries(store))
     arrays = {str(size): counts for size, counts in measured.histograms.items()}
     about = {"seed": str(plan.seed), "redraw": str(plan.redraw), "resampling": plan.resampling}
     artifact = store.write_arrays(fit.fit_id, "distances", arrays, metadata=about)
@@ -142,124 +134,128 @@ def measure_record(
     return store.write_record(record), measured
 
 
-def _measure_size(
-    encoded: EncodedSplit,
-    plan: LatencyPlan,
-    registry: Registry,
-    measured: Measured,
-    *,
-    size: int | None,
-    say: Callable[[str], None],
-) -> None:
-    """Measure every engine on the record's database, or on one resampled to a size."""
+def _codes_of(fit: FitRecord, encoded: EncodedSplit, plan: LatencyPlan) -> tuple[Codes, Codes]:
+    """Return queries and database, checked against the plan."""
     query, database = encoded.query, encoded.database
-    assert isinstance(query, Codes) and isinstance(database, Codes)  # noqa: S101 - seen before
-    own = len(database)
-    if size is not None:
-        say(f"resampling {own:,} codes to {size:,}")
-        database = resample(
-            database,
-            encoded.database_labels,
+    if not isinstance(query, Codes) or not isinstance(database, Codes):
+        raise DataError(f"record {fit.record_id}: {fit.cell} has embeddings; engines search codes")
+    small = [f"{size:,}" for size in plan.sizes if size <= len(database)]
+    if small:
+        raise ConfigError(
+            f"--size {', '.join(small)}: record {fit.record_id} has {len(database):,} "
+            f"codes already; give more"
+        )
+    return query, database
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _LatencyRun:
+    """The measurements of one record, collected in `measured`."""
+
+    fit: FitRecord
+    plan: LatencyPlan
+    registry: Registry
+    say: Callable[[str], None]
+    encoded: EncodedSplit
+    query: Codes
+    own: Codes
+    measured: Measured = field(default_factory=Measured)
+
+    def measure_size(self, size: int | None) -> None:
+        """Measure every engine on the record's database, or on one resampled to a size."""
+        database = self.own if size is None else self._resampled(size)
+        self.measured.histograms[len(database)] = distance_histogram(self.query, database)
+        exact = ExactAnswers(self.query, database)
+        exact.prepare(max(setting.k for setting in self.plan.settings))
+        resampled_from = None if size is None else len(self.own)
+        with TemporaryDirectory(prefix="hashbench-latency-") as name:
+            folder = Path(name)
+            np.save(folder / "query.npy", self.query.packed)
+            np.save(folder / "database.npy", database.packed)
+            np.save(folder / "exact.npy", exact.distances)
+            for group in settings_by_index(self.plan.settings):
+                first = group[0]
+                self.say(f"{first.engine} on {len(database):,} codes")
+                try:
+                    for setting, result in self._measure_group(group, len(database), folder):
+                        entry = latency_entry(setting, result, resampled_from=resampled_from)
+                        self.measured.entries.append(entry)
+                except SkippedError as why:
+                    self.say(f"{first.engine} skipped: {why}")
+                    skipped = SkippedEngine(
+                        engine=first.engine,
+                        params=dict(first.params),
+                        database=len(database),
+                        why=str(why),
+                    )
+                    self.measured.skipped.append(skipped)
+
+    def _resampled(self, size: int) -> Codes:
+        self.say(f"resampling {len(self.own):,} codes to {size:,}")
+        return resample(
+            self.own,
+            self.encoded.database_labels,
             size,
-            seed=plan.seed,
-            redraw=plan.redraw,
-            way=plan.resampling,
+            seed=self.plan.seed,
+            redraw=self.plan.redraw,
+            way=self.plan.resampling,
         )
-    measured.histograms[len(database)] = distance_histogram(query, database)
-    exact = ExactAnswers(query, database)
-    exact.prepare(max(setting.k for setting in plan.settings))
-    with TemporaryDirectory(prefix="hashbench-latency-") as name:
-        folder = Path(name)
-        np.save(folder / "query.npy", query.packed)
-        np.save(folder / "database.npy", database.packed)
-        np.save(folder / "exact.npy", exact.distances)
-        for group in settings_by_index(plan.settings):
-            say(f"{group[0].engine} on {len(database):,} codes")
-            resampled_from = None if size is None else own
+
+    def _measure_group(
+        self, group: Sequence[LatencySetting], items: int, folder: Path
+    ) -> Iterator[tuple[LatencySetting, LatencyResult]]:
+        """Measure the settings that share an index, in a process of their own."""
+        engine, first = build_engine(group[0], self.registry), group[0]
+        refused = engine.refusals(engine.params, bits=self.own.bits, items=items)
+        if refused:
+            raise SkippedError("; ".join(refused))
+        trial = Trial(
+            engine=first.engine,
+            params=dict(first.params),
+            threads=first.threads,
+            bits=self.own.bits,
+            query=folder / "query.npy",
+            database=folder / "database.npy",
+            exact=folder / "exact.npy",
+            asked=tuple(query_plans(group)),
+            plugins=self.plan.plugins,
+        )
+        file = folder / "trial.json"
+        file.write_bytes(TRIAL.dump_json(trial))
+        plan = self.plan
+        results = run_trial(file, max_build=plan.max_build, max_memory=plan.max_memory)
+        for setting, fields in zip(group, results, strict=False):
+            yield setting, LatencyResult(**fields)
+
+    def measure_whole_queries(self, store: Store) -> Iterator[LatencyEntry]:
+        """Measure queries from the image file to the answer of an exact scan."""
+        first = self.plan.settings[0]
+        setting = LatencySetting("exact", first.k, 1, 1, {}, first.samples, first.seconds)
+        engine = build_engine(setting, self.registry)
+        with TemporaryDirectory(prefix="hashbench-queries-") as folder:
             try:
-                for entry in _measure_group(
-                    group, database, plan, registry, folder=folder, resampled_from=resampled_from
-                ):
-                    measured.entries.append(entry)
-            except SkippedError as why:
-                say(f"{group[0].engine} skipped: {why}")
-                measured.skipped.append(_skipped(group[0], len(database), str(why)))
-
-
-def _measure_group(
-    group: Sequence[LatencySetting],
-    database: Codes,
-    plan: LatencyPlan,
-    registry: Registry,
-    *,
-    folder: Path,
-    resampled_from: int | None,
-) -> Iterator[LatencyEntry]:
-    engine = build_engine(group[0], registry)
-    refused = engine.refusals(engine.params, bits=database.bits, items=len(database))
-    if refused:
-        raise SkippedError("; ".join(refused))
-    trial = Trial(
-        engine=group[0].engine,
-        params=dict(group[0].params),
-        threads=group[0].threads,
-        bits=database.bits,
-        query=folder / "query.npy",
-        database=folder / "database.npy",
-        exact=folder / "exact.npy",
-        asked=tuple(Ask(each.k, each.batch, each.samples, each.seconds) for each in group),
-        plugins=plan.plugins,
-    )
-    file = folder / "trial.json"
-    file.write_bytes(TRIAL.dump_json(trial))
-    results = run_trial(file, max_build=plan.max_build, max_memory=plan.max_memory)
-    for setting, fields in zip(group, results, strict=False):
-        yield latency_entry(setting, LatencyResult(**fields), resampled_from=resampled_from)
-
-
-def _skipped(setting: LatencySetting, size: int, why: str) -> SkippedEngine:
-    return SkippedEngine(engine=setting.engine, params=dict(setting.params), database=size, why=why)
-
-
-def _whole_queries(
-    store: Store,
-    fit: FitRecord,
-    plan: LatencyPlan,
-    registry: Registry,
-    *,
-    say: Callable[[str], None],
-) -> Iterator[LatencyEntry]:
-    """Queries from the image file on, by the exact scan over the record's own codes."""
-    encoded = load_codes(store, fit)
-    assert isinstance(encoded.database, Codes)  # noqa: S101 - seen before
-    first = plan.settings[0]
-    setting = LatencySetting("exact", first.k, 1, 1, {}, first.samples, first.seconds)
-    engine = build_engine(setting, registry)
-    device = resolve_device("cpu")
-    with TemporaryDirectory(prefix="hashbench-queries-") as folder:
-        try:
-            files = write_queries(fit, Path(folder), root=plan.data_root)
-        except DataError as error:
-            say(f"queries from the image file skipped: {error}")
-            return
-        say(f"{len(files)} queries from the image file on")
-        engine.build(encoded.database)
-        load = capture(device="cpu", threads=1).load_average
-        times = time_whole_queries(
-            Encoder(store, fit, registry, device=device),
-            engine,
-            files,
-            k=setting.k,
-            samples=setting.samples,
-            seconds=setting.seconds,
+                files = write_queries(self.fit, Path(folder), root=self.plan.data_root)
+            except DataError as error:
+                self.say(f"queries from image files skipped: {error}")
+                return
+            self.say(f"{len(files)} queries from image files")
+            engine.build(self.own)
+            load = capture(device="cpu", threads=1).load_average
+            times = time_whole_queries(
+                Encoder(store, self.fit, self.registry, device=resolve_device("cpu")),
+                engine,
+                files,
+                k=setting.k,
+                samples=setting.samples,
+                seconds=setting.seconds,
+            )
+        yield LatencyEntry(
+            setting=setting,
+            threads_used=self.fit.environment.threads,
+            bits=self.own.bits,
+            database=len(self.own),
+            build_seconds=0.0,
+            index_bytes=engine.bytes,
+            load_average=load,
+            **times,
         )
-    yield LatencyEntry(
-        setting=setting,
-        threads_used=fit.environment.threads,
-        bits=encoded.database.bits,
-        database=len(encoded.database),
-        build_seconds=0.0,
-        index_bytes=engine.bytes,
-        load_average=load,
-        **times,
-    )

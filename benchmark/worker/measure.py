@@ -1,15 +1,15 @@
-"""The cheap part of a cell: metrics and latency of codes that are already stored."""
+"""Metrics and latency of stored codes: the cheap part of a cell."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 
 from hashbench.core.codes import Codes
 from hashbench.core.job import Job, LatencySetting
-from hashbench.core.record import FitRecord, LatencyEntry
+from hashbench.core.record import Artifact, CodeFacts, FitRecord, LatencyEntry, MetricEntry
 from hashbench.core.registry import Kind, Registry
+from hashbench.core.sources import package_sha256
 from hashbench.evaluation.entries import evaluate_entries
 from hashbench.search.engine import IndexEngine
 from hashbench.search.latency import Ask, LatencyResult, measure_engine
@@ -20,15 +20,26 @@ from hashbench.worker.building import resolve_device
 from hashbench.worker.examples import example_answers
 
 
-def evaluate_fit(job: Job, fit: FitRecord, encoded: EncodedSplit, store: Store) -> dict[str, Any]:
-    """Compute the job's metrics and the codes' statistics on stored codes.
+@dataclass(frozen=True)
+class EvaluationResult:
+    """The fields of a successful `EvaluationRecord` that come out of the work.
 
-    Returns:
-        The fields of an `EvaluationRecord`; per-query values and curves become its artifact, and
-        so do a few queries with their nearest images, where those are small.
+    Attributes:
+        artifacts: ``per_query``: values and curves of every query; ``examples``: a few queries
+            with their nearest images, if those are small.
+    """
+
+    metrics: Mapping[str, MetricEntry]
+    codes: Mapping[str, CodeFacts] | None
+    artifacts: Mapping[str, Artifact]
+    seconds: float
+
+
+def evaluate_fit(job: Job, fit: FitRecord, encoded: EncodedSplit, store: Store) -> EvaluationResult:
+    """Compute the metrics of a job and the statistics of its stored codes.
 
     Raises:
-        StoreError: If the artifact cannot be written.
+        StoreError: If an artifact cannot be written.
     """
     found = evaluate_entries(
         encoded.query,
@@ -45,76 +56,69 @@ def evaluate_fit(job: Job, fit: FitRecord, encoded: EncodedSplit, store: Store) 
     }
     if examples := example_answers(job, fit, encoded):
         artifacts["examples"] = store.write_arrays(fit.fit_id, "examples", examples, metadata={})
-    return {
-        "metrics": found.metrics,
-        "codes": found.codes,
-        "artifacts": artifacts,
-        "seconds": found.seconds,
-    }
+    return EvaluationResult(found.metrics, found.codes, artifacts, found.seconds)
 
 
-def measure_engines(job: Job, encoded: EncodedSplit, registry: Registry) -> dict[str, Any]:
-    """Measure the job's engines on stored codes, building each index once for all its settings.
+def measure_engines(
+    settings: Sequence[LatencySetting], encoded: EncodedSplit, registry: Registry
+) -> list[LatencyEntry]:
+    """Measure engines on stored codes, building each index once for all its settings.
 
     Returns:
-        The fields of a `LatencyRecord`.
+        One entry a setting, in the order of the settings.
     """
     query, database = encoded.query, encoded.database
     if not isinstance(query, Codes) or not isinstance(database, Codes):
         raise TypeError("search engines take codes, not embeddings")
     exact = ExactAnswers(query, database)
-    exact.prepare(max(setting.k for setting in job.latency))
+    exact.prepare(max(setting.k for setting in settings))
     measured: dict[LatencySetting, LatencyEntry] = {}
-    for group in settings_by_index(job.latency):
-        engine = build_engine(group[0], registry)
-        for setting, result in zip(
-            group, measure_group(engine, query, database, group, exact=exact), strict=True
-        ):
+    for group in settings_by_index(settings):
+        results = measure_engine(
+            build_engine(group[0], registry),
+            query,
+            database,
+            query_plans(group),
+            threads=group[0].threads,
+            exact=exact,
+        )
+        for setting, result in zip(group, results, strict=True):
             measured[setting] = latency_entry(setting, result)
-    return {"entries": [measured[setting] for setting in job.latency]}
+    return [measured[setting] for setting in settings]
 
 
 def settings_by_index(settings: Sequence[LatencySetting]) -> list[list[LatencySetting]]:
-    """Settings that one index serves, together, in the order of the first of each."""
-    groups: list[list[LatencySetting]] = []
+    """Group the settings that share an index, in the order of the first setting of each."""
+    groups: dict[str, list[LatencySetting]] = {}
     for setting in settings:
-        same = (group for group in groups if _index_of(group[0]) == _index_of(setting))
-        found = next(same, None)
-        if found is None:
-            groups.append([setting])
-        else:
-            found.append(setting)
-    return groups
-
-
-def _index_of(setting: LatencySetting) -> tuple[Any, ...]:
-    return setting.engine, setting.params, setting.threads
+        index = repr((setting.engine, sorted(setting.params.items()), setting.threads))
+        groups.setdefault(index, []).append(setting)
+    return list(groups.values())
 
 
 def build_engine(setting: LatencySetting, registry: Registry) -> IndexEngine:
-    """The setting's engine with its parameters, nothing built yet."""
+    """Return the engine of a setting with its parameters, without an index."""
     cls = registry.load(Kind.ENGINE, setting.engine)
     engine: IndexEngine = cls(cls.Params(**setting.params))
     return engine
 
 
-def measure_group(
-    engine: IndexEngine,
-    query: Codes,
-    database: Codes,
-    group: Sequence[LatencySetting],
-    *,
-    exact: ExactAnswers | None,
-) -> Iterator[LatencyResult]:
-    """Measure an engine in settings that one index serves; see `measure_engine`."""
-    asked = [Ask(each.k, each.batch, each.samples, each.seconds) for each in group]
-    return measure_engine(engine, query, database, asked, threads=group[0].threads, exact=exact)
+def query_plans(settings: Iterable[LatencySetting]) -> list[Ask]:
+    """Return how the engine is queried in each setting."""
+    return [Ask(each.k, each.batch, each.samples, each.seconds) for each in settings]
+
+
+def engine_sources(settings: Iterable[LatencySetting], registry: Registry) -> dict[str, str]:
+    """Return digests of the code of all engines in some settings, and of what they share."""
+    names = sorted({setting.engine for setting in settings})
+    sources = {f"engines/{n}": registry.get(Kind.ENGINE, n).source_sha256() for n in names}
+    return {**sources, "search": package_sha256("hashbench.search")}
 
 
 def latency_entry(
     setting: LatencySetting, result: LatencyResult, *, resampled_from: int | None = None
 ) -> LatencyEntry:
-    """A measurement as a record keeps it."""
+    """Return a measurement in the form of a record."""
     taken = asdict(result)
     kept = {key: taken[key] for key in taken.keys() & LatencyEntry.model_fields.keys()}
     return LatencyEntry(

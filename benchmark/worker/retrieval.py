@@ -1,4 +1,4 @@
-"""The nearest of a database, whether it holds codes or embeddings."""
+"""Nearest neighbours in a database of codes or embeddings."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from hashbench.core.codes import Codes, Embeddings
 from hashbench.core.errors import DataError
 from hashbench.search.engines.exact import ExactScan
 
-_TINY = 1e-12  # below any norm that says something
+_TINY = 1e-12  # keeps a zero embedding from dividing by zero
 
 
 def nearest_of(
     query: Codes | Embeddings, database: Codes | Embeddings, k: int
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """The k nearest of each query, equal distances by position.
+    """Find the k nearest items of each query; equal distances come in the database's order.
 
     Args:
-        query: What to look for.
-        database: What to look in.
-        k: How many; all N where k is above it.
+        query: Codes or embeddings of the queries.
+        database: The same of the database.
+        k: Neighbours a query; all N if the database has fewer than k items.
 
     Returns:
         Distances and positions, (Q, min(k, N)) each: Hamming distances between codes, one minus

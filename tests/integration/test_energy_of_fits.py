@@ -36,7 +36,7 @@ class Rising:
     """A sensor that rises by 5 J from one reading to the next."""
 
     source: ClassVar[str] = "rapl"
-    look_every: ClassVar[float | None] = None
+    read_every: ClassVar[float | None] = None
 
     def __init__(self) -> None:
         self._readings = count(100.0, 5.0)

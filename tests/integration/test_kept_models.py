@@ -23,8 +23,8 @@ from hashbench.datasets.loading import load_data
 from hashbench.methods.backbones.resnet import ResNetMini
 from hashbench.store.codes import load_codes
 from hashbench.store.model import load_model
+from hashbench.worker.building import restore_method
 from hashbench.worker.encoder import Encoder
-from hashbench.worker.kept import restore_method
 
 CPU = torch.device("cpu")
 
@@ -166,5 +166,5 @@ def test_a_method_that_does_not_say_what_encoding_needs_is_refused_before_traini
     fit = bench("store").run(shallow(cell, "constant"), keep_model=True, metrics=())
     assert fit.status is Status.FAILED
     assert fit.error is not None
-    assert "Constant is no KeepableMethod, it does not say what encoding needs" in fit.error.message
+    assert "Constant is no KeepableMethod, so its model cannot be stored" in fit.error.message
     assert "drop execute: {keep_model: true}" in fit.error.message

@@ -13,9 +13,8 @@ import pytest
 import torch
 
 from hashbench.core.energy import Energy
-from hashbench.worker import energy_sensors
-from hashbench.worker.energy import EnergyMeter
-from hashbench.worker.energy_sensors import DeviceCounter, PackageCounters, find_sensor
+from hashbench.worker import energy as energy_module
+from hashbench.worker.energy import DeviceCounter, EnergyMeter, PackageCounters, find_sensor
 
 CPU = torch.device("cpu")
 
@@ -24,7 +23,7 @@ class Readings:
     """A sensor that gives one reading after another; an error among them is raised."""
 
     source: ClassVar[str] = "made up"
-    look_every: ClassVar[float | None] = None
+    read_every: ClassVar[float | None] = None
 
     def __init__(self, *readings: float | OSError) -> None:
         self._left = list(readings)
@@ -74,7 +73,7 @@ def test_what_goes_wrong_in_a_part_is_not_hidden() -> None:
 def test_a_sensor_that_starts_anew_is_read_within_a_long_part() -> None:
     class Restless:
         source: ClassVar[str] = "made up"
-        look_every: ClassVar[float | None] = 0.001
+        read_every: ClassVar[float | None] = 0.001
 
         def __init__(self) -> None:
             self.looks, self.often = 0, threading.Event()
@@ -165,14 +164,16 @@ class Driver:
         return self.answer
 
 
-@pytest.fixture
-def card(monkeypatch: pytest.MonkeyPatch) -> Callable[[Driver], torch.device]:
-    """Puts a card with a driver into the machine."""
+@pytest.fixture(params=["5e5a-1", "GPU-5e5a-1"])
+def card(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Driver], torch.device]:
+    """Puts a card with a driver into the machine; its id has a prefix or not."""
 
     def put(driver: Driver) -> torch.device:
-        about = SimpleNamespace(uuid="5e5a-1")
+        about = SimpleNamespace(uuid=request.param)
         monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: about)
-        monkeypatch.setattr(energy_sensors.ctypes, "CDLL", lambda _: driver)
+        monkeypatch.setattr(energy_module.ctypes, "CDLL", lambda _: driver)
         return torch.device("cuda", 0)
 
     return put
@@ -195,5 +196,5 @@ def test_a_card_that_does_not_tell_has_no_sensor(
     def missing(_: str) -> None:
         raise OSError("libnvidia-ml.so.1: cannot open shared object file")
 
-    monkeypatch.setattr(energy_sensors.ctypes, "CDLL", missing)
+    monkeypatch.setattr(energy_module.ctypes, "CDLL", missing)
     assert find_sensor(device) is None

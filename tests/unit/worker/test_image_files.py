@@ -89,7 +89,7 @@ def test_a_cameras_orientation_is_followed(tmp_path: Path, colour: ProtocolSpec)
 
 def test_what_is_no_image_is_refused_by_name(tmp_path: Path, grey: ProtocolSpec) -> None:
     (tmp_path / "text.png").write_text("not an image")
-    with pytest.raises(DataError, match=r"text\.png is no image that pillow reads"):
+    with pytest.raises(DataError, match=r"text\.png is not an image that pillow can read"):
         decode_image(tmp_path / "text.png", grey)
     with pytest.raises(DataError, match=r"gone\.png cannot be decoded: No such file"):
         decode_image(tmp_path / "gone.png", grey)

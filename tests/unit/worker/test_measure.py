@@ -40,15 +40,15 @@ def test_every_metric_keeps_its_value_and_its_scores_and_each_side_its_statistic
     encoded = split(codes([1, 1]), codes([1, 1], [1, -1], [-1, -1]))
     job = Job(fit_record.cell, store.root, fit=False, metrics=NAMES)
 
-    fields = evaluate_fit(job, fit_record, encoded, store)
+    result = evaluate_fit(job, fit_record, encoded, store)
 
-    assert {name: entry.value for name, entry in fields["metrics"].items()} == pytest.approx(
+    assert {name: entry.value for name, entry in result.metrics.items()} == pytest.approx(
         dict(zip(NAMES, [5 / 6, 1.5 / (1 + 1 / np.log2(3)), 0.5, 5 / 6, 28 / 33], strict=True))
     )
-    assert fields["metrics"][NAMES[1]].cutoff_exceeds == 3
-    scores = store.read_arrays(fit_record.fit_id, fields["artifacts"]["per_query"])
+    assert result.metrics[NAMES[1]].cutoff_exceeds == 3
+    scores = store.read_arrays(fit_record.fit_id, result.artifacts["per_query"])
     assert set(scores) == set(NAMES)
-    query, database = fields["codes"]["query"], fields["codes"]["database"]
+    query, database = result.codes["query"], result.codes["database"]
     assert (query.items, query.distinct, query.constant_bits) == (1, 1, 2)
     assert (database.items, database.distinct, database.bit_balance) == (3, 3, 1 / 3)
 
@@ -60,10 +60,10 @@ def test_embeddings_have_no_code_statistics(
     encoded = split(Embeddings(values[:1]), Embeddings(values[:3]))
     job = Job(fit_record.cell, store.root, fit=False, metrics=NAMES[:4])
 
-    fields = evaluate_fit(job, fit_record, encoded, store)
+    result = evaluate_fit(job, fit_record, encoded, store)
 
-    assert fields["codes"] is None
-    assert "codes" not in seal(evaluation_record.model_copy(update=fields)).model_dump()
+    assert result.codes is None
+    assert "codes" not in seal(evaluation_record.model_copy(update=vars(result))).model_dump()
 
 
 def ivf(nprobe: int, k: int, threads: int = 1) -> LatencySetting:
@@ -87,16 +87,15 @@ def test_engines_are_built_once_with_their_parameters_and_told_in_the_jobs_order
     sides = [Codes.from_outputs(rng.standard_normal((items, 16))) for items in (5, 300)]
     labels = [np.ones((len(side), 1), np.uint8) for side in sides]
     settings = (ivf(1, 5), LatencySetting("exact", 5, 3, 1, {}, 2, 0.01), ivf(9, 5), ivf(1, 50))
-    job = Job(fit_record.cell, store.root, fit=False, latency=settings)
     builds = []
     build = FaissIVF.build
     monkeypatch.setattr(
         FaissIVF, "build", lambda self, database: (builds.append(self), build(self, database))
     )
 
-    fields = measure_engines(job, EncodedSplit(*sides, *labels), components)
+    entries = measure_engines(settings, EncodedSplit(*sides, *labels), components)
 
-    record = seal(latency_record.model_copy(update=fields))
+    record = seal(latency_record.model_copy(update={"entries": entries}))
     assert tuple(entry.setting for entry in record.entries) == settings
     one, exact, every, many = record.entries
     assert (one.facts, every.facts) == ({"nlist": 9, "nprobe": 1}, {"nlist": 9, "nprobe": 9})

@@ -14,8 +14,8 @@ from hashbench.core.errors import DamagedStoreError, DataError, ExitCode, StoreE
 from hashbench.core.record import Status
 from hashbench.methods.interface import DivergedError, EpochEvent
 from hashbench.worker.building import resolve_device
+from hashbench.worker.cell import classify
 from hashbench.worker.events import Events
-from hashbench.worker.failure import classify
 from hashbench.worker.fit import with_learned_codes
 
 EPOCH = EpochEvent(1, 2, {"total": 0.5}, 1.0, 10)

@@ -1,4 +1,4 @@
-"""What tells a worker to end: its parent's death, another run's lease, or a SIGTERM."""
+"""End a worker when its parent dies, when its lease is lost, or on SIGTERM."""
 
 from __future__ import annotations
 
@@ -14,22 +14,23 @@ from hashbench.core.job import Job
 from hashbench.store.lease import PERIOD, Lease
 from hashbench.store.store import Store
 
-_LOOKS_A_PERIOD = 4
-_SECONDS_AFTER_SIGTERM = 5.0  # less than whoever sent it waits before it kills
+_CHECKS_A_PERIOD = 4
+_SECONDS_AFTER_SIGTERM = 5.0  # less than the sender of SIGTERM waits before it sends SIGKILL
 
 
-class Lifeline:
-    """Sets `stop` when the worker shall end at its next step, and ends it where none comes.
+class TerminationWatch:
+    """Sets `stop` when the worker shall exit, and kills it if it does not.
 
-    The parent holds the writing end of a pipe; the pipe closes with it, however it dies. Half a
-    lease later the worker is gone, whatever it is at, so that whoever takes the cell over is alone.
+    The parent holds the writing end of a pipe, which closes when the parent dies, for whatever
+    reason. The worker is killed half a lease period later, so that the run that takes over the cell
+    is the only one working on it.
 
     Args:
-        descriptor: The pipe's reading end, or None without a parent that could die.
+        descriptor: Reading end of the parent's pipe; None without a parent.
         job: Names the lease the worker works under.
 
     Attributes:
-        stop: Asked at every step of a training.
+        stop: Checked before every training step.
     """
 
     def __init__(self, descriptor: int | None, job: Job) -> None:
@@ -39,13 +40,13 @@ class Lifeline:
         self._period = job.lease_period or PERIOD
 
     def start(self) -> None:
-        """Watch from now on, in a thread; take SIGTERM."""
-        signal.signal(signal.SIGTERM, self._asked_to_end)
+        """Start the watching thread and handle SIGTERM."""
+        signal.signal(signal.SIGTERM, self._on_sigterm)
         signal.signal(signal.SIGALRM, lambda *_: sys.exit(ExitCode.INTERRUPTED))
         if self._descriptor is not None or self._lease is not None:
-            threading.Thread(target=self._watch, daemon=True, name="lifeline").start()
+            threading.Thread(target=self._watch, daemon=True, name="termination").start()
 
-    def _asked_to_end(self, *_: object) -> None:
+    def _on_sigterm(self, *_: object) -> None:
         if not self.stop.is_set():
             signal.setitimer(signal.ITIMER_REAL, _SECONDS_AFTER_SIGTERM)
         self.stop.set()
@@ -55,14 +56,14 @@ class Lifeline:
         while not gone:
             gone = self._parent_gone()
             if self._lease is not None and _lost(self._lease):
-                _end_group()  # without a checkpoint: the folder is another worker's now
+                _kill_group()  # without a checkpoint: the folder belongs to another worker now
         self.stop.set()
         time.sleep(self._period / 2)
-        _end_group()
+        _kill_group()
 
     def _parent_gone(self) -> bool:
-        """Wait for a while; whether the pipe has closed."""
-        pause = self._period / _LOOKS_A_PERIOD
+        """Wait until the parent's pipe closes or a part of the period has passed."""
+        pause = self._period / _CHECKS_A_PERIOD
         if self._descriptor is None:
             time.sleep(pause)
             return False
@@ -70,7 +71,7 @@ class Lifeline:
 
 
 def lease_of(job: Job) -> Lease | None:
-    """The lease a job is done under, if any."""
+    """Return the lease that a job runs under, if any."""
     folder = Store(job.store).lease_folder(job.cell.fit_id)
     return Lease(folder, job.lease, job.lease_period) if job.lease else None
 
@@ -78,11 +79,11 @@ def lease_of(job: Job) -> Lease | None:
 def _lost(lease: Lease) -> bool:
     try:
         return not lease.held
-    except StoreError:  # cannot be known now; it is asked again before a record is written
+    except StoreError:  # unknown for now; the lease is checked again before a record is written
         return False
 
 
-def _end_group() -> None:
+def _kill_group() -> None:
     if os.getpgrp() == os.getpid():
         os.killpg(0, signal.SIGKILL)
     os._exit(ExitCode.INTERRUPTED)

@@ -21,20 +21,20 @@ SCRIPT = """
 import signal, sys, time
 from pathlib import Path
 from hashbench.core.job import JOB
-from hashbench.worker.lifeline import Lifeline
-lifeline = Lifeline(int(sys.argv[2]), JOB.validate_json(Path(sys.argv[1]).read_bytes()))
-lifeline.start()
+from hashbench.worker.termination import TerminationWatch
+watch = TerminationWatch(int(sys.argv[2]), JOB.validate_json(Path(sys.argv[1]).read_bytes()))
+watch.start()
 print("ready", flush=True)
 """
 # Asked again and again, as a training asks: a signal that comes just before a long wait begins is
 # heard only when the wait is over.
 STEPS = """
-while not lifeline.stop.is_set():
+while not watch.stop.is_set():
     time.sleep(0.01)
 print('a checkpoint', flush=True)
 sys.exit(130)
 """
-STUCK = "print(lifeline.stop.wait(60), flush=True); time.sleep(60)"
+STUCK = "print(watch.stop.wait(60), flush=True); time.sleep(60)"
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def test_asked_to_end_it_ends_at_its_next_step(job: Path) -> None:
 
 
 def test_asked_to_end_where_no_step_comes_it_ends_all_the_same(job: Path) -> None:
-    quick = "import hashbench.worker.lifeline as it; it._SECONDS_AFTER_SIGTERM = 0.2\n"
+    quick = "import hashbench.worker.termination as it; it._SECONDS_AFTER_SIGTERM = 0.2\n"
     process, life = start(job, quick + "time.sleep(60)")
     process.terminate()
     process.communicate(timeout=60)
