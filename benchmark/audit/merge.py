@@ -1,37 +1,61 @@
-"""Unite stores from several places: everything is looked at before anything is written."""
+"""Copy records from other stores into a store, after checking that they do not contradict it."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
+from itertools import combinations, product
 from pathlib import Path
 
-from hashbench.audit.conflicts import excused_codes, order_of, other_codes, other_values
 from hashbench.audit.left_out import add_left_out, read_left_out
-from hashbench.audit.sealed_record import read_sealed
 from hashbench.audit.store_files import sort_files
 from hashbench.core.canonical import digest_bytes, digest_file
+from hashbench.core.cell import Determinism
 from hashbench.core.errors import ConfigError, DamagedStoreError
 from hashbench.core.files import write_atomically
-from hashbench.core.record import FitRecord, Record
-from hashbench.store.store import Store, record_name
+from hashbench.core.record import EvaluationRecord, FitRecord, Record, Status
+from hashbench.judge.bit_equality import reasons_for_unequal_codes
+from hashbench.store.codes import NAME as CODES
+from hashbench.store.store import MARKER, Store, read_sealed, record_name
 
 _SHOWN = 10
+_ROUNDING = 1e-6  # of cosines, which differ between processors; metrics of codes do not
+
+
+@dataclass(slots=True)
+class Contents:
+    """The files of one store, after they were checked.
+
+    Attributes:
+        store: The store.
+        label: Its name in messages.
+        files: Checksums of its records and of the arrays that they name, by ``FIT_ID/FILE``.
+        fits: Ids of its fit records.
+        needs: Id of the fit that a later record was made from, by ``FIT_ID/FILE``.
+        absent: Arrays that the store is known to lack, as ``FIT_ID/FILE``.
+    """
+
+    store: Store
+    label: str
+    files: dict[str, str] = field(default_factory=dict)
+    fits: set[str] = field(default_factory=set)
+    needs: dict[str, str] = field(default_factory=dict)
+    absent: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
 class MergePlan:
-    """What a merge would do.
+    """The files that a merge will write.
 
     Attributes:
-        into: The store that receives.
-        new: Files that it lacks, as ``FIT_ID/FILE``, each with where it is and its checksum; in
-            the order in which they are written.
-        known: How many files it has already, the same to the byte.
+        into: Folder of the store that receives them.
+        new: Files that it lacks, as ``FIT_ID/FILE``, each with its source and checksum, in the
+            order in which they are written.
+        known: How many files it has already, equal to the byte.
         cells: Cells of all stores together.
-        absent: Artifacts that the sources do without.
-        notes: What may surprise, a line each.
+        absent: Artifacts that no store has and no record misses.
+        notes: Differences between stores that are no contradiction, a line each.
     """
 
     into: Path
@@ -43,112 +67,134 @@ class MergePlan:
 
     @property
     def bytes(self) -> int:
-        """Size of what would be written."""
+        """Size of what will be written."""
         return sum(path.stat().st_size for path, _ in self.new.values())
-
-
-@dataclass(slots=True)
-class _Contents:
-    """What one store holds, checked.
-
-    Attributes:
-        store: The store.
-        files: Checksums of its records and of the arrays that they name, by ``FIT_ID/FILE``.
-        fits: Ids of its fit records.
-        needs: For each record made from a fit, the id of that fit, by ``FIT_ID/FILE``.
-        absent: Arrays that it does without.
-    """
-
-    store: Store
-    files: dict[str, str] = field(default_factory=dict)
-    fits: set[str] = field(default_factory=set)
-    needs: dict[str, str] = field(default_factory=dict)
-    absent: set[str] = field(default_factory=set)
-
-    @property
-    def fit_ids(self) -> set[str]:
-        return {name.partition("/")[0] for name in self.files}
 
 
 def plan_merge(
     sources: Sequence[Path], into: Path, *, say: Callable[[str], None] = lambda _: None
 ) -> MergePlan:
-    """Check stores and what they say of each other; nothing is written.
+    """Check stores and compare them with each other; nothing is written.
 
     Args:
         sources: Stores to take records from.
-        into: The store that shall have them, perhaps not made yet.
-        say: Hears which store is being read.
+        into: The store that receives them; need not exist yet.
+        say: Called with the name of each store before it is read.
 
     Raises:
         ConfigError: If a store is named twice, or two of them contradict each other.
-        DamagedStoreError: If anything in one of them is not what was written.
+        DamagedStoreError: If a file in one of them is not what was written.
         StoreError: If one cannot be read.
     """
     roots = [path.resolve() for path in (into, *sources)]
     for number, root in enumerate(roots):
         if root in roots[:number]:
             raise ConfigError(f"store {root} is named twice; name each of them once")
-    stores = [Store.find(into), *(Store.open(source) for source in sources)]
     read = []
-    for store in stores:
+    for store in [Store.find(into), *(Store.open(source) for source in sources)]:
         say(str(store.root))
         read.append(_read(store))
-    target, *others = read
-    _refuse_contradictions(read)
     _refuse_orphans(read)
-    new: dict[str, tuple[Path, str]] = {}
-    known: set[str] = set()
-    for contents in others:
-        for name, sha256 in contents.files.items():
-            if name in target.files:
-                known.add(name)
-            else:
-                new.setdefault(name, (contents.store.root / name, sha256))
+    remedy = f"merge: nothing was written to {into}; leave one of the stores out"
+    return reconcile(read[0], read[1:], remedy=remedy)
+
+
+def reconcile(target: Contents, sources: Sequence[Contents], *, remedy: str) -> MergePlan:
+    """Compare stores with each other, and list the files that the first of them lacks.
+
+    Two stores contradict each other if a file has two contents, two runs that had to give equal
+    codes gave others, or a metric of one fit has two values.
+
+    Args:
+        target: The store that receives files.
+        sources: The others.
+        remedy: Last line of the error.
+
+    Raises:
+        ConfigError: If two stores contradict each other; with a line for each contradiction.
+        DamagedStoreError: If a record is damaged.
+    """
+    new, known, problems = _compare_files(target, sources)
+    notes: list[str] = []
+    for ours, theirs in combinations([target, *sources], 2):
+        shared = set(ours.store.fit_ids()) & set(theirs.store.fit_ids())
+        for fit_id in sorted(shared):
+            _compare_cell(ours, theirs, fit_id, problems=problems, notes=notes)
+    if problems:
+        raise ConfigError(*_first(problems), remedy)
     return MergePlan(
-        into=into,
-        new={name: new[name] for name in sorted(new, key=order_of)},
-        known=len(known),
-        cells=len(set().union(*(contents.fit_ids for contents in read))),
-        absent=frozenset(set().union(*(contents.absent for contents in others)) - new.keys()),
-        notes=tuple(_between(read, excused_codes)),
+        into=target.store.root,
+        new={name: new[name] for name in sorted(new, key=_writing_order)},
+        known=known,
+        cells=len({fit_id for each in (target, *sources) for fit_id in each.store.fit_ids()}),
+        absent=frozenset(set().union(*(each.absent for each in sources)) - new.keys()),
+        notes=tuple(notes),
     )
 
 
-def merge(plan: MergePlan) -> None:
-    """Write what a plan says: arrays first, so that every record has what it names.
+def merge(plan: MergePlan, *, all_or_nothing: bool = False) -> None:
+    """Write the files of a plan: arrays before the records that name them.
 
-    A merge that was interrupted is taken up by planning it again.
+    Args:
+        plan: The plan.
+        all_or_nothing: Whether an interruption removes what was written. Otherwise it is kept, and
+            a new plan goes on from there.
 
     Raises:
         DamagedStoreError: If a file changed since it was planned.
         StoreError: If the store cannot be written.
     """
-    Store.create(plan.into)
-    for name, (path, sha256) in plan.new.items():
-        data = path.read_bytes()
-        if digest_bytes(data) != sha256:
-            raise DamagedStoreError(f"store: {path} changed while it was merged; merge again")
-        write_atomically(plan.into / name, data)
-    add_left_out(plan.into, plan.absent)
+    done: list[Path] = []
+    try:
+        if MARKER not in plan.new:
+            Store.create(plan.into)
+        for name, (path, sha256) in plan.new.items():
+            data = path.read_bytes()
+            if digest_bytes(data) != sha256:
+                raise DamagedStoreError(f"store: {path} changed while it was merged; merge again")
+            write_atomically(plan.into / name, data)
+            done.append(plan.into / name)
+        add_left_out(plan.into, plan.absent)
+    except BaseException:
+        if all_or_nothing:
+            _remove(done, plan.into)
+        raise
 
 
-def _read(store: Store) -> _Contents:
+def _remove(files: Sequence[Path], root: Path) -> None:
+    for path in reversed(files):
+        path.unlink(missing_ok=True)
+    for folder in {path.parent for path in files} - {root}:
+        if not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def _writing_order(name: str) -> tuple[int, str]:
+    """A sort key for files of a store: each file comes after those that it names."""
+    file = name.rpartition("/")[2]
+    if name == MARKER:
+        return 0, name
+    if file.endswith(".safetensors"):
+        return 1, name
+    return (2 if file.startswith("fit-") else 3), name
+
+
+def _read(store: Store) -> Contents:
     """Check every record's seal and every array's checksum.
 
     Raises:
         DamagedStoreError: If one is not what was written; with a line for each.
     """
-    contents, problems = _Contents(store), []
+    contents, problems = Contents(store, str(store.root)), []
     left_out = read_left_out(store.root)
     for path in sort_files(store.root).records if store.root.is_dir() else []:
         try:
             record = read_sealed(path)
-            _note(contents, record, path)
+            _add_record(contents, record, path)
             for artifact in record.artifacts.values():
                 name = f"{record.fit_id}/{artifact.file}"
                 if name not in contents.files:
-                    _note_array(contents, name, artifact.sha256, left_out=left_out)
+                    _add_array(contents, name, artifact.sha256, left_out=left_out)
         except DamagedStoreError as error:
             problems.append(str(error))
     if problems:
@@ -156,7 +202,7 @@ def _read(store: Store) -> _Contents:
     return contents
 
 
-def _note(contents: _Contents, record: Record, path: Path) -> None:
+def _add_record(contents: Contents, record: Record, path: Path) -> None:
     name = f"{record.fit_id}/{record_name(record)}"
     contents.files[name] = digest_file(path)
     if isinstance(record, FitRecord):
@@ -165,7 +211,7 @@ def _note(contents: _Contents, record: Record, path: Path) -> None:
         contents.needs[name] = record.fit_record
 
 
-def _note_array(contents: _Contents, name: str, sha256: str, *, left_out: frozenset[str]) -> None:
+def _add_array(contents: Contents, name: str, sha256: str, *, left_out: frozenset[str]) -> None:
     path = contents.store.root / name
     if not path.is_file() and name in left_out:
         contents.absent.add(name)
@@ -177,23 +223,7 @@ def _note_array(contents: _Contents, name: str, sha256: str, *, left_out: frozen
         contents.files[name] = sha256
 
 
-def _refuse_contradictions(read: Sequence[_Contents]) -> None:
-    problems = []
-    for there, here in _pairs(read):
-        shared = there.files.keys() & here.files.keys()
-        problems += [
-            f"{name} is in {there.store.root} and in {here.store.root} with another content"
-            for name in sorted(shared)
-            if there.files[name] != here.files[name]
-        ]
-    problems += _between(read, other_codes)
-    problems += _between(read, other_values)
-    if problems:
-        remedy = f"merge: nothing was written to {read[0].store.root}; leave one of the stores out"
-        raise ConfigError(*_first(problems), remedy)
-
-
-def _refuse_orphans(read: Sequence[_Contents]) -> None:
+def _refuse_orphans(read: Sequence[Contents]) -> None:
     fits = set().union(*(contents.fits for contents in read))
     for contents in read:
         for name, fit in contents.needs.items():
@@ -204,21 +234,66 @@ def _refuse_orphans(read: Sequence[_Contents]) -> None:
                 )
 
 
-def _between(
-    read: Sequence[_Contents], differences: Callable[[Store, Store, str], Iterator[str]]
-) -> list[str]:
-    """What each two stores say otherwise of the cells that both have."""
-    return [
-        line
-        for there, here in _pairs(read)
-        for fit_id in sorted(there.fit_ids & here.fit_ids)
-        for line in differences(there.store, here.store, fit_id)
-    ]
+def _compare_files(
+    target: Contents, sources: Sequence[Contents]
+) -> tuple[dict[str, tuple[Path, str]], int, list[str]]:
+    """The files to write, the number of those that are there already, and contradictions."""
+    new: dict[str, tuple[Path, str]] = {}
+    seen: dict[str, tuple[str, str]] = {}
+    known: set[str] = set()
+    problems = []
+    for source in sources:
+        for name, sha256 in source.files.items():
+            here = target.store.root / name
+            if name not in seen and here.exists():
+                known.add(name)
+                seen[name] = target.label, target.files.get(name) or digest_file(here)
+            elif name not in seen:
+                new[name] = source.store.root / name, sha256
+            label, content = seen.setdefault(name, (source.label, sha256))
+            if content != sha256:
+                problems.append(f"{name} is in {source.label} and in {label} with another content")
+    return new, len(known), problems
 
 
-def _pairs(read: Sequence[_Contents]) -> Iterator[tuple[_Contents, _Contents]]:
-    for here, there in combinations(read, 2):
-        yield there, here
+def _compare_cell(
+    ours: Contents, theirs: Contents, fit_id: str, *, problems: list[str], notes: list[str]
+) -> None:
+    """Compare the records that two stores have of one cell."""
+    old, new = list(ours.store.records(fit_id)), list(theirs.store.records(fit_id))
+    for first, again in product(_with_codes(old), _with_codes(new)):
+        if first.artifacts[CODES].sha256 == again.artifacts[CODES].sha256:
+            continue
+        line = (
+            f"fit {again.record_id} of {theirs.label} has other codes than {first.record_id} of "
+            f"{ours.label}"
+        )
+        reasons = reasons_for_unequal_codes(first, again)
+        strict = first.cell.determinism is Determinism.STRICT
+        if not reasons:
+            problems.append(f"{line}, made by the same code on a like machine")
+        elif strict and first.environment.device.kind == again.environment.device.kind:
+            notes.append(f"{line} ({reasons[0]})")
+    known = {key: (value, record) for key, value, record in _values(old)}
+    for key, value, record in _values(new):
+        if key in known and not math.isclose(known[key][0], value, abs_tol=_ROUNDING):
+            problems.append(
+                f"evaluation {record} of {theirs.label} and {known[key][1]} of {ours.label} differ "
+                f"in {key[1]}"
+            )
+
+
+def _with_codes(records: Sequence[Record]) -> list[FitRecord]:
+    fits = (each for each in records if isinstance(each, FitRecord))
+    return [each for each in fits if each.status is Status.OK and CODES in each.artifacts]
+
+
+def _values(records: Sequence[Record]) -> Iterator[tuple[tuple[str, str], float, str]]:
+    """The fit and name, value and record id of every metric."""
+    for record in records:
+        if isinstance(record, EvaluationRecord):
+            for name, entry in record.metrics.items():
+                yield (record.fit_record, name), entry.value, record.record_id
 
 
 def _first(problems: Sequence[str]) -> list[str]:

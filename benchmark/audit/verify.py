@@ -15,7 +15,6 @@ from hashbench.audit.latencies import entry_differences, histogram_differences
 from hashbench.audit.left_out import NAME as LEFT_OUT
 from hashbench.audit.left_out import read_left_out
 from hashbench.audit.protocols import data_differences, find_protocol, protocol_differences
-from hashbench.audit.sealed_record import read_sealed
 from hashbench.audit.store_files import Shelves, sort_files
 from hashbench.core.codes import Codes
 from hashbench.core.errors import DamagedStoreError, HashbenchError
@@ -31,7 +30,7 @@ from hashbench.core.record import (
 from hashbench.judge.reproduce.reproduction_record import reproduction_differences
 from hashbench.store.codes import NAME as CODES
 from hashbench.store.codes import EncodedSplit, load_codes
-from hashbench.store.store import FORMAT, MARKER, Store, record_name
+from hashbench.store.store import FORMAT, MARKER, Store, read_sealed, record_name
 
 
 def verify_store(

@@ -270,6 +270,24 @@ def read_record(path: Path) -> Record:
     return record
 
 
+def read_sealed(path: Path) -> Record:
+    """Read one record, and check that its file has the very bytes that were written.
+
+    Beyond `read_record`, another spacing, order of keys or spelling of a number is an edit too.
+
+    Raises:
+        DamagedStoreError: If it is not what was written.
+    """
+    record = read_record(path)
+    data = path.read_bytes()
+    if document_bytes(json.loads(data)) != data:
+        raise DamagedStoreError(
+            f"store: {path} has the content that was written, but in another form (spacing, order "
+            f"of keys, or spelling of a number); {_remedy(path)}"
+        )
+    return record
+
+
 def document_bytes(document: Mapping[str, Any]) -> bytes:
     """A record's document as its file holds it, to the byte."""
     return json.dumps(document, indent=1, sort_keys=True).encode() + b"\n"

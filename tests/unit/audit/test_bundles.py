@@ -327,9 +327,9 @@ def test_another_value_of_a_metric_of_the_same_codes_is_refused(
 def test_an_import_that_cannot_be_finished_leaves_the_store_as_it_was(
     bundle: Path, other: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from hashbench.audit import import_bundle as adopt
+    from hashbench.audit import merge
 
-    written, real = [], adopt.write_atomically
+    written, real = [], merge.write_atomically
 
     def full_disk(path: Path, data: bytes) -> None:
         if len(written) == 4:
@@ -337,7 +337,7 @@ def test_an_import_that_cannot_be_finished_leaves_the_store_as_it_was(
         written.append(path)
         real(path, data)
 
-    monkeypatch.setattr(adopt, "write_atomically", full_disk)
+    monkeypatch.setattr(merge, "write_atomically", full_disk)
     before = bytes_of(other.root)
     with pytest.raises(StoreError, match="disk full"):
         import_bundle(bundle, other.root)

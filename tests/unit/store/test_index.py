@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from store_speed import make_store
 
 from hashbench.cli import main
 from hashbench.core.cell import Cell
@@ -17,7 +18,6 @@ from hashbench.core.record import Cause, EvaluationRecord, FitRecord, Status
 from hashbench.store import index
 from hashbench.store.catalogue import CellResults, read_cell
 from hashbench.store.index import Outcome, index_file, read_outcomes
-from hashbench.store.speed import make_store
 from hashbench.store.store import Store
 
 LONG_AGO = 1_000_000_000

@@ -1,6 +1,6 @@
 """How long it takes to learn what became of every cell of a large store.
 
-``python -m hashbench.store.speed [RECORDS]`` makes a store of so many records, or of 10,000, in a
+``python tools/store_speed.py [RECORDS]`` makes a store of so many records, or of 10,000, in a
 temporary folder, half of them fits with a hundred epochs and half evaluations. It prints the
 seconds of reading all records, of the first look through the index, and of the next ones.
 """
