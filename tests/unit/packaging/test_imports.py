@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -217,3 +218,42 @@ def test_type_checking_and_function_imports_do_not_count_as_loading() -> None:
     )
     names = [alias.name for node in imports_at_load(tree) for alias in node.names]
     assert names == ["one", "two", "three", "four"]
+
+
+def test_the_architecture_page_states_the_dependency_rule(root: Path) -> None:
+    page = (root / "docs" / "explanation" / "architecture.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| .+? \| (.*?) ?\|$", page, re.MULTILINE)
+    stated = {name: set(re.findall(r"`(\w+)`", may)) for name, may in rows}
+    assert stated.keys() == (ALLOWED.keys() | ON_TOP) - {"hashbench", "version"}
+    for name in stated.keys() & ALLOWED.keys():
+        assert stated[name] == ALLOWED[name] - {"version"}, name
+
+
+def test_the_architecture_page_states_what_the_worker_imports(
+    root: Path, modules: dict[str, ast.Module], known: frozenset[str]
+) -> None:
+    page = (root / "docs" / "explanation" / "architecture.md").read_text()
+    (may,) = re.findall(r"^\| `worker` \| .+? \| (.*?) \|$", page, re.MULTILINE)
+    imports = {
+        part_of(name)
+        for module, tree in modules.items()
+        if part_of(module) == "worker"
+        for name in _ours(tree, known)
+    }
+    assert imports - {"worker", "version"} <= set(re.findall(r"`(\w+)`", may))
+
+
+def test_the_architecture_drawings_are_those_of_the_page(root: Path, tmp_path: Path) -> None:
+    script = root / "docs" / "generate" / "architecture.py"
+    subprocess.run([sys.executable, script, tmp_path], check=True)
+    for drawing in tmp_path.iterdir():
+        committed = root / "docs" / "explanation" / drawing.name
+        same = committed.read_text() == drawing.read_text()
+        assert same, f"run python docs/generate/architecture.py to draw {drawing.name} again"
+
+
+def test_every_place_that_the_architecture_page_names_exists(root: Path) -> None:
+    page = (root / "docs" / "explanation" / "architecture.md").read_text()
+    places = re.findall(r"`([a-z_]+/[\w./]*)`", page)
+    assert len(places) > 8
+    assert [place for place in places if not (root / place).exists()] == []
