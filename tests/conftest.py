@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from hashbench.core.pinning import pins
+
 ROOT = Path(__file__).resolve().parents[1]
 
 # `python -m pytest` puts the repository root on the path, where the folder datasets/ would hide
@@ -22,6 +24,10 @@ os.environ["PYTHONSAFEPATH"] = "1"
 # and inherited by worker processes.
 for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
+
+# What tests compute in their own process is computed as workers compute it. Set before numpy and
+# torch are imported.
+os.environ.update(pins())
 
 # Started in the background, a shell has us ignore Ctrl-C, and all that we start would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import click
 
 from hashbench.cli.lazy import LazyCommand, LazyGroup
 from hashbench.core.errors import ExitCode, HashbenchError
+from hashbench.core.pinning import restart_pinned
 from hashbench.version import VERSION
 
 # The sections of --help, and the commands of each, in the order of use.
@@ -58,6 +60,11 @@ _SECTIONS = {
 }
 
 
+# These compute codes or values in their own process, or start others that do.
+_COMPUTE = {"encode", "evaluate", "gate", "latency", "query", "reproduce", "serve", "shards"}
+_COMPUTE |= {"studio", "verify"}
+
+
 class _Commands(LazyGroup):
     """The group of all commands; prints errors as one line and ends with their exit code."""
 
@@ -86,3 +93,14 @@ def main() -> None:
     `hashbench COMMAND --help` explains a command. To start: hashbench run matrices/quickstart.yaml,
     then hashbench report.
     """
+
+
+def program() -> None:
+    """Run the command line as the installed program.
+
+    Commands that compute run in a process with pinned instruction sets; see
+    `hashbench.core.pinning`.
+    """
+    if _COMPUTE.intersection(sys.argv[1:2]):
+        restart_pinned()
+    main()

@@ -9,9 +9,11 @@ import sys
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
+from hashbench.core.arithmetic import Arithmetic, Processor, arithmetic, processor
 from hashbench.core.canonical import digest, digest_bytes, digest_file
 from hashbench.version import VERSION
 
@@ -42,7 +44,23 @@ class Device(BaseModel):
 
 
 class Environment(BaseModel):
-    """Everything about the surroundings of a measurement that may change its numbers."""
+    """Everything about the machine and the software that may change a measurement's numbers.
+
+    Attributes:
+        hashbench: Version of hashbench.
+        commit: The commit, or None outside a checkout.
+        dirty_sha256: Digest of changes that no commit holds; None without any.
+        python: Version of Python.
+        platform: Operating system and its version.
+        cpu: The processor's name.
+        cpu_count: Processors of the machine.
+        threads: Threads that computed.
+        load_average: Load of the machine over the last minute.
+        device: The device that computed.
+        libraries: Versions by library.
+        processor: The processor's exact kind; None where it was not recorded.
+        arithmetic: The instruction sets in use; None where they were not recorded.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -57,6 +75,14 @@ class Environment(BaseModel):
     load_average: float
     device: Device
     libraries: dict[str, str]
+    processor: Processor | None = None
+    arithmetic: Arithmetic | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_known(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        document: dict[str, Any] = plain(self)
+        unknown = [key for key in ("processor", "arithmetic") if document.get(key) is None]
+        return {key: value for key, value in document.items() if key not in unknown}
 
     @property
     def machine(self) -> str:
@@ -186,4 +212,6 @@ def capture(*, device: str, threads: int) -> Environment:
         load_average=round(os.getloadavg()[0], 2),
         device=describe_device(device),
         libraries=versions,
+        processor=processor(),
+        arithmetic=arithmetic(),
     )

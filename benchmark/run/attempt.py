@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from hashbench.core.arithmetic import worker_environment
 from hashbench.core.environment import Device, capture
 from hashbench.core.errors import DamagedStoreError, ExitCode, LeaseLostError, StoreError
 from hashbench.core.files import write_atomically
@@ -65,9 +66,8 @@ class Attempt:
         write_atomically(file, JOB.dump_json(job))
         log = store.log_file(job.cell.fit_id)
         log.parent.mkdir(exist_ok=True)
-        worker = WorkerProcess.launch(
-            file, log, timeout=timeout, environment=_environment(slot, job.threads)
-        )
+        environment = {**worker_environment(job.cell), **_environment(slot, job.threads)}
+        worker = WorkerProcess.launch(file, log, timeout=timeout, environment=environment)
         return cls(item, job, lease, slot, worker)
 
     def hear(self) -> tuple[list[dict[str, Any]], bool]:

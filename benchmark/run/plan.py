@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from hashbench.core.arithmetic import is_pinned
 from hashbench.core.cell import Cell
 from hashbench.core.job import Job, Request
+from hashbench.core.pinning import LEVEL, can_pin
 from hashbench.core.record import Status
 from hashbench.core.registry import Registry
 from hashbench.core.sources import source_digests
@@ -125,8 +127,10 @@ def _whole(cell: Cell, request: Request, store: Store) -> Job:
 
 def _left(job: Job, results: CellResults) -> Job:
     """What of a job the results do not have."""
-    # A fit without a model that is now wanted is made again, and all that is measured of it.
-    fit = not results.fitted or (job.keep_model and not _has_model(results))
+    # A fit without a model that is now wanted, or from before arithmetic was pinned, is made again
+    # with all that is measured of it.
+    model_missing = job.keep_model and not _has_model(results)
+    fit = not results.fitted or model_missing or not _is_current(results)
     if fit:
         results = CellResults(job.cell.fit_id)
     have = results.metrics()
@@ -146,6 +150,14 @@ def _left(job: Job, results: CellResults) -> Job:
 
 def _has_model(results: CellResults) -> bool:
     return results.fit is not None and has_model(results.fit)
+
+
+def _is_current(results: CellResults) -> bool:
+    """Whether the stored fit has the arithmetic that this machine would now compute it with."""
+    fit = results.fit
+    if fit is None or not can_pin() or not is_pinned(fit.cell):
+        return True
+    return fit.environment.arithmetic is not None and fit.environment.arithmetic.level == LEVEL
 
 
 def _changed(cell: Cell, results: CellResults, registry: Registry) -> tuple[str, ...]:

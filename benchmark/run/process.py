@@ -75,7 +75,7 @@ class WorkerProcess:
             job: The job as JSON.
             log: Where its output goes.
             timeout: Seconds it may take, or None.
-            environment: Its variables that differ from this process's.
+            environment: All of its environment variables.
         """
         (reading, writing), (ending, life) = os.pipe(), os.pipe()
         # Slurm sends its warning to every process of a job; it is for this one alone, and would
@@ -90,7 +90,7 @@ class WorkerProcess:
                     stderr=output,
                     pass_fds=[writing, ending],
                     start_new_session=True,
-                    env={**os.environ, **environment},
+                    env=dict(environment),
                 )
         except BaseException:
             os.close(reading)

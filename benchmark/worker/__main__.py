@@ -9,8 +9,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from hashbench.core.arithmetic import is_pinned
 from hashbench.core.errors import ExitCode, StoreError
 from hashbench.core.job import JOB
+from hashbench.core.pinning import restart_pinned
 from hashbench.core.plugins import load_plugins
 from hashbench.core.registry import registry
 from hashbench.worker.termination import TerminationWatch
@@ -28,6 +30,8 @@ def main(job_file: Path, descriptor: int | None = None, life: int | None = None)
         OK, CELLS_FAILED if a record has failed, or the code of an unusable store.
     """
     job = JOB.validate_json(job_file.read_bytes())
+    if is_pinned(job.cell):
+        restart_pinned()
     watch = TerminationWatch(life, job)
     watch.start()
     # Imported after the watch has started, because torch takes seconds to import.

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from hashbench.core.arithmetic import Arithmetic
 from hashbench.core.cell import (
     Cell,
     Component,
@@ -21,6 +22,7 @@ from hashbench.core.cell import (
 )
 from hashbench.core.environment import Device, Environment
 from hashbench.core.job import LatencySetting
+from hashbench.core.pinning import LEVEL
 from hashbench.core.record import (
     Artifact,
     Budget,
@@ -85,6 +87,7 @@ def environment() -> Environment:
         load_average=0.25,
         device=Device(kind="cpu", name="abacus", memory_bytes=2**30),
         libraries={"torch": "2.11.0"},
+        arithmetic=Arithmetic(level=LEVEL),
     )
 
 

@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 
+from hashbench.core.arithmetic import Arithmetic
 from hashbench.core.cell import Cell
 from hashbench.core.environment import Device, Environment
 from hashbench.core.errors import DamagedStoreError, StoreError
+from hashbench.core.pinning import LEVEL
 from hashbench.core.record import EvaluationRecord, FitRecord, LatencyRecord, Status
 from hashbench.run.local import run_cells
 from hashbench.run.options import Means
@@ -50,6 +52,7 @@ def fitted(cell: Cell, store: Store) -> FitRecord:
         load_average=0.0,
         device=Device(kind="cpu", name="x"),
         libraries={},
+        arithmetic=Arithmetic(level=LEVEL),
     )
     return store.write_record(
         FitRecord(
