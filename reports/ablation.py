@@ -71,7 +71,7 @@ def families(fits: Sequence[FitRecord], named: str = "") -> list[Family]:
         )
     groups: defaultdict[tuple[str, str, str, int | None], list[FitRecord]] = defaultdict(list)
     for fit in fits:
-        cell, device = fit.cell, fit.environment.device.name
+        cell, device = fit.cell, fit.environment.computed_on
         groups[cell.data.label, device, cell.method_label, cell.bits].append(fit)
     ordered = sorted(groups.items(), key=lambda item: (*item[0][:3], item[0][3] or 0))
     found = (_family(key, group, labels, named) for key, group in ordered)

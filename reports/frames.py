@@ -264,7 +264,7 @@ def _columns(
         "method": label,
         "bits": cell.bits if cell.bits is not None else float("inf"),
         "seed": cell.seed,
-        "device_name": environment.device.name,
+        "device_name": environment.computed_on,
         "threads_used": environment.threads,
         "date": record.finished[:10],
         "precision": cell.precision.value,

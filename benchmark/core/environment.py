@@ -85,8 +85,17 @@ class Environment(BaseModel):
         return {key: value for key, value in document.items() if key not in unknown}
 
     @property
+    def computed_on(self) -> str:
+        """The device's name and, of a processor, the pinned level of arithmetic if there is one.
+
+        Tables never average values that differ in it.
+        """
+        level = self.arithmetic.level if self.arithmetic and self.device.kind == "cpu" else None
+        return f"{self.device.name} ({level})" if level else self.device.name
+
+    @property
     def machine(self) -> str:
-        """What computed, in words."""
+        """The processor, its threads and its load, in words."""
         load = f"load {self.load_average:.2f}"
         return f"{self.cpu}, {self.cpu_count} processors, {self.threads} threads, {load}"
 

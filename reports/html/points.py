@@ -124,7 +124,7 @@ def arenas(cells: Sequence[CellResults], evidence: Evidence) -> list[Arena]:
     groups: defaultdict[tuple[str, str], defaultdict[tuple[str, int | None], list[CellResults]]]
     groups = defaultdict(lambda: defaultdict(list))
     for results, fit in fitted:
-        arena = groups[fit.cell.data.label, fit.environment.device.name]
+        arena = groups[fit.cell.data.label, fit.environment.computed_on]
         arena[labels[fit.record_id], fit.cell.bits].append(results)
     return [_arena(*key, group, evidence) for key, group in sorted(groups.items())]
 
@@ -207,7 +207,7 @@ def _latencies(cells: Sequence[CellResults]) -> dict[str, Latency]:
     for results in cells:
         for record in results.latencies:
             for entry in record.entries:
-                words = _setting(entry, record.environment.device.name)
+                words = _setting(entry, record.environment.computed_on)
                 found[words].append((entry, record.record_id))
     return {
         words: Latency(

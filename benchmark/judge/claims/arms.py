@@ -74,7 +74,7 @@ def read_arms(stores: Sequence[tuple[Store, Sequence[CellResults]]]) -> list[Arm
         for results in cells:
             if results.fitted and results.fit is not None:
                 cell = results.fit.cell
-                device = device_class(results.fit.environment.device)
+                device = device_class(results.fit.environment)
                 key = canonical_json([settings_of(cell), asdict(cell.data), cell.bits, device])
                 groups[key].setdefault(cell.seed, (results, store))
     return sorted((_arm(group) for _, group in sorted(groups.items())), key=_reading_order)
@@ -88,7 +88,7 @@ def _arm(group: dict[int, tuple[CellResults, Store]]) -> Arm:
     seeds = dict(sorted(group.items()))
     fit = next(iter(seeds.values()))[0].fit
     assert fit is not None  # noqa: S101 - only fitted cells were grouped
-    return Arm(fit.cell, device_class(fit.environment.device), settings_of(fit.cell), seeds)
+    return Arm(fit.cell, device_class(fit.environment), settings_of(fit.cell), seeds)
 
 
 def find_pairs(claim: ClaimSpec, arms: Sequence[Arm]) -> list[Pair]:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from hashbench.core.environment import Device
+from hashbench.core.environment import Environment
 from hashbench.core.errors import ConfigError
 from hashbench.core.record import Artifact, EvaluationRecord, FitRecord
 from hashbench.evaluation.names import parse_metric
@@ -66,9 +66,13 @@ class Sample:
         return self.values[[self.seeds.index(seed) for seed in seeds]]
 
 
-def device_class(device: Device) -> str:
-    """What results are never averaged across, e.g. ``cpu AMD EPYC``."""
-    return f"{device.kind} {device.name}"
+def device_class(environment: Environment) -> str:
+    """Name the device and arithmetic across which results are never averaged.
+
+    Example:
+        ``cpu AMD EPYC (x86-64-v3)``
+    """
+    return f"{environment.device.kind} {environment.computed_on}"
 
 
 def read_samples(
@@ -95,7 +99,7 @@ def read_samples(
         known, fit = results.metrics(), results.fit
         if (name := _chosen(metric, known, or_like=or_like)) is not None:
             data = fit.cell.data
-            device = device_class(fit.environment.device)
+            device = device_class(fit.environment)
             key = (data.label, data.protocol_sha256, fit.cell.bits_label, device, name)
             groups[labels[fit.record_id], *key].append((fit, known[name][1]))
     return [_sample(store, key, found) for key, found in sorted(groups.items())]

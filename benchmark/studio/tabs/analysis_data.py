@@ -88,7 +88,7 @@ class AnalysisSource:
         """The titles of all arenas, and a line for each damaged cell."""
         cells, problems = self._cells()
         places = {
-            (results.fit.cell.data.label, results.fit.environment.device.name)
+            (results.fit.cell.data.label, results.fit.environment.computed_on)
             for results in cells
             if results.fitted and results.fit
         }

@@ -84,7 +84,8 @@ def test_a_cell_has_a_digest_of_each_component_and_of_what_they_share(
     deep, shallow = digests(backbone="ae_vit", loss="csq"), digests(method="lsh")
 
     own = {"datasets/digits", "backbones/ae_vit", "losses/csq"}
-    shared = {"training", "methods", "datasets", "methods.backbones", "methods.losses"}
+    shared = {"training", "methods", "methods.backbones", "methods.building_blocks"}
+    shared |= {"methods.losses", "datasets", "datasets.protocols", "datasets.reading"}
     assert set(deep) == own | shared
     assert "methods.shallow" in shallow and "methods.backbones" not in shallow
     assert all(len(sha) == 64 for sha in (deep | shallow).values())

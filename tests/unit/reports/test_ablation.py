@@ -72,9 +72,9 @@ def test_variants_on_other_devices_or_at_other_lengths_are_other_families(made: 
     ]
 
     assert [(family.bits, family.device_name) for family in families(fits(cells))] == [
-        (16, "abacus"),
-        (64, "abacus"),
-        (16, "loom"),
+        (16, "abacus (x86-64-v3)"),
+        (64, "abacus (x86-64-v3)"),
+        (16, "loom (x86-64-v3)"),
     ]
 
 

@@ -168,7 +168,7 @@ def test_other_device_classes_are_refused_by_name_unless_told(
     card = Device(kind="cuda", name="loom", memory_bytes=1)
     fill(one, "x", 0.5)
     fill(two, "x", 0.5, environment=fit_record.environment.model_copy(update={"device": card}))
-    with pytest.raises(ConfigError, match=r"device classes \(cpu abacus and cuda loom\)"):
+    with pytest.raises(ConfigError, match=r"classes \(cpu abacus \(x86-64-v3\) and cuda loom\)"):
         compare_stores(samples(one), samples(two))
     rows, skipped = compare_stores(samples(one), samples(two), across=[Across.DEVICES])
     assert (len(rows), skipped) == (1, [])

@@ -53,7 +53,7 @@ def test_protocols_are_never_brought_together(make_results: Make) -> None:
 def test_latency_is_the_median_over_seeds_by_setting(make_results: Make) -> None:
     cells = [make_results("hsc", value=0.5, seed=s, ms=ms) for s, ms in enumerate((1.0, 5.0, 2.0))]
     ((setting, found),) = arenas(cells, Evidence())[0].points[0].latencies.items()
-    assert setting == "exact, batch 1, 1 thread, top 10 of 500 on abacus"
+    assert setting == "exact, batch 1, 1 thread, top 10 of 500 on abacus (x86-64-v3)"
     assert (found.p50, found.p95) == (2.0, 4.0)
 
 
