@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hashbench.audit.evaluations import check_evaluation
 from hashbench.audit.findings import Audit, Subject
-from hashbench.audit.latencies import entry_differences, histogram_differences
 from hashbench.audit.left_out import NAME as LEFT_OUT
 from hashbench.audit.left_out import read_left_out
+from hashbench.audit.measurements import check_evaluation, entry_differences, histogram_differences
 from hashbench.audit.protocols import data_differences, find_protocol, protocol_differences
 from hashbench.audit.store_files import Shelves, sort_files
 from hashbench.core.codes import Codes

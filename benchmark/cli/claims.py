@@ -27,7 +27,7 @@ def command(place: Path, stores: tuple[Path, ...], *, summary: bool) -> None:
     """
     from hashbench.judge.claims.arms import read_arms
     from hashbench.judge.claims.judge import judge
-    from hashbench.judge.claims.load import load_claims
+    from hashbench.judge.claims.schema import load_claims
     from hashbench.judge.claims.text import judgements_text, summary_text
     from hashbench.store.catalogue import read_all
     from hashbench.store.store import Store

@@ -26,7 +26,7 @@ def command(first: str, second: str, store: Path, *, full: bool) -> None:
     from tabulate import tabulate
 
     from hashbench.judge.reproduce.difference import explain_difference
-    from hashbench.store.named_record import find_record
+    from hashbench.store.lookup import find_record
 
     one, other = find_record(first, store), find_record(second, store)
     differences = explain_difference(one, other)

@@ -64,8 +64,7 @@ def command(
             f"gate: {baseline} is the baseline and --store too; name the store of the new run"
         )
     from hashbench.judge.gate.baseline import replace_baseline
-    from hashbench.judge.gate.check import Limits, check
-    from hashbench.judge.gate.text import findings_text
+    from hashbench.judge.gate.check import Limits, check, findings_text
     from hashbench.store.catalogue import read_all
     from hashbench.store.store import MARKER, Store
 

@@ -133,8 +133,8 @@ def _evidence(
         return {}
     from hashbench.judge.claims.arms import read_arms
     from hashbench.judge.claims.judge import judge
-    from hashbench.judge.claims.load import load_claims
-    from hashbench.judge.claims.page import shown_claims
+    from hashbench.judge.claims.schema import load_claims
+    from hashbench.judge.claims.text import shown_claims
     from hashbench.judge.compare.page import evidence_for_page
 
     # The claims first: a mistake in them shall show before anything long is computed.

@@ -15,7 +15,7 @@ from hashbench.core.errors import ConfigError, ExitCode
 if TYPE_CHECKING:
     from hashbench.core.record import FitRecord, ReproductionRecord
     from hashbench.judge.reproduce.rerun import Means
-    from hashbench.store.named_record import Found
+    from hashbench.store.lookup import Found
 
 
 @click.command("reproduce")
@@ -91,7 +91,7 @@ def command(
 
 def _named(word: str, root: Path) -> list[Found]:
     """The record, or those a report names, one for each fit."""
-    from hashbench.store.named_record import find_record, ids_in
+    from hashbench.store.lookup import find_record, ids_in
     from hashbench.store.store import Store
 
     path = Path(word)

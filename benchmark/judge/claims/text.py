@@ -10,6 +10,7 @@ from tabulate import tabulate
 from hashbench.judge.claims.arms import Arm
 from hashbench.judge.claims.judge import Check, Judged, Judgement, ratio
 from hashbench.judge.claims.schema import ClaimSpec
+from hashbench.reports.html.evidence import ClaimShown
 from hashbench.reports.labels import method_labels
 
 HEAD = (
@@ -120,3 +121,26 @@ def _figures(check: Check) -> list[str]:
 
 def _seeds(number: int) -> str:
     return f"{number} seed{'' if number == 1 else 's'}"
+
+
+def shown_claims(judgements: Sequence[Judgement]) -> tuple[ClaimShown, ...]:
+    """Put judgements into words; the supported first, the undecided last.
+
+    Args:
+        judgements: The judgements.
+    """
+    order = ("supported", "refuted", "undecided")
+    shown = [
+        ClaimShown(
+            each.claim.name,
+            each.claim.says,
+            each.claim.source,
+            each.verdict.value,
+            each.why,
+            terms(each.claim),
+            HEAD,
+            tuple(map(tuple, check_rows(each))),
+        )
+        for each in judgements
+    ]
+    return tuple(sorted(shown, key=lambda claim: order.index(claim.verdict)))

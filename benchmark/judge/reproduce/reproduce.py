@@ -26,7 +26,7 @@ from hashbench.judge.reproduce.reproduction_record import metric_verdict, overal
 from hashbench.judge.reproduce.rerun import Means, check_means, run_again
 from hashbench.store.catalogue import CellResults
 from hashbench.store.codes import NAME as CODES
-from hashbench.store.named_record import Found
+from hashbench.store.lookup import Found
 from hashbench.store.store import Store
 
 TOLERANCE = 0.01

@@ -10,9 +10,8 @@ import pytest
 
 from hashbench.core.errors import ConfigError, DamagedStoreError
 from hashbench.core.record import FitRecord
-from hashbench.judge.reproduce.difference import Difference, explain_difference
-from hashbench.judge.reproduce.likely_causes import rank
-from hashbench.store.named_record import find_record, ids_in
+from hashbench.judge.reproduce.difference import Difference, explain_difference, rank
+from hashbench.store.lookup import find_record, ids_in
 from hashbench.store.store import Store
 
 Forge = Callable[[Path, Callable[[dict[str, Any]], object]], Path]

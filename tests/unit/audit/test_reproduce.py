@@ -29,7 +29,7 @@ from hashbench.judge.reproduce.reproduce import reproduce
 from hashbench.judge.reproduce.reproduction_record import metric_verdict, overall_verdict
 from hashbench.judge.reproduce.rerun import Means, check_means, job_of
 from hashbench.store.catalogue import CellResults, read_cell
-from hashbench.store.named_record import find_record
+from hashbench.store.lookup import find_record
 from hashbench.store.store import Store
 
 MAP = "map@all/div=hits/ties=expected/empty=zero"

@@ -13,7 +13,7 @@ import pytest
 from safetensors.numpy import load, save
 
 from hashbench.audit.findings import Audit, Subject
-from hashbench.audit.latencies import histogram_differences
+from hashbench.audit.measurements import histogram_differences
 from hashbench.audit.verify import verify_store
 from hashbench.core.codes import Codes
 from hashbench.core.errors import StoreError

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hashbench.core.errors import ConfigError
-from hashbench.judge.claims.load import load_claims
+from hashbench.judge.claims.schema import load_claims
 
 GOOD = """\
 version: 1

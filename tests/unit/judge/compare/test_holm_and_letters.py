@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hashbench.judge.compare.comparison import compact_letters
 from hashbench.judge.compare.holm import holm
-from hashbench.judge.compare.letters import compact_letters
 
 
 def test_holm_on_a_case_worked_by_hand() -> None:

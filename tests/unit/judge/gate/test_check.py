@@ -15,8 +15,7 @@ from hashbench.core.errors import ConfigError, StoreError
 from hashbench.core.record import Cause, FitRecord, LatencyRecord, Status
 from hashbench.judge.bit_equality import host_difference, reasons_for_unequal_codes
 from hashbench.judge.gate.baseline import replace_baseline
-from hashbench.judge.gate.check import Findings, Limits, check
-from hashbench.judge.gate.text import findings_text
+from hashbench.judge.gate.check import Findings, Limits, check, findings_text
 from hashbench.store.catalogue import read_all, read_cell
 from hashbench.store.store import Store
 
