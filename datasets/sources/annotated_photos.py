@@ -1,4 +1,4 @@
-"""Datasets of photos in files, with annotations beside them, as their authors published them."""
+"""Datasets of photo files with annotation files beside them, as their authors published them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ REMEDY = "unpack the original archive again"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AnnotatedPhotos:
-    """What a dataset's annotations say.
+    """The photos and labels that a dataset's annotations name.
 
     Attributes:
         files: N image files, in the order of positions.
@@ -36,11 +36,11 @@ class AnnotatedPhotos:
 
 
 class PhotoDataset(Dataset):
-    """A dataset of photos: read the annotations, decode every photo once into the cache.
+    """A dataset of photos, which are decoded once into a cache in the data root.
 
     Attributes:
         NAME: Its name in the registry, and of its folder in the cache.
-        SOURCE: Where the user gets it.
+        SOURCE: Where the user gets it, for messages.
     """
 
     NAME: ClassVar[str]
@@ -58,7 +58,7 @@ class PhotoDataset(Dataset):
         """
 
     def is_here(self, root: Path | None) -> bool | None:
-        """Not without a data root; in one, only reading the annotations can tell."""
+        """Return False without a data root, else None: only reading the annotations can tell."""
         return None if root is not None and root.is_dir() else False
 
     def load(self, root: Path | None) -> ImageData:
@@ -66,7 +66,7 @@ class PhotoDataset(Dataset):
         return self.decode(root)
 
     def names(self, root: Path | None) -> Sequence[str]:
-        """The paths of the photos, from the annotations."""
+        """Return the paths of the photos, from the annotations."""
         return [file.name for file in self.annotated(self._existing(root)).files]
 
     def decode(
@@ -81,8 +81,7 @@ class PhotoDataset(Dataset):
         Args:
             root: The user's data root.
             progress: Called with the images decoded so far and their number.
-            verify: Read what was decoded before and compare its checksum; decode again if it is
-                another.
+            verify: Read an existing cache and compare its checksum; decode again if it differs.
 
         Returns:
             uint8 (N, 256, 256, 3) RGB, memory-mapped: the shorter side resized to 256, the centre
@@ -128,16 +127,16 @@ def find_folder(root: Path, below: Sequence[str], *, marker: str, name: str, sou
 
     Args:
         root: The user's data root.
-        below: Places below it, the usual one first; "" is the root itself.
-        marker: A path that is in the folder looked for.
+        below: Folders below it, the usual one first; "" is the root itself.
+        marker: A path that the folder must contain.
         name: The dataset's name, for the message.
         source: Where the user gets it, for the message.
 
     Returns:
-        The first place that has the marker.
+        The first folder that contains the marker.
 
     Raises:
-        DataError: If none has.
+        DataError: If none does.
     """
     places = [root / place for place in below]
     for place in places:
@@ -150,11 +149,7 @@ def find_folder(root: Path, below: Sequence[str], *, marker: str, name: str, sou
 
 
 def check_present(name: str, files: Sequence[ImageFile]) -> None:
-    """Check that every image is there, before any is decoded.
-
-    Args:
-        name: The dataset's name.
-        files: The images.
+    """Check that every image exists, before any is decoded.
 
     Raises:
         DataError: If one is missing; counts them and names the first.
@@ -165,3 +160,36 @@ def check_present(name: str, files: Sequence[ImageFile]) -> None:
             f"{name}: {len(missing)} of {len(files)} images are missing, the first: "
             f"{missing[0].path}; {REMEDY}"
         )
+
+
+def read_annotation(path: Path, *, most_bytes: int) -> bytes:
+    """Read an annotation file.
+
+    Raises:
+        DataError: If it is missing, cannot be read, or has more than ``most_bytes``, a limit above
+            any published one.
+    """
+    try:
+        size = path.stat().st_size
+        content = path.read_bytes() if size <= most_bytes else b""
+    except OSError as error:
+        raise DataError(
+            f"{path}: expected this annotation file, cannot be read: {error.strerror}; {REMEDY}"
+        ) from None
+    if size > most_bytes:
+        raise DataError(f"{path}: expected at most {most_bytes} bytes, found {size}; {REMEDY}")
+    return content
+
+
+def read_lines(path: Path, *, most_bytes: int) -> list[str]:
+    """Read the stripped, non-empty lines of an annotation file.
+
+    Raises:
+        DataError: As `read_annotation`, or if it is not UTF-8 text.
+    """
+    content = read_annotation(path, most_bytes=most_bytes)
+    try:
+        lines = content.decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        raise DataError(f"{path}: expected text, found other bytes; {REMEDY}") from None
+    return [line for line in map(str.strip, lines) if line]

@@ -1,4 +1,4 @@
-"""CIFAR-10 from its official Python archive, as the file or unpacked."""
+"""CIFAR-10 from its official Python archive, packed or unpacked."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ class CIFAR10(Dataset):
         """Decode all images.
 
         Args:
-            root: A folder with ``cifar-10-batches-py`` or ``cifar-10-python.tar.gz`` in it or in
-                ``cifar10`` below it.
+            root: A folder that contains ``cifar-10-batches-py`` or ``cifar-10-python.tar.gz``, or
+                has them in ``cifar10`` below it.
 
         Returns:
             uint8 (60000, 32, 32, 3) RGB, the 50,000 official train images first; labels uint8
@@ -63,12 +63,12 @@ class CIFAR10(Dataset):
 
         Raises:
             DataError: If there is no such folder or file, or a batch is missing, damaged or not
-                what was published.
+                as published.
         """
         return read_cifar10(find_source(root), batch=BATCH_IMAGES)
 
     def is_here(self, root: Path | None) -> bool:
-        """Whether one of the places looked in has it."""
+        """Whether the archive or the unpacked folder exists."""
         try:
             find_source(root)
         except DataError:
@@ -86,13 +86,7 @@ class CIFAR10(Dataset):
 
 
 def find_source(root: Path | None) -> Path:
-    """Find the archive or the folder unpacked from it.
-
-    Args:
-        root: The user's data root, if one was named.
-
-    Returns:
-        The first of the places looked in that is there.
+    """Find the archive, or the folder unpacked from it, in the user's data root.
 
     Raises:
         DataError: If no root is named, it does not exist, or it has neither.
@@ -103,12 +97,10 @@ def find_source(root: Path | None) -> Path:
     for place in places:
         if place.is_dir() or place.is_file():
             return place
-    looked = (
-        f"one of {', '.join(map(str, places))}, found none" if root else "a data root, has none"
-    )
+    looked = f"one of {', '.join(map(str, places))}" if root else "a data root"
     raise DataError(
         f"cifar10: expected the folder {FOLDER} ({', '.join(BATCHES)}) or the file {ARCHIVE} in "
-        f"{looked}; put one of them into DATA_ROOT and set HASHBENCH_DATA to DATA_ROOT"
+        f"{looked}, found none; put one of them into DATA_ROOT and set HASHBENCH_DATA to DATA_ROOT"
     )
 
 
@@ -116,7 +108,7 @@ def read_cifar10(source: Path, *, batch: int) -> ImageData:
     """Read the six batches.
 
     Args:
-        source: The folder, or the gzipped tar file that has it.
+        source: The folder, or the gzipped tar file that contains it.
         batch: Images expected in each batch.
 
     Returns:
@@ -174,7 +166,7 @@ def _unpacked(folder: Path) -> dict[str, bytes]:
 
 
 def _archived(path: Path) -> dict[str, bytes]:
-    """The batches of the archive, read in memory: nothing is unpacked to disk."""
+    """Read the batches from the archive in memory; nothing is unpacked to disk."""
     wanted = {f"{FOLDER}/{name}": name for name in BATCHES}
     contents = {}
     try:

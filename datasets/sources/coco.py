@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar
 
@@ -15,11 +18,31 @@ from hashbench.datasets.sources.annotated_photos import (
     AnnotatedPhotos,
     PhotoDataset,
     find_folder,
+    read_annotation,
 )
-from hashbench.datasets.sources.coco_instances import Instances, read_instances
 
 PARTS = ("train2014", "val2014")
 BELOW_ROOT = ("coco", "")
+_MOST_BYTES = 2**30  # instances_train2017.json, the largest, has 448 MB
+_NEEDED = {
+    *("images", "annotations", "categories"),
+    *("id", "file_name", "name", "image_id", "category_id"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Instances:
+    """The content of one ``instances_*.json``.
+
+    Attributes:
+        files: File name by image id, the ids rising, with images without an object.
+        categories: Category name by its id, the ids rising.
+        found: Category ids by image id, for images with an object.
+    """
+
+    files: Mapping[int, str]
+    categories: Mapping[int, str]
+    found: Mapping[int, frozenset[int]]
 
 
 class COCO(PhotoDataset):
@@ -62,13 +85,13 @@ def read_coco(folder: Path) -> AnnotatedPhotos:
     """Read the annotations of both parts.
 
     Args:
-        folder: The folder that has ``annotations``, ``train2014`` and ``val2014``.
+        folder: The folder of ``annotations``, ``train2014`` and ``val2014``.
 
     Returns:
         Images with an object, train part first, each part by image id; columns by category id.
 
     Raises:
-        DataError: If a file is missing or damaged, or the parts have other categories.
+        DataError: If a file is missing or damaged, or the parts have different categories.
     """
     parts = {part: read_instances(folder / _annotations(part)) for part in PARTS}
     categories, *others = (instances.categories for instances in parts.values())
@@ -91,7 +114,7 @@ def read_coco(folder: Path) -> AnnotatedPhotos:
 
 
 def _labelled(instances: Instances, where: Path) -> list[tuple[int, str]]:
-    """Ids and names of the images with an object; a name that leads elsewhere is refused."""
+    """Return ids and names of the images with an object; names of other folders are refused."""
     for name in instances.files.values():
         if PurePosixPath(name).name != name:
             raise DataError(f"{where}: expected plain file names, found '{name:.80}'; {REMEDY}")
@@ -100,3 +123,68 @@ def _labelled(instances: Instances, where: Path) -> list[tuple[int, str]]:
 
 def _annotations(part: str) -> str:
     return f"annotations/instances_{part}.json"
+
+
+def read_instances(path: Path) -> Instances:
+    """Read an ``instances_*.json``.
+
+    Raises:
+        DataError: If it is missing, no JSON, lacks a key that every such file has, or an object
+            names an image or category that the file does not list.
+    """
+    content = _parse(path)
+    files = _table(content, "images", "file_name", where=path)
+    categories = _table(content, "categories", "name", where=path)
+    found: dict[int, set[int]] = {}
+    for entry in _entries(content, "annotations", where=path):
+        image = _known(entry, "image_id", files, where=path)
+        found.setdefault(image, set()).add(_known(entry, "category_id", categories, where=path))
+    return Instances(files, categories, {image: frozenset(ids) for image, ids in found.items()})
+
+
+def _parse(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(
+            read_annotation(path, most_bytes=_MOST_BYTES), object_hook=_keep_needed
+        )
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: expected JSON, found: {error}; {REMEDY}") from None
+    if not isinstance(content, dict):
+        raise DataError(f"{path}: expected a JSON object, found none; {REMEDY}")
+    return content
+
+
+def _keep_needed(entry: dict[str, Any]) -> dict[str, Any]:
+    """Drop outlines and boxes, nine tenths of the file, as soon as they are parsed."""
+    return {key: value for key, value in entry.items() if key in _NEEDED}
+
+
+def _entries(content: Mapping[str, Any], key: str, *, where: Path) -> list[dict[str, Any]]:
+    entries = content.get(key)
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise DataError(f"{where}: expected '{key}' as a list of objects, found none; {REMEDY}")
+    return entries
+
+
+def _table(content: Mapping[str, Any], key: str, value: str, *, where: Path) -> dict[int, str]:
+    table: dict[int, str] = {}
+    for entry in _entries(content, key, where=where):
+        number, word = entry.get("id"), entry.get(value)
+        if type(number) is not int or not isinstance(word, str):
+            raise DataError(
+                f"{where}: expected 'id' and '{value}' in every entry of '{key}', found "
+                f"{str(entry)[:80]}; {REMEDY}"
+            )
+        if number in table:
+            raise DataError(f"{where}: '{key}' has the id {number} twice; {REMEDY}")
+        table[number] = word
+    return dict(sorted(table.items()))
+
+
+def _known(entry: Mapping[str, Any], key: str, table: Mapping[int, str], *, where: Path) -> int:
+    number = entry.get(key)
+    if type(number) is not int or number not in table:
+        raise DataError(
+            f"{where}: expected a '{key}' that the file lists, found {str(number)[:40]}; {REMEDY}"
+        )
+    return number

@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 
 from hashbench.core.info import ComponentInfo, LabelKind
 from hashbench.datasets.interface import Dataset, ImageData
-from hashbench.datasets.protocols.shuffle import shuffled
-from hashbench.datasets.sources.digits import LEVELS
+from hashbench.datasets.protocols.shuffle import seeded_order
+from hashbench.datasets.sources.digits import CLASSES, LEVELS, read_digits
 from hashbench.datasets.sources.label_mixtures import LabelMixture
-from hashbench.datasets.sources.optical_digits import CLASSES, read_digits
 
 MIXTURE: Final = LabelMixture(
     images=6000,
@@ -33,20 +32,20 @@ _WHITE: Final = 255
 class DigitMixtures(Dataset):
     """6,000 grey images of 16 x 16, each made of one to three digits, whose classes are its labels.
 
-    Each image stands for two blocks of 8 x 8 numbers, the average v in [0, 1] of its digit images
-    and the square of it: top left 255 v, top right 255 v^2, both rounded half up, and the lower
-    half black. The square is what a linear layer cannot make of the average by itself; the black
-    half only makes the image square.
+    An image shows two blocks of 8 x 8 pixels, the average v in [0, 1] of its digit images and the
+    square of it: top left 255 v, top right 255 v^2, both rounded half up, and the lower half black.
+    A linear layer cannot compute the square from the average; the black half only makes the image
+    square.
 
     An image has one, two or three digits with equal probability. The first is any of the ten; each
     further one is, with probability 0.7, the successor of the one before it (0 after 9), otherwise,
-    or if that is there already, any that is not. So labels that follow each other occur together
-    more often than others.
+    or if the image has that digit already, any that it does not have. So successive digits occur
+    together more often than others.
 
     The digit images are those of ``digits``; a fifth of each class is only in images 0 to 499,
     which are the protocol's queries, and the others only in the rest, so that no query shares a
-    digit image with the database or the training set. It is ours, a toy that ranks nothing on real
-    images.
+    digit image with the database or the training set. The dataset was made for this project: a toy
+    whose ranking of methods says nothing about real images.
     """
 
     info: ClassVar[ComponentInfo] = ComponentInfo(
@@ -73,7 +72,7 @@ class DigitMixtures(Dataset):
         return ImageData(images, MIXTURE.labels(slots), names)
 
     def is_here(self, root: Path | None) -> bool:
-        """Always: it needs no file of the user's."""
+        """Return True: it needs no file of the user's."""
         del root
         return True
 
@@ -88,9 +87,8 @@ class DigitMixtures(Dataset):
 
 
 def _pools(classes: NDArray[np.int64]) -> Callable[[int], tuple[NDArray[np.int64], ...]]:
-    """A class's digit images for queries, and those for all others."""
-    positions = np.arange(len(classes), dtype=np.int64)
-    order = shuffled(positions, MIXTURE.seed, purpose="digit mixtures")
+    """Return a function that gives a class's digit images: for queries, and for all others."""
+    order = seeded_order(len(classes), MIXTURE.seed, purpose="digit mixtures")
 
     def pools(number: int) -> tuple[NDArray[np.int64], ...]:
         pool = order[classes[order] == number]
@@ -102,7 +100,7 @@ def _pools(classes: NDArray[np.int64]) -> Callable[[int], tuple[NDArray[np.int64
 
 def _pictures(digits: NDArray[np.int64], members: NDArray[np.int64]) -> NDArray[np.uint8]:
     black = np.zeros((1, _SIDE, _SIDE), dtype=np.int64)
-    # Position -1 is the black image put behind the last.
+    # Position -1 is the black image appended after the last.
     total = np.concatenate([digits, black])[members].sum(axis=1)
     full = LEVELS * (members >= 0).sum(axis=1)[:, None, None]
     pictures = np.zeros((len(members), 2 * _SIDE, 2 * _SIDE), dtype=np.uint8)
@@ -112,5 +110,5 @@ def _pictures(digits: NDArray[np.int64], members: NDArray[np.int64]) -> NDArray[
 
 
 def _to_byte(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """255 part / whole, rounded half up, in whole numbers only."""
+    """Compute 255 part / whole, rounded half up, in integers only."""
     return ((2 * _WHITE * part + whole) // (2 * whole)).astype(np.uint8)

@@ -1,19 +1,20 @@
-"""Image sets inside the package: a mosaic picture and a small table of labels and sources."""
+"""Image sets inside the package: one lossless WebP picture, and a table of labels and sources."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hashbench.core.errors import DataError
-from hashbench.datasets.sources.mosaic import read_mosaic, write_mosaic
 
 EMBEDDED = Path(__file__).parents[1] / "embedded"
 _HEADER = "source,label"
+COLUMNS = 50
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,13 +33,7 @@ class EmbeddedImages:
 
 
 def write_embedded(folder: Path, name: str, content: EmbeddedImages) -> None:
-    """Write ``NAME.webp`` and ``NAME.csv``, both sorted by class for the compression's sake.
-
-    Args:
-        folder: An existing folder.
-        name: The set's name.
-        content: The images.
-    """
+    """Write ``NAME.webp`` and ``NAME.csv``, both sorted by class, which compresses better."""
     order = np.argsort(content.numbers, kind="stable")
     write_mosaic(folder / f"{name}.webp", content.images[order])
     rows = zip(content.sources[order], content.numbers[order], strict=True)
@@ -47,15 +42,12 @@ def write_embedded(folder: Path, name: str, content: EmbeddedImages) -> None:
 
 
 def read_embedded(folder: Path, name: str, *, size: tuple[int, int]) -> EmbeddedImages:
-    """Read a set that `write_embedded` wrote.
+    """Read a set that `write_embedded` wrote, in the order of its sources.
 
     Args:
-        folder: Where it is.
-        name: The set's name.
+        folder: The folder of its files.
+        name: Its name.
         size: Height and width of an image.
-
-    Returns:
-        The images in the order of their sources.
 
     Raises:
         DataError: If a file is missing or damaged.
@@ -82,3 +74,51 @@ def _rows(path: Path, lines: list[str]) -> Iterator[tuple[int, int]]:
                 f"{path}:{number}: expected 'SOURCE,LABEL', found '{line}'; reinstall hashbench"
             )
         yield int(source), int(label)
+
+
+def write_mosaic(path: Path, images: NDArray[np.uint8]) -> None:
+    """Write grey images, uint8 (N, H, W), as one WebP picture, row by row, `COLUMNS` to a row."""
+    from PIL import Image
+
+    count, height, width = images.shape
+    rows = -(-count // COLUMNS)
+    padded = np.zeros((rows * COLUMNS, height, width), dtype=np.uint8)
+    padded[:count] = images
+    grid = padded.reshape(rows, COLUMNS, height, width).transpose(0, 2, 1, 3)
+    picture = Image.fromarray(grid.reshape(rows * height, COLUMNS * width))
+    picture.save(path, "WEBP", lossless=True, quality=90, method=4)
+
+
+def read_mosaic(path: Path, count: int, *, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Read ``count`` images of a height and width from a picture that `write_mosaic` wrote.
+
+    Returns:
+        uint8 (count, H, W), contiguous.
+
+    Raises:
+        DataError: If the file is missing, cannot be decoded, or is not a picture of that size.
+    """
+    height, width = size
+    rows = -(-count // COLUMNS)
+    pixels = _decode(path)
+    expected = (rows * height, COLUMNS * width)
+    if pixels.shape != expected:
+        raise DataError(
+            f"{path}: expected a picture of {expected[1]} x {expected[0]} pixels "
+            f"({count} images), found {pixels.shape[1]} x {pixels.shape[0]}; reinstall hashbench"
+        )
+    grid = pixels.reshape(rows, height, COLUMNS, width).transpose(0, 2, 1, 3)
+    return np.ascontiguousarray(grid.reshape(-1, height, width)[:count])
+
+
+def _decode(path: Path) -> NDArray[Any]:
+    from PIL import Image
+
+    try:
+        with Image.open(path, formats=["WEBP"]) as picture:
+            # WebP has no grey mode: the three channels are equal, so one of them is the image.
+            return np.asarray(picture.getchannel(0))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise DataError(
+            f"{path}: expected a WebP picture, found: {error}; reinstall hashbench"
+        ) from None

@@ -1,4 +1,4 @@
-"""Fashion-MNIST: the embedded default of 7,500 images, and the whole from its IDX files."""
+"""Fashion-MNIST: the embedded part of 7,500 images, and the whole from its IDX files."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _STEMS = (
 
 
 class FashionMNISTMini(Dataset):
-    """The embedded default: 7,000 images of the official train part and 500 of the test part.
+    """The embedded part: 7,000 images of the official train part and 500 of the test part.
 
     Positions follow the official order, so the 500 test images are the last.
     """
@@ -72,7 +72,7 @@ class FashionMNISTMini(Dataset):
         return ImageData(embedded.images, one_hot(embedded.numbers, len(CLASSES)), CLASSES)
 
     def is_here(self, root: Path | None) -> bool:
-        """Always: it needs no file of the user's."""
+        """Return True: it needs no file of the user's."""
         del root
         return True
 
@@ -87,7 +87,7 @@ class FashionMNISTMini(Dataset):
 
 
 class FashionMNIST(Dataset):
-    """The whole of it, from the four official IDX files, gzipped or not."""
+    """All 70,000 images, from the four official IDX files, gzipped or not."""
 
     info: ClassVar[ComponentInfo] = ComponentInfo(
         title="Fashion-MNIST",
@@ -102,7 +102,7 @@ class FashionMNIST(Dataset):
 
         Args:
             root: A folder with the IDX files in ``fashion-mnist`` or ``FashionMNIST/raw`` below
-                it. Without one, or if it has neither, Debian's package is looked for.
+                it. Without one, or if it has neither, the folder of Debian's package is used.
 
         Returns:
             uint8 (70000, 28, 28), the 60,000 official train images first; labels (70000, 10).
@@ -113,7 +113,7 @@ class FashionMNIST(Dataset):
         return read_fashion_mnist(find_folder(root), train=TRAIN_IMAGES, test=TEST_IMAGES)
 
     def is_here(self, root: Path | None) -> bool:
-        """Whether one of the places looked in has it."""
+        """Whether one of the four files exists in one of its folders."""
         try:
             find_folder(root)
         except DataError:
@@ -131,16 +131,13 @@ class FashionMNIST(Dataset):
 
 
 def find_folder(root: Path | None) -> Path:
-    """Find the folder that has the IDX files.
+    """Find the folder of the IDX files: the first that has any of the four.
 
     Args:
         root: The user's data root, if one was named.
 
-    Returns:
-        The first of the places looked in that has any of the four files.
-
     Raises:
-        DataError: If the root does not exist, or no place has a file.
+        DataError: If the root does not exist, or no folder has a file.
     """
     if root is not None and not root.is_dir():
         raise DataError(f"data root {root}: no such folder; name one that exists, or none")
@@ -160,7 +157,7 @@ def read_fashion_mnist(folder: Path, *, train: int | None, test: int | None) -> 
     """Read the four IDX files of a folder.
 
     Args:
-        folder: Where they are.
+        folder: The folder.
         train: Images expected in the train part; None takes any number.
         test: Images expected in the test part; None takes any number.
 

@@ -1,4 +1,4 @@
-"""Scenes of one to four garments: the multi-label default that needs no download."""
+"""Scenes of one to four garments: a multi-label dataset that needs no download."""
 
 from __future__ import annotations
 
@@ -44,21 +44,21 @@ _QUARTER: Final = CANVAS // 2
 class FashionScenes(Dataset):
     """6,000 grey images of 64 x 64, each with one to four garments, whose classes are its labels.
 
-    The garments are the embedded Fashion-MNIST images, unchanged, on black. Each lies in a quarter
-    of its own, the quarters in random order, and within it 0 to 4 pixels down and 0 to 4 to the
-    right, so no garment covers another.
+    The garments are the embedded Fashion-MNIST images, unchanged, on black. Each is in a quarter
+    of its own, the quarters in random order, shifted by 0 to 4 pixels down and 0 to 4 to the right,
+    so no garment covers another.
 
     A scene has one to four garments with equal probability, all of different classes. The first is
-    of any of the ten; each further one is, with probability 0.7, what the one before it is worn
-    with (a cycle through all ten classes: T-shirt with trouser, trouser with shirt, shirt with
-    coat, coat with ankle boot, ankle boot with dress, dress with sandal, sandal with bag, bag with
-    pullover, pullover with sneaker, sneaker with T-shirt), otherwise, or if that is there already,
-    any that is not. So all classes are about equally frequent, and neighbours on the cycle occur
-    together more often than others.
+    of any of the ten; each further one is, with probability 0.7, of the class that goes with the
+    one before it (a cycle through all ten classes: T-shirt with trouser, trouser with shirt, shirt
+    with coat, coat with ankle boot, ankle boot with dress, dress with sandal, sandal with bag, bag
+    with pullover, pullover with sneaker, sneaker with T-shirt), otherwise, or if the scene has that
+    class already, of any that it does not have. So all classes are about equally frequent, and
+    neighbours on the cycle occur together more often than others.
 
     Scenes 0 to 499, the protocol's queries, are made of garments of the official test part, all
     others of the official train part, so no query shares a garment with the database or the
-    training set. The garments are real images, the scenes are ours.
+    training set. The garments are real images; the scenes were made for this project.
     """
 
     info: ClassVar[ComponentInfo] = ComponentInfo(
@@ -87,7 +87,7 @@ class FashionScenes(Dataset):
         return ImageData(_pictures(garments.images, members), MIXTURE.labels(slots), CLASSES)
 
     def is_here(self, root: Path | None) -> bool:
-        """Always: it needs no file of the user's."""
+        """Return True: it needs no file of the user's."""
         del root
         return True
 
@@ -102,7 +102,7 @@ class FashionScenes(Dataset):
 
 
 def _pools(garments: EmbeddedImages) -> Callable[[int], tuple[NDArray[np.int64], ...]]:
-    """A class's garments of the official test part, and those of the train part."""
+    """Return a function that gives a class's garments: of the official test and train parts."""
     official_train = garments.sources < TRAIN_IMAGES
 
     def pools(number: int) -> tuple[NDArray[np.int64], ...]:
@@ -113,11 +113,7 @@ def _pools(garments: EmbeddedImages) -> Callable[[int], tuple[NDArray[np.int64],
 
 
 def corners() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Draw where the garments of each scene lie.
-
-    Returns:
-        The row and the column of each garment's upper left pixel, int64 (6000, 4) both.
-    """
+    """Draw the row and the column of each garment's upper left pixel, int64 (6000, 4) both."""
     positions = np.arange(MIXTURE.images, dtype=np.int64)
     keys = [
         uniform(positions, MIXTURE.seed, purpose=f"quarter {number}")

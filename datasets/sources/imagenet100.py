@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import csv
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,10 +17,10 @@ from hashbench.datasets.sources.annotated_photos import (
     AnnotatedPhotos,
     PhotoDataset,
     find_folder,
+    read_lines,
 )
-from hashbench.datasets.sources.ilsvrc_val import SOLUTION, read_val_synsets
 
-# WordNet ids, in the order of the columns.
+# WordNet ids, in the order of the label columns.
 SYNSETS = (
     *("n01514668", "n01537544", "n01560419", "n01629819", "n01632458", "n01664065", "n01685808"),
     *("n01687978", "n01698640", "n01729322", "n01774750", "n01797886", "n01819313", "n01828970"),
@@ -39,7 +39,11 @@ SYNSETS = (
     *("n12057211", "n13044778"),
 )
 BELOW_ROOT = ("imagenet", "ILSVRC2012", "ILSVRC/Data/CLS-LOC", "ILSVRC2012_img", "")
+SOLUTION = "LOC_val_solution.csv"
+_SOLUTION_HEADER = ["ImageId", "PredictionString"]
 _IMAGE = "*.JPEG"
+_VAL_NAME = "ILSVRC2012_val_"
+_MOST_BYTES = 2**25
 
 
 class ImageNet100(PhotoDataset):
@@ -85,15 +89,15 @@ def read_imagenet(folder: Path) -> AnnotatedPhotos:
     """List the images of the hundred synsets.
 
     Args:
-        folder: The folder that has ``train`` and ``val``.
+        folder: The folder of ``train`` and ``val``.
 
     Returns:
         Train images, synset by synset and by name, then validation images by name; columns in the
         order of `SYNSETS`.
 
     Raises:
-        DataError: If a synset's folder is missing, or it cannot be told which synset a validation
-            image is of.
+        DataError: If a synset's folder is missing, or the synset of a validation image is not
+            stated.
     """
     train = _in_synsets(folder / "train")
     val = _in_synsets(folder / "val") if (folder / "val" / SYNSETS[0]).is_dir() else _flat(folder)
@@ -105,7 +109,7 @@ def read_imagenet(folder: Path) -> AnnotatedPhotos:
 
 
 def _in_synsets(folder: Path) -> dict[Path, str]:
-    """Synset of each image in a part that has a folder for each synset."""
+    """Return the synset of each image, by path, in a part with a folder for each synset."""
     found: dict[Path, str] = {}
     for synset in SYNSETS:
         paths = sorted((folder / synset).glob(_IMAGE))
@@ -116,7 +120,7 @@ def _in_synsets(folder: Path) -> dict[Path, str]:
 
 
 def _flat(folder: Path) -> dict[Path, str]:
-    """Synset of each validation image of the hundred, all images in one folder."""
+    """Return the synset of each validation image, by path, where all are in one folder."""
     above = (folder, folder / "val", *folder.parents[:3])
     solution = next((place / SOLUTION for place in above if (place / SOLUTION).is_file()), None)
     if solution is None:
@@ -125,9 +129,44 @@ def _flat(folder: Path) -> dict[Path, str]:
             f"above it, found neither; put the file there"
         )
     wanted = set(SYNSETS)
-    synsets: Mapping[str, str] = read_val_synsets(solution)
     return {
         folder / "val" / f"{name}.JPEG": synset
-        for name, synset in synsets.items()
+        for name, synset in read_val_synsets(solution).items()
         if synset in wanted
     }
+
+
+def read_val_synsets(path: Path) -> dict[str, str]:
+    """Read ``LOC_val_solution.csv``, e.g. ``ILSVRC2012_val_00000001,n01751748 111 108 286 308``.
+
+    Several objects of an image follow one another, all of one synset.
+
+    Returns:
+        Synset by image name, without ``.JPEG``.
+
+    Raises:
+        DataError: If it is missing, or a line is not an image with its synset.
+    """
+    try:
+        header, *rows = [*csv.reader(read_lines(path, most_bytes=_MOST_BYTES))] or [[]]
+    except csv.Error as error:
+        raise DataError(f"{path}: expected a CSV file, found: {error}; {REMEDY}") from None
+    if header != _SOLUTION_HEADER:
+        raise DataError(
+            f"{path}: expected the header {','.join(_SOLUTION_HEADER)}, found "
+            f"'{','.join(header):.80}'; {REMEDY}"
+        )
+    synsets: dict[str, str] = {}
+    for number, row in enumerate(rows, start=2):
+        words = row[1].split() if len(row) == len(_SOLUTION_HEADER) else []
+        if not words or not _is_image(row[0]) or not words[0].startswith("n"):
+            raise DataError(
+                f"{path}:{number}: expected an image and its synset, found '{','.join(row):.80}'; "
+                f"{REMEDY}"
+            )
+        synsets[row[0]] = words[0]
+    return synsets
+
+
+def _is_image(name: str) -> bool:
+    return name.startswith(_VAL_NAME) and name.removeprefix(_VAL_NAME).isdigit()

@@ -1,4 +1,4 @@
-"""Images that a user imported: ``imported/NAME``."""
+"""Datasets that a user imported: ``imported/NAME``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _REMEDY: Final = "remove its folder and import it again"
 
 
 class Description(BaseModel):
-    """``dataset.json``: what an imported dataset is.
+    """The content of ``dataset.json``, which describes an imported dataset.
 
     Attributes:
         format: Version of the layout.
@@ -33,8 +33,8 @@ class Description(BaseModel):
         several_labels: Whether an image may have any number of labels.
         images: Number of images.
         pixels: The file of decoded pixels, in the folder ``pixels``.
-        origin: SHA-256 of what was imported and how; a second import of the same is none.
-        warnings: What a reader of the numbers should know.
+        origin: SHA-256 of the imported files and settings; importing the same again does nothing.
+        warnings: Warnings that go into every record.
         unreadable: Number of files that could not be read.
     """
 
@@ -72,7 +72,7 @@ def read_description(folder: Path) -> Description:
 
 
 class ImportedData(Dataset):
-    """Your own images: a folder, list or csv file that ``hashbench data import`` named NAME."""
+    """Your own images, imported as NAME by ``hashbench data import``."""
 
     info: ClassVar[ComponentInfo] = ComponentInfo(title="Imported images")
     default_protocol: ClassVar[str] = ""
@@ -80,7 +80,7 @@ class ImportedData(Dataset):
 
     @classmethod
     def member(cls, name: str) -> type[Self]:
-        """The dataset of one name.
+        """Return the class of one imported dataset.
 
         Args:
             name: The NAME of ``imported/NAME``.
@@ -103,7 +103,7 @@ class ImportedData(Dataset):
         """Open the decoded images.
 
         Args:
-            root: A data root to look in first.
+            root: A data root to search first.
 
         Returns:
             uint8 (N, side, side, 3), memory-mapped, and labels uint8 (N, classes).
@@ -122,7 +122,7 @@ class ImportedData(Dataset):
         return ImageData(images, labels, found.classes, warnings=found.warnings)
 
     def names(self, root: Path | None) -> Sequence[str]:
-        """The files that were imported, by their paths.
+        """Return the paths of the imported files, in the order of positions.
 
         Raises:
             ConfigError: If no data root has the dataset.
@@ -135,7 +135,7 @@ class ImportedData(Dataset):
             raise DataError(f"{path}: cannot be read: {error}; {_REMEDY}") from None
 
     def is_here(self, root: Path | None) -> bool:
-        """Whether a data root has a dataset of its name."""
+        """Whether a data root contains the dataset."""
         del root
         return self.name in imported_folders()
 

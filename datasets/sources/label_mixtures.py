@@ -1,4 +1,4 @@
-"""Images made of several single-label ones: which classes each has, and of which images."""
+"""Draw the classes of multi-label images, and the single-label images that they are made of."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from numpy.typing import NDArray
 from hashbench.datasets.protocols.shuffle import uniform
 
 NONE = -1
-"""In the place of a class or an image where there is no further one."""
+"""Stands for a class or an image after the last one."""
 
 
 @dataclass(frozen=True, slots=True)
 class LabelMixture:
-    """A rule by which labels occur together, drawn by seed with no library's generator.
+    """A rule by which labels occur together, drawn from a seed without any library's generator.
 
     An image has 1 to ``most`` classes, all different, each number equally often. The first is any
     of them; each further one is, with probability ``share``, the companion of the one before it;
-    otherwise, or if that is there already, any that is not.
+    otherwise, or if the image has that class already, any that it does not have.
 
     Attributes:
-        images: Images to make.
-        queries: The first of them, which have members of their own.
-        most: Classes of an image, at most.
+        images: Number of images to make.
+        queries: Number of queries, the first images, whose members no other image has.
+        most: Largest number of classes of an image.
         companions: For each class, the one that mostly follows it.
-        share: How often it does.
+        share: Probability that it does.
         seed: Seed of all draws.
-        member: What an image is made of, in one word; part of the draws' purposes.
+        member: The name of what an image is made of; part of the draws' purposes.
     """
 
     images: int
@@ -41,10 +41,10 @@ class LabelMixture:
     member: str
 
     def classes(self) -> NDArray[np.int64]:
-        """Draw which classes each image is made of.
+        """Draw the classes of each image.
 
         Returns:
-            int64 (images, most): the classes in the order drawn; -1 where there is no more.
+            int64 (images, most): the classes in the order drawn; -1 after the last.
         """
         positions = np.arange(self.images, dtype=np.int64)
         slots = np.full((self.images, self.most), NONE, dtype=np.int64)
@@ -62,7 +62,7 @@ class LabelMixture:
         return slots
 
     def labels(self, slots: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """The label rows of drawn classes.
+        """Return the label rows of drawn classes.
 
         Args:
             slots: int64 (images, most), as `classes` gives them.
@@ -87,7 +87,7 @@ class LabelMixture:
             pools: The positions of a class's images: those for queries, and those for all others.
 
         Returns:
-            int64 (images, most): positions; -1 where there is no further class.
+            int64 (images, most): positions; -1 after the last class.
         """
         members = np.full_like(slots, NONE)
         parts = (slice(self.queries), slice(self.queries, None))
@@ -106,7 +106,7 @@ class LabelMixture:
 
 
 def _nth_absent(absent: NDArray[np.bool_], rank: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The class with ``rank`` absent ones before it, row by row."""
+    """Find, row by row, the class with ``rank`` absent ones before it."""
     wanted = absent & (np.cumsum(absent, axis=1) - 1 == rank[:, None])
     columns: NDArray[np.int64] = wanted.argmax(axis=1).astype(np.int64)
     return columns

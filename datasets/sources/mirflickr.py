@@ -18,8 +18,8 @@ from hashbench.datasets.sources.annotated_photos import (
     AnnotatedPhotos,
     PhotoDataset,
     find_folder,
+    read_lines,
 )
-from hashbench.datasets.sources.annotation_text import read_lines
 
 POTENTIAL = (
     *("animals", "baby", "bird", "car", "clouds", "dog", "female", "flower", "food", "indoor"),
@@ -32,7 +32,7 @@ RELEVANT = (
 )
 CLASSES = tuple(sorted(POTENTIAL + RELEVANT))
 IMAGES = 25_000
-LEAST_USES = 20  # of a tag, for it to count
+LEAST_USES = 20  # photos that a tag must be on to count
 PHOTOS_BELOW_ROOT = ("mirflickr", "mirflickr25k/mirflickr", "")
 ANNOTATIONS_BELOW_ROOT = (
     "mirflickr25k_annotations_v080",
@@ -116,8 +116,8 @@ def read_mirflickr(photos: Path, annotations: Path, *, images: int) -> Annotated
     """Read the annotation files.
 
     Args:
-        photos: The folder that has ``im1.jpg``.
-        annotations: The folder that has ``animals.txt`` and the others.
+        photos: The folder of ``im1.jpg``.
+        annotations: The folder of ``animals.txt`` and the others.
         images: Number of photos.
 
     Returns:
@@ -134,11 +134,7 @@ def read_mirflickr(photos: Path, annotations: Path, *, images: int) -> Annotated
 
 
 def read_numbers(path: Path, *, images: int) -> NDArray[np.int64]:
-    """Read an annotation file: the numbers of the photos that carry the label, one a line.
-
-    Args:
-        path: The file.
-        images: Number of photos.
+    """Read an annotation file: the numbers of the photos that have the label, one a line.
 
     Returns:
         int64 (M,), each from 1 to ``images``.
@@ -160,7 +156,7 @@ def read_tagged(folder: Path, *, images: int, least_uses: int) -> NDArray[np.boo
     """Read the tags, one file a photo, one tag a line.
 
     Args:
-        folder: The folder that has ``tags1.txt``.
+        folder: The folder of ``tags1.txt``.
         images: Number of photos.
         least_uses: Photos that a tag must be on to count.
 

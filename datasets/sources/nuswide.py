@@ -1,4 +1,4 @@
-"""NUS-WIDE from its concept files and photos, and the copy that HashNet's authors gave out."""
+"""NUS-WIDE from its concept files and photos, and the copy that HashNet's authors published."""
 
 from __future__ import annotations
 
@@ -17,17 +17,14 @@ from hashbench.datasets.sources.annotated_photos import (
     AnnotatedPhotos,
     PhotoDataset,
     find_folder,
-)
-from hashbench.datasets.sources.nuswide_files import (
-    CONCEPTS,
-    GROUND_TRUTH,
-    IMAGE_LIST,
-    read_concepts,
-    read_ground_truth,
-    read_image_list,
+    read_annotation,
+    read_lines,
 )
 
 BELOW_ROOT = ("nuswide", "NUS-WIDE", "nus-wide", "")
+IMAGE_LIST = "ImageList/Imagelist.txt"
+GROUND_TRUTH = "Groundtruth/AllLabels"
+CONCEPTS = ("ConceptsList/Concepts81.txt", "Concepts81.txt")
 PHOTO_FOLDERS = ("Flickr", "images")
 COPY_BELOW_ROOT = ("nuswide_81", "nus_wide", "nuswide_hashnet")
 _ANNOTATION_SOURCE = (
@@ -37,6 +34,9 @@ _ANNOTATION_SOURCE = (
 _PAPER = "Chua et al., NUS-WIDE: A Real-World Web Image Database, CIVR 2009"
 _CITATION = "chua2009nuswide"
 _LOOKED_FOR = [IMAGE_LIST, f"{GROUND_TRUTH}/Labels_CONCEPT.txt", " or ".join(CONCEPTS)]
+_MOST_BYTES = 2**25
+_MOST_CONCEPT_BYTES = 2**16
+_FLAGS = {b"0": 0, b"1": 1}
 _LICENCE = "photos as their owners on Flickr state"
 
 
@@ -68,7 +68,7 @@ class NUSWIDE(PhotoDataset):
 class NUSWIDEHashNet(PhotoDataset):
     """The 223,496 photos of HashNet's copy, by name, with the official labels of all 81 concepts.
 
-    The photos were fetched from Flickr again, so they are others than the original ones in size.
+    The photos were fetched from Flickr again, so their sizes differ from the original ones.
     A photo's labels are found by the Flickr id in its name.
     """
 
@@ -107,7 +107,7 @@ def read_nuswide(folder: Path) -> AnnotatedPhotos:
     """Read the annotations.
 
     Args:
-        folder: The folder that has ``ImageList``, ``Groundtruth`` and the photos.
+        folder: The folder of ``ImageList``, ``Groundtruth`` and the photos.
 
     Returns:
         The photos in the order of the image list; columns in the order of ``Concepts81.txt``.
@@ -132,14 +132,14 @@ def read_hashnet_copy(photos: Path, folder: Path) -> AnnotatedPhotos:
 
     Args:
         photos: The folder of the copy's photos.
-        folder: The folder that has ``ImageList`` and ``Groundtruth``.
+        folder: The folder of ``ImageList`` and ``Groundtruth``.
 
     Returns:
         The photos by name; columns in the order of ``Concepts81.txt``.
 
     Raises:
         DataError: If a file is missing or damaged, or a photo's id is not in the image list, or
-            is there with different labels.
+            appears there with different labels.
     """
     names, labels, concepts = _read_annotations(folder)
     rows = _rows_by_id(names, labels)
@@ -161,7 +161,7 @@ def _read_annotations(
 
 
 def _rows_by_id(names: Sequence[PurePosixPath], labels: NDArray[np.uint8]) -> dict[str, int]:
-    """Row by Flickr id; -1 where one id has different labels."""
+    """Return the row of each Flickr id; -1 if an id has different labels."""
     rows: dict[str, int] = {}
     for row, name in enumerate(names):
         photo = name.stem.rpartition("_")[2]
@@ -186,3 +186,62 @@ def _folder(dataset: PhotoDataset, root: Path) -> Path:
     return find_folder(
         root, BELOW_ROOT, marker=IMAGE_LIST, name=dataset.NAME, source=dataset.SOURCE
     )
+
+
+def read_concepts(folder: Path) -> tuple[str, ...]:
+    """Read the names of the concepts, which are the label columns, from ``Concepts81.txt``.
+
+    Raises:
+        DataError: If it is missing, or a name is no plain word or is repeated.
+    """
+    place = next((name for name in CONCEPTS if (folder / name).exists()), CONCEPTS[0])
+    names = read_lines(folder / place, most_bytes=_MOST_CONCEPT_BYTES)
+    for name in names:
+        if not name.isalnum() or names.count(name) > 1:
+            raise DataError(
+                f"{folder / place}: expected words that are all different, found '{name:.40}'; "
+                f"{REMEDY}"
+            )
+    return tuple(names)
+
+
+def read_image_list(folder: Path) -> list[PurePosixPath]:
+    r"""Read the names of the images, e.g. ``actor\0001_2124494179.jpg``.
+
+    Returns:
+        One path ``concept/NUMBER_FLICKRID.jpg`` an image, in the order of the file.
+
+    Raises:
+        DataError: If the list is missing, or a line is no such path.
+    """
+    path = folder / IMAGE_LIST
+    lines = read_lines(path, most_bytes=_MOST_BYTES)
+    names = [PurePosixPath(line.replace("\\", "/")) for line in lines]
+    for number, name in enumerate(names, start=1):
+        if name.is_absolute() or ".." in name.parts or "_" not in name.stem:
+            raise DataError(
+                f"{path}:{number}: expected CONCEPT\\NUMBER_FLICKRID.jpg, found '{name!s:.80}'; "
+                f"{REMEDY}"
+            )
+    return names
+
+
+def read_ground_truth(folder: Path, concept: str, *, images: int) -> NDArray[np.uint8]:
+    """Read which images show a concept.
+
+    Returns:
+        uint8 (images,) of 0 and 1.
+
+    Raises:
+        DataError: If the file is missing, does not have ``images`` lines, or one is not 0 or 1.
+    """
+    path = folder / GROUND_TRUTH / f"Labels_{concept}.txt"
+    words = read_annotation(path, most_bytes=_MOST_BYTES).split()
+    if len(words) != images:
+        raise DataError(
+            f"{path}: expected {images} lines (as in {IMAGE_LIST}), found {len(words)}; {REMEDY}"
+        )
+    for number, word in enumerate(words, start=1):
+        if word not in _FLAGS:
+            raise DataError(f"{path}:{number}: expected 0 or 1, found another; {REMEDY}")
+    return np.fromiter(map(_FLAGS.__getitem__, words), dtype=np.uint8, count=images)

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from hashbench.core.errors import DataError
-from hashbench.datasets.sources.mosaic import read_mosaic, write_mosaic
+from hashbench.datasets.sources.embedded_images import read_mosaic, write_mosaic
 
 
 @pytest.fixture

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from hashbench.core.errors import DataError
-from hashbench.datasets.sources.voc2012 import CLASSES, VOC2012
-from hashbench.datasets.sources.voc_xml import VOCObject, read_voc_objects
+from hashbench.datasets.sources.voc2012 import CLASSES, VOC2012, VOCObject, read_voc_objects
 
 BOMB = (
     '<?xml version="1.0"?><!DOCTYPE a [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;">]>'
