@@ -15,12 +15,11 @@ from hashbench.core.errors import DataError
 @click.argument("folder", type=click.Path(path_type=Path))
 def command(folder: Path) -> None:
     """Read all files of FOLDER and compare their checksums with its manifest's."""
-    from hashbench.evaluation.sharded.check import changed_files
     from hashbench.evaluation.sharded.folder import ShardFolder
 
     opened = ShardFolder.open(folder)
     with phases() as phase:
-        problems = changed_files(opened, progress=phase("reading files"))
+        problems = opened.changed_files(progress=phase("reading files"))
     if problems:
         raise DataError("\n".join(problems))
     click.echo(

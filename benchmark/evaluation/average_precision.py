@@ -1,18 +1,25 @@
-"""Average precision inside a cut: its expectation over tie orders, and its bounds."""
+"""Average precision inside a cut, plain and weighted by gains, from tie groups alone.
+
+Both have an expectation over all orders inside ties; plain average precision has bounds, too.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hashbench.evaluation.hypergeometric import hypergeometric_weights
 from hashbench.evaluation.names import Div, Ties
-from hashbench.evaluation.precision_sums import Places, precision_sum
-from hashbench.evaluation.tie_groups import Cut, TieGroups, sums_before
+from hashbench.evaluation.precision_sums import (
+    Places,
+    gain_sum,
+    hypergeometric_weights,
+    precision_sum,
+)
+from hashbench.evaluation.tie_groups import Cut, GainGroups, TieGroups, ratio, sums_before
 
 
 class AveragePrecision:
-    """AP@K of a block of queries, for any number of cuts, from tie groups alone.
+    """AP@K of a block of queries, for any number of cuts.
 
     Where the cut splits a group and the denominator is the number of hits inside the cut, the
     expectation runs over that (hypergeometric) number and the bounds over each of its values: more
@@ -29,7 +36,7 @@ class AveragePrecision:
         self._cuts: dict[int, Cut] = {}
 
     def at(self, cutoff: int | None, *, div: Div, ties: Ties) -> NDArray[np.float64]:
-        """AP@K of each query.
+        """Compute AP@K of each query.
 
         Args:
             cutoff: K; None for the whole database.
@@ -55,7 +62,7 @@ class AveragePrecision:
         return _best_over_hits(cut, before) if ties is Ties.BEST else _worst_over_hits(cut, before)
 
     def _precision_sums(self, ties: Ties) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Sums of the precisions at relevant ranks: of all closer groups, (Q, G); of all, (Q,)."""
+        """Sum precisions at relevant ranks, over all closer groups, (Q, G), and over all, (Q,)."""
         if ties not in self._sums:
             groups = self._groups
             some = self._with_hits
@@ -68,10 +75,48 @@ class AveragePrecision:
         return self._sums[ties]
 
 
-def ratio(value: NDArray[np.float64], by: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Divide, and give 0 where the denominator is 0."""
-    shape = np.broadcast_shapes(value.shape, by.shape)
-    return np.divide(value, by, out=np.zeros(shape), where=by > 0)
+class WeightedPrecision:
+    """Expected WAP@K of a block of queries, for any number of cuts, divided by the hits in the cut.
+
+    Given which places of a tie hold relevant items, their gains are in random order: each has the
+    mean gain of the group's relevant items. So WAP is average precision with sums of gains for
+    counts of hits, and where the cut splits a group the expectation runs over the number of hits
+    inside, which is hypergeometric.
+
+    Args:
+        groups: The tie groups of the queries, with their gains.
+    """
+
+    def __init__(self, groups: GainGroups) -> None:
+        ties = groups.ties
+        self._ties = ties
+        self._means = ratio(groups.gains, ties.hits)
+        self._gains_before = sums_before(groups.gains)
+        places = Places(ties.items_before, ties.hits_before, ties.sizes)
+        self._before = sums_before(
+            gain_sum(places, self._gains_before, self._means, size=ties.sizes, hits=ties.hits)
+        )
+
+    def expected(self, cutoff: int | None) -> NDArray[np.float64]:
+        """Compute the sum over x of P(x) (A + S(x)) / (R + x), x the hits kept of the cut's group.
+
+        A is the sum over closer groups, R their hits.
+
+        Args:
+            cutoff: K; None for the whole database.
+
+        Returns:
+            float64 (Q,); 0 where no relevant item is inside the cut.
+        """
+        cut = self._ties.cut(cutoff)
+        group = np.arange(len(cut.index)), cut.index
+        gains_before, means, before = (
+            values[group][:, None] for values in (self._gains_before, self._means, self._before)
+        )
+        hits, weights = hypergeometric_weights(cut.size, cut.hits, cut.kept)
+        places = Places(cut.items_before, cut.hits_before, cut.kept).as_column()
+        sums = before + gain_sum(places, gains_before, means, size=places.count, hits=hits)
+        return np.asarray((weights * ratio(sums, places.hits_before + hits)).sum(axis=1))
 
 
 def _kept_places(cut: Cut) -> Places:
@@ -79,7 +124,7 @@ def _kept_places(cut: Cut) -> Places:
 
 
 def _sum_in_cut(cut: Cut, ties: Ties) -> NDArray[np.float64]:
-    """Sum of precisions over the places that the cut keeps of its group, (Q,).
+    """Sum the precisions over the places that the cut keeps of its group, (Q,).
 
     With a fixed denominator the best order has as many hits inside the cut as possible, the worst
     as few; for the expectation the places are a random part of the group.
@@ -95,7 +140,7 @@ def _sum_given_hits(places: Places, ties: Ties, hits: NDArray[np.float64]) -> ND
 
 
 def _expected_over_hits(cut: Cut, before: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Sum over x of P(x) (A + S(x)) / (R + x), A the sum over closer groups, (Q,)."""
+    """Compute the sum over x of P(x) (A + S(x)) / (R + x), A the sum over closer groups, (Q,)."""
     hits, weights = hypergeometric_weights(cut.size, cut.hits, cut.kept)
     places = _kept_places(cut).as_column()
     sums = before[:, None] + _sum_given_hits(places, Ties.EXPECTED, hits)
@@ -104,9 +149,9 @@ def _expected_over_hits(cut: Cut, before: NDArray[np.float64]) -> NDArray[np.flo
 
 
 def _best_over_hits(cut: Cut, before: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Largest (A + S(x)) / (R + x), (Q,).
+    """Find the largest (A + S(x)) / (R + x), (Q,).
 
-    One more hit, behind the others, adds a precision that grows with x. So once the mean of the
+    One more hit, after the others, adds a precision that grows with x. So once the mean of the
     precisions rises it goes on rising, and its maximum is at the fewest or at the most hits.
     """
     places = _kept_places(cut)
@@ -118,9 +163,9 @@ def _best_over_hits(cut: Cut, before: NDArray[np.float64]) -> NDArray[np.float64
 
 
 def _worst_over_hits(cut: Cut, before: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Smallest (A + S(x)) / (R + x), (Q,).
+    """Find the smallest (A + S(x)) / (R + x), (Q,).
 
-    One more hit, in front of the others, adds (R+1)/(N+m-x) and lifts each of the x behind it: an
+    One more hit, before the others, adds (R+1)/(N+m-x) and raises each of the x after it: an
     increment that grows with x. So the quotient falls, then rises, and bisection finds the turn.
     """
     places = _kept_places(cut)

@@ -31,10 +31,9 @@ class CompiledCounting(Counting):
     """
 
     def __init__(self, query: Codes, database: Codes, relevance: Relevance) -> None:
-        from hashbench.evaluation.kernels import counting, precisions, ranking
+        from hashbench.evaluation.kernels import counting, ranking
 
         self._counting, self._ranking = counting, ranking
-        self._sum_precisions = precisions.sum_precisions
         self._items, self._radii = len(database), database.bits + 1
         rows = database.words()
         words = np.zeros((rows.shape[1], padded(self._items)), dtype=np.uint64)
@@ -97,4 +96,4 @@ class CompiledCounting(Counting):
 
     def sum_precisions(self, ranks: NDArray[np.int64]) -> float:
         """Sum precisions eight at a time."""
-        return self._sum_precisions(ranks)
+        return self._ranking.sum_precisions(ranks)

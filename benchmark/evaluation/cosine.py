@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 
 from hashbench.core.codes import Embeddings
 from hashbench.core.errors import DataError
-from hashbench.evaluation.gain_groups import GainGroups
 from hashbench.evaluation.names import Ties
 from hashbench.evaluation.ranking import Ranking
 from hashbench.evaluation.relevance import Relevance
-from hashbench.evaluation.tie_groups import TieGroups
+from hashbench.evaluation.tie_groups import GainGroups, TieGroups
 
 _SCORES_AT_ONCE = 1 << 20  # 8 MB of float64
 _MOST_QUERIES = 128

@@ -11,12 +11,11 @@ from hashbench.core.codes import Codes
 from hashbench.core.errors import DataError
 from hashbench.evaluation.compiled_counting import CompiledCounting
 from hashbench.evaluation.counting import Counting
-from hashbench.evaluation.gain_groups import GainGroups
 from hashbench.evaluation.names import Ties
 from hashbench.evaluation.numpy_counting import NumpyCounting
 from hashbench.evaluation.ranking import Ranking, Take
 from hashbench.evaluation.relevance import Relevance
-from hashbench.evaluation.tie_groups import TieGroups
+from hashbench.evaluation.tie_groups import GainGroups, TieGroups
 from hashbench.evaluation.tool import Tool
 
 _CELLS_AT_ONCE = 1 << 17  # histogram cells of a block of queries: 1 MB of float64

@@ -1,14 +1,19 @@
-"""Sums of the precisions at relevant ranks over a run of places inside one tie group."""
+"""Expected sums over a run of ranks inside one tie group, in closed form."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hashbench.evaluation.harmonic import harmonic_step
 from hashbench.evaluation.names import Ties
+from hashbench.evaluation.series import harmonic_step
+
+# Hoeffding: P(|X - E X| >= w) <= 2 exp(-2 w^2 / s) for s draws, so beyond w = sqrt(s) * this all
+# weights together are below 1e-20, far under a double's last bit of anything they multiply.
+_WIDTH = math.sqrt(math.log(2 / 1e-20) / 2)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,14 +31,14 @@ class Places:
     count: NDArray[np.float64]
 
     def as_column(self) -> Places:
-        """The same with a second axis of length 1, to broadcast against (Q, X)."""
+        """Add a second axis of length 1, to broadcast against (Q, X)."""
         return Places(self.items_before[:, None], self.hits_before[:, None], self.count[:, None])
 
 
 def precision_sum(
     places: Places, ties: Ties, *, size: NDArray[np.float64], hits: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Sum of precisions at the relevant ranks of a run.
+    """Sum the precisions at the relevant ranks of a run.
 
     The run holds items drawn from ``size`` items, ``hits`` of them relevant. ``expected``: in
     random order. ``best`` and ``worst`` need ``size`` equal to the run's length, and have the hits
@@ -49,21 +54,10 @@ def precision_sum(
         float64, of the shape that the arguments broadcast to.
     """
     if ties is Ties.EXPECTED:
-        return _expected(places, size=size, hits=hits)
+        return gain_sum(places, places.hits_before, np.float64(1), size=size, hits=hits)
     if ties is Ties.BEST:
         return _consecutive(places.items_before, places.hits_before, hits)
     return _consecutive(places.items_before + size - hits, places.hits_before, hits)
-
-
-def _expected(
-    places: Places, *, size: NDArray[np.float64], hits: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """(r/n) ((R+1) dH + a (m - (N+1) dH)) with dH = H[N+m] - H[N] and a = (r-1)/(n-1).
-
-    At place t of a random order an item is relevant with probability r/n and then has
-    (t-1)(r-1)/(n-1) relevant items of the group before it. With n = 1 there are none.
-    """
-    return gain_sum(places, places.hits_before, np.float64(1), size=size, hits=hits)
 
 
 def gain_sum(
@@ -76,8 +70,10 @@ def gain_sum(
 ) -> NDArray[np.float64]:
     """Expected sum of the mean gains of the first i items, over the relevant ranks i of a run.
 
-    With G the gains before, g the mean gain of a relevant item of the run and a = (r-1)/(n-1):
-    (r/n) ((G+g) dH + a g (m - (N+1) dH)). Gains of 1 make it the sum of precisions.
+    At place t of a random order an item is relevant with probability r/n and then has
+    (t-1)(r-1)/(n-1) relevant items of the group before it; with n = 1 there are none. With G the
+    gains before, g the mean gain of a relevant item, dH = H[N+m] - H[N] and a = (r-1)/(n-1) the
+    sum is (r/n) ((G+g) dH + a g (m - (N+1) dH)). Gains of 1 make it the sum of precisions.
 
     Args:
         places: The run; its items are in random order.
@@ -99,5 +95,44 @@ def gain_sum(
 def _consecutive(
     items_before: NDArray[np.float64], hits_before: NDArray[np.float64], hits: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Sum of (R+t)/(N+t) over t = 1 to x, as x - (N-R) (H[N+x] - H[N])."""
+    """Sum (R+t)/(N+t) over t = 1 to x, as x - (N-R) (H[N+x] - H[N])."""
     return np.asarray(hits - (items_before - hits_before) * harmonic_step(items_before, hits))
+
+
+def hypergeometric_weights(
+    size: NDArray[np.float64], hits: NDArray[np.float64], draws: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Compute the probabilities of the number of hits among items drawn without replacement.
+
+    Weights follow from the ratio of neighbours, outward from the mode, and are normalised: log
+    gamma functions would lose five digits.
+
+    Args:
+        size: Items in each urn, whole numbers (Q,).
+        hits: Hits in each urn, at most ``size``.
+        draws: Items drawn, at most ``size``.
+
+    Returns:
+        Numbers of hits x and their probabilities, both float64 (Q, W). Impossible x have
+        probability 0; those left out have less than 1e-20 together.
+    """
+    size, hits, draws = (column[:, None] for column in (size, hits, draws))
+    mode = np.clip(
+        np.floor((draws + 1) * (hits + 1) / (size + 2)),
+        np.maximum(0, draws - (size - hits)),
+        np.minimum(draws, hits),
+    )
+    spread = np.minimum(np.minimum(draws, size - draws), np.minimum(hits, size - hits))
+    # The mode is within 1 of the mean.
+    width = int(np.ceil(_WIDTH * np.sqrt(spread.max(initial=0)))) + 1
+    steps = np.arange(width, dtype=np.float64)
+    up, down = mode + steps, mode - steps
+    misses_left = size - hits - draws
+    # At the last possible x a factor is 0, and all weights beyond stay 0.
+    rise = (hits - up) * (draws - up) / ((up + 1) * np.maximum(misses_left + up + 1, 1))
+    fall = down * (misses_left + down) / ((hits - down + 1) * (draws - down + 1))
+    weights = np.concatenate(
+        [np.cumprod(fall, axis=1)[:, ::-1], np.ones_like(mode), np.cumprod(rise, axis=1)], axis=1
+    )
+    x = np.concatenate([down[:, ::-1] - 1, mode, up + 1], axis=1)
+    return x, weights / weights.sum(axis=1, keepdims=True)

@@ -8,10 +8,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from hashbench.evaluation.gain_groups import GainGroups
 from hashbench.evaluation.names import Ties
 from hashbench.evaluation.stable_order import sum_precisions
-from hashbench.evaluation.tie_groups import TieGroups
+from hashbench.evaluation.tie_groups import GainGroups, TieGroups
 
 Take = Callable[[int, NDArray[np.int64]], None]
 """What is given the position of a query, and the ranks of its relevant items."""

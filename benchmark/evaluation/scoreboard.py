@@ -9,14 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hashbench.core.errors import DataError
-from hashbench.evaluation.average_precision import AveragePrecision, ratio
+from hashbench.evaluation.average_precision import AveragePrecision
 from hashbench.evaluation.graded_scores import GradedScores
 from hashbench.evaluation.names import Empty, Family, Metric, Ties
-from hashbench.evaluation.precision_recall import hits_in_cut
-from hashbench.evaluation.radius import ball_precision, ball_recall, curve_area, eleven_points
+from hashbench.evaluation.precision_recall import (
+    ball_precision,
+    ball_recall,
+    curve_area,
+    eleven_points,
+    hits_in_cut,
+)
 from hashbench.evaluation.ranking import Ranking
 from hashbench.evaluation.stable_order import score_hit_ranks
-from hashbench.evaluation.tie_groups import TieGroups
+from hashbench.evaluation.tie_groups import TieGroups, ratio
 
 
 @dataclass(frozen=True, slots=True, eq=False)

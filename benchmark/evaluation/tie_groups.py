@@ -1,17 +1,24 @@
-"""Tie groups: a ranking up to the order of equal distances, as counts of items and hits."""
+"""Tie groups: a ranking up to the order of equal distances, as counts of items, hits and gains.
+
+All metrics but those with a fixed order inside ties are computed from these counts alone.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+MOST_SHARED = 900
+"""Labels that two images may share: 2^900 times any number of items is a finite double."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cut:
-    """The group in which the first K ranks end, for each of Q queries; float64 (Q,) unless stated.
+    """The tie group in which the first K ranks end, one for each query; float64 (Q,) unless stated.
 
     Attributes:
         index: Position of the group, int64 (Q,).
@@ -38,22 +45,6 @@ class Cut:
     def most(self) -> NDArray[np.float64]:
         """The most of the group's hits that any order puts inside the cut, (Q,)."""
         return np.minimum(self.kept, self.hits)
-
-
-def sums_before(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Sums of the closer groups' values, (Q, G).
-
-    Never the running sum minus the last value: behind a large group nothing would be left of a
-    small sum.
-    """
-    found = np.zeros_like(values)
-    np.cumsum(values[:, :-1], axis=1, out=found[:, 1:])
-    return found
-
-
-def _with_end(before: NDArray[np.float64], counts: NDArray[np.float64]) -> NDArray[np.int64]:
-    end = before[:, -1:] + counts[:, -1:]
-    return np.concatenate([before, end], axis=1).astype(np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,7 +99,11 @@ class TieGroups:
         return _with_end(self.hits_before, self.hits)
 
     def cut(self, cutoff: int | None) -> Cut:
-        """Where the first K ranks end; None, or a K above the database, is the whole database."""
+        """Find the group in which the first K ranks end.
+
+        Args:
+            cutoff: K; None, or a K above the database, is the whole database.
+        """
         places = self.items if cutoff is None else min(cutoff, self.items)
         index = (self.items_before + self.sizes >= places).argmax(axis=1)
         rows = np.arange(len(index))
@@ -121,3 +116,102 @@ class TieGroups:
             hits=self.hits[rows, index],
             kept=places - before,
         )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GainGroups:
+    """Tie groups of Q queries, with sums of a gain g, the number of shared labels.
+
+    Attributes:
+        ties: Sizes and hits of the groups.
+        gains: Sum of g in each group, float64 (Q, G).
+        powers: Sum of 2^g - 1 in each group, float64 (Q, G).
+        levels: Database items of every gain 0..L-1, float64 (Q, L).
+    """
+
+    ties: TieGroups
+    gains: NDArray[np.float64]
+    powers: NDArray[np.float64]
+    levels: NDArray[np.float64]
+
+    @classmethod
+    def from_histograms(cls, histograms: Iterable[NDArray[np.int64]]) -> GainGroups:
+        """Sum up histograms a part at a time: only sums are kept of each.
+
+        Args:
+            histograms: For some of the queries, in order, the items of every gain at every
+                distance, (q, L, G).
+        """
+        parts = [_sums(counts) for counts in histograms]
+        sizes, hits, gains, powers, levels = (
+            np.concatenate(column) for column in zip(*parts, strict=True)
+        )
+        ties = TieGroups.from_counts(sizes, hits)
+        return cls(ties, gains, powers, levels.astype(np.float64))
+
+    @classmethod
+    def from_items(
+        cls, ties: TieGroups, number: NDArray[np.int64], gains: NDArray[Any], levels: int
+    ) -> GainGroups:
+        """Sum up items.
+
+        Args:
+            ties: Sizes and hits of the groups.
+            number: Group of every item, (Q, N).
+            gains: Gain of every item, (Q, N).
+            levels: Gains are below this number.
+        """
+        queries, width = ties.sizes.shape
+        rows = np.arange(queries)[:, None]
+        cells = (number + rows * width).ravel()
+
+        def summed(values: NDArray[Any]) -> NDArray[np.float64]:
+            found = np.bincount(cells, weights=values.ravel(), minlength=queries * width)
+            return found.reshape(queries, width).astype(np.float64, copy=False)
+
+        counts = np.bincount((gains + rows * levels).ravel(), minlength=queries * levels)
+        return cls(
+            ties,
+            summed(gains),
+            summed(power(gains)),
+            counts.reshape(queries, levels).astype(np.float64),
+        )
+
+
+def sums_before(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sum the values of all closer groups, (Q, G).
+
+    This is never the running sum minus the last value: after a large group nothing would be left
+    of a small sum.
+    """
+    found = np.zeros_like(values)
+    np.cumsum(values[:, :-1], axis=1, out=found[:, 1:])
+    return found
+
+
+def power(gains: NDArray[Any]) -> NDArray[np.float64]:
+    """Compute 2^g - 1 of whole numbers g, float64; exact up to g = 53, rounded above."""
+    return np.asarray(np.exp2(np.minimum(gains.astype(np.float64), MOST_SHARED)) - 1)
+
+
+def ratio(value: NDArray[np.float64], by: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Divide, and give 0 where the denominator is 0."""
+    shape = np.broadcast_shapes(value.shape, by.shape)
+    return np.divide(value, by, out=np.zeros(shape), where=by > 0)
+
+
+def _with_end(before: NDArray[np.float64], counts: NDArray[np.float64]) -> NDArray[np.int64]:
+    end = before[:, -1:] + counts[:, -1:]
+    return np.concatenate([before, end], axis=1).astype(np.int64)
+
+
+def _sums(counts: NDArray[np.int64]) -> tuple[NDArray[Any], ...]:
+    """Compute sizes, hits, gains, powers and levels of histograms (q, L, G)."""
+    gains = np.arange(counts.shape[1])
+    sizes = counts.sum(axis=1)
+    # Level by level: a sum in one order, whatever a matrix product would do.
+    sums, powers = np.zeros_like(sizes), np.zeros(sizes.shape)
+    for gain, weight in enumerate(power(gains)):
+        sums += gain * counts[:, gain]
+        powers += weight * counts[:, gain]
+    return sizes, sizes - counts[:, 0], sums, powers, counts.sum(axis=2)

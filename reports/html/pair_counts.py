@@ -12,8 +12,7 @@ from hashbench.core.codes import Codes
 from hashbench.core.record import FitRecord
 from hashbench.evaluation.hamming import rank_codes
 from hashbench.evaluation.names import Ties
-from hashbench.evaluation.precision_recall import hits_in_cut
-from hashbench.evaluation.radius import ball_precision, ball_recall
+from hashbench.evaluation.precision_recall import ball_precision, ball_recall, hits_in_cut
 from hashbench.evaluation.relevance import Relevance
 from hashbench.evaluation.tie_groups import TieGroups
 from hashbench.evaluation.tool import choose

@@ -1,9 +1,9 @@
 """Loops over pairs of a query and an item, compiled by numba.
 
 Importing any module of this folder but `layout` imports numba. All arithmetic is in whole numbers,
-except in `precisions`, so the compiler may reorder operations without changing a result. The loops
-release the interpreter's lock. Besides a block's buffers they allocate one bit an item and, to rank
-all relevant items, eight bytes for each of those.
+except in `ranking.sum_precisions`, so the compiler may reorder operations without changing a
+result. The loops release the interpreter's lock. Besides a block's buffers they allocate one bit an
+item and, to rank all relevant items, eight bytes for each of those.
 
 Counting: the *key* of an item is a whole number made of its distance and its level, such as its
 cell in a histogram, ``distance + radii * level``. Short loops without branches, which the compiler

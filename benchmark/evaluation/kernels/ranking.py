@@ -1,4 +1,4 @@
-"""Ranking relevant items, alone or while all items are counted; and ranking gains."""
+"""Ranking relevant items, alone or while all items are counted; gains and precisions by rank."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from numpy.typing import NDArray
 from hashbench.evaluation.kernels.compiled import compiled
 from hashbench.evaluation.kernels.instructions import equal, popcount
 from hashbench.evaluation.kernels.keys import add_keys, fill_distances
-from hashbench.evaluation.kernels.layout import BLOCK, SHORT, WORD, Sides, Words
+from hashbench.evaluation.kernels.layout import BLOCK, LANES, SHORT, WORD, Sides, Words
 from hashbench.evaluation.kernels.planes import digits_of, set_bits, shared_labels
+
+_PRECISIONS = 512  # precisions of a block stay in the first-level cache
 
 
 @compiled
@@ -199,3 +201,22 @@ def rank_gains(
                 distance = key >> np.uint32(digits)
                 out[rank[distance]] = key - (distance << np.uint32(digits))
                 rank[distance] += 1
+
+
+@compiled
+def sum_precisions(ranks: NDArray[np.int64]) -> float:
+    """Sum precisions in the same order of additions as `stable_order.sum_precisions`."""
+    lanes, precisions = np.zeros(LANES), np.empty(_PRECISIONS)
+    for start in range(0, ranks.shape[0], _PRECISIONS):
+        block = ranks[start : start + _PRECISIONS]
+        hits = block.shape[0]
+        # A loop without the additions, so that the divisions become vector instructions.
+        for j in range(hits):
+            precisions[j] = (start + j + 1) / block[j]
+        precisions[hits : -(-hits // LANES) * LANES] = 0
+        for j in range(0, hits, LANES):
+            for lane in range(LANES):
+                lanes[lane] += precisions[j + lane]
+    quarters = lanes[::2] + lanes[1::2]
+    halves = quarters[::2] + quarters[1::2]
+    return float(halves[0] + halves[1])

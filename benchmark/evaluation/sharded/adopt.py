@@ -1,4 +1,4 @@
-"""Writes the manifest of files of packed codes that are there already."""
+"""Writing the manifest of existing files of packed codes."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ from pathlib import Path
 from hashbench.core.canonical import digest_file
 from hashbench.core.codes import MAX_BITS
 from hashbench.core.errors import DataError, StoreError
-from hashbench.evaluation.sharded.array_file import NPY, SAFETENSORS, ArrayFile
-from hashbench.evaluation.sharded.folder import check_codes_form
-from hashbench.evaluation.sharded.labels import check_form
-from hashbench.evaluation.sharded.manifest import (
+from hashbench.evaluation.sharded.arrays import (
     CODES,
     LABELS,
-    NAME,
-    FileEntry,
-    Manifest,
-    ShardEntry,
+    NPY,
+    SAFETENSORS,
+    ArrayFile,
+    check_codes_form,
+    check_labels_form,
 )
+from hashbench.evaluation.sharded.manifest import NAME, FileEntry, Manifest, ShardEntry
 
 Progress = Callable[[int, int], None]
 
@@ -39,7 +38,7 @@ def adopt(
     Args:
         root: The folder.
         bits: Code length.
-        classes: Number of labels; None where there are none.
+        classes: Number of classes; None where there are no labels.
         order_seed: The seed of the order that the items stand in, if they do; see `Manifest`.
         progress: Called with files read and in all.
 
@@ -50,13 +49,13 @@ def adopt(
     if not 1 <= bits <= MAX_BITS:
         raise DataError(f"codes: bits must be between 1 and {MAX_BITS}, got {bits}")
     if (root / NAME).exists():
-        raise StoreError(f"{root / NAME}: is there already; remove it to write it anew")
+        raise StoreError(f"{root / NAME}: already exists; remove it to write it anew")
     found = _shard_files(root, labelled=classes is not None)
     if not found:
         raise DataError(f"{root}: has neither {CODES}*{NPY} nor *{SAFETENSORS}")
-    shapes = [_check(*files, bits=bits, classes=classes) for files in found]
+    sizes = [_items(*files, bits=bits, classes=classes) for files in found]
     shards = []
-    for done, ((codes, labels), items) in enumerate(zip(found, shapes, strict=True), 1):
+    for done, ((codes, labels), items) in enumerate(zip(found, sizes, strict=True), 1):
         entry = _entry(codes.path)
         same = labels is not None and labels.path == codes.path
         beside = None if labels is None else entry if same else _entry(labels.path)
@@ -84,24 +83,17 @@ def _shard_files(root: Path, *, labelled: bool) -> list[tuple[ArrayFile, ArrayFi
     return found
 
 
-def _check(codes: ArrayFile, labels: ArrayFile | None, *, bits: int, classes: int | None) -> int:
-    """The items of a shard whose arrays look as they should."""
-    dtype, shape = codes.header()
-    items = shape[0] if shape else 0
-    file = codes
-    try:
-        if not items:
+def _items(codes: ArrayFile, labels: ArrayFile | None, *, bits: int, classes: int | None) -> int:
+    """Check the arrays of a shard, and count its items."""
+    with codes.errors_named():
+        dtype, shape = codes.header()
+        if not shape or not shape[0]:
             raise DataError("has no codes; leave it out")
-        check_codes_form(dtype, shape, items=items, bits=bits)
-        if labels is not None and classes is not None:
-            file = labels
-            check_form(*labels.header(), items=items, classes=classes)
-    except DataError as error:
-        text = str(error)
-        raise (
-            error if text.startswith(str(file.path)) else DataError(f"{file.path}: {text}")
-        ) from None
-    return items
+        check_codes_form(dtype, shape, items=shape[0], bits=bits)
+    if labels is not None and classes is not None:
+        with labels.errors_named():
+            check_labels_form(*labels.header(), items=shape[0], classes=classes)
+    return shape[0]
 
 
 def _entry(path: Path) -> FileEntry:

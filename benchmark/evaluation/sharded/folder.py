@@ -10,11 +10,19 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from hashbench.core.canonical import digest_file
 from hashbench.core.codes import Codes
 from hashbench.core.errors import DataError
-from hashbench.evaluation.sharded.array_file import ArrayFile
-from hashbench.evaluation.sharded.labels import check_form, check_values, most_labels, multi_hot
-from hashbench.evaluation.sharded.manifest import CODES, LABELS, FileEntry, Manifest, ShardEntry
+from hashbench.evaluation.sharded.arrays import (
+    CODES,
+    LABELS,
+    ArrayFile,
+    check_codes_form,
+    check_labels_form,
+    most_labels,
+    multi_hot,
+)
+from hashbench.evaluation.sharded.manifest import FileEntry, Manifest, ShardEntry
 
 Taken = TypeVar("Taken")
 
@@ -29,9 +37,9 @@ class Block:
     """Some rows of a shard.
 
     Attributes:
-        shard: Which.
-        start: Its first row.
-        stop: The row after its last.
+        shard: Position of the shard in the manifest.
+        start: The first row.
+        stop: The row after the last.
         first: Position of the first row in the whole database.
     """
 
@@ -46,7 +54,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class ShardFolder:
-    """A database on disk; see `ShardWriter` and `adopt` for how one is made.
+    """A database on disk; `ShardWriter` makes one, and `adopt` makes one of existing files.
 
     Example:
         >>> import tempfile
@@ -67,7 +75,7 @@ class ShardFolder:
 
     @classmethod
     def open(cls, root: Path) -> ShardFolder:
-        """Open a folder and see that its files look as the manifest says; contents are not read.
+        """Open a folder and check that its files look as the manifest says; no row is read.
 
         Raises:
             DataError: If a file is missing, damaged or of another size than it should be.
@@ -84,7 +92,7 @@ class ShardFolder:
 
     @property
     def classes(self) -> int | None:
-        """Number of labels; None without labels."""
+        """Number of classes; None without labels."""
         return self.manifest.classes
 
     def __len__(self) -> int:
@@ -92,7 +100,7 @@ class ShardFolder:
 
     @property
     def bytes(self) -> int:
-        """Bytes of all its files."""
+        """Bytes of all files that the manifest names."""
         return sum(entry.bytes for entry in self.files())
 
     @property
@@ -102,12 +110,12 @@ class ShardFolder:
         return max(1, min(_MOST_IN_A_BLOCK, _BLOCK_BYTES // row))
 
     def files(self) -> list[FileEntry]:
-        """Its files, each once."""
+        """The files that the manifest names, each once."""
         entries = (e for shard in self.manifest.shards for e in (shard.codes, shard.labels) if e)
         return list({entry.file: entry for entry in entries}.values())
 
     def blocks(self, items: int | None = None) -> Iterator[Block]:
-        """All rows, in order.
+        """Yield blocks that cover all rows, in order.
 
         Args:
             items: Rows of a block; None for `rows_at_once`.
@@ -121,19 +129,17 @@ class ShardFolder:
             first += shard.items
 
     def codes(self, block: Block) -> Codes:
-        """The codes of a block.
+        """Read the codes of a block.
 
         Raises:
-            DataError: If they cannot be read or are none.
+            DataError: If they cannot be read or are no codes.
         """
         file = self._file(self.manifest.shards[block.shard].codes, CODES)
-        try:
+        with file.errors_named():
             return Codes(file.rows(block.start, block.stop), self.bits)
-        except DataError as error:
-            raise self._named(file, error) from None
 
     def labels(self, block: Block) -> NDArray[np.uint8]:
-        """The labels of a block, uint8 (n, classes), multi-hot.
+        """Read the labels of a block, uint8 (n, classes), multi-hot.
 
         Raises:
             DataError: If there are none, or they cannot be read or are not right.
@@ -141,22 +147,46 @@ class ShardFolder:
         return self._labels(block, multi_hot)
 
     def most_labels(self) -> int:
-        """The most labels that one item has; reads and checks all labels.
+        """Count the labels of the item with the most; reads and checks all labels.
 
         Raises:
             DataError: If there are none, or they cannot be read or are not right.
         """
-        return max(self._labels(block, _most_labels) for block in self.blocks())
+        return max(self._labels(block, most_labels) for block in self.blocks())
+
+    def changed_files(self, *, progress: Callable[[int, int], None] | None = None) -> list[str]:
+        """Read every file once and compare its checksum with the manifest's.
+
+        Args:
+            progress: Called with files read and in all.
+
+        Returns:
+            One line for each file that is not what the manifest says.
+        """
+        files, problems = self.files(), []
+        for done, entry in enumerate(files, 1):
+            path = self.root / entry.file
+            try:
+                found = digest_file(path)
+            except OSError as error:
+                problems.append(f"{path}: cannot be read: {error.strerror}")
+            else:
+                if found != entry.sha256:
+                    problems.append(
+                        f"{path}: has SHA-256 {found[:12]}…, the manifest says "
+                        f"{entry.sha256[:12]}…; copy the file again, or adopt the files anew"
+                    )
+            if progress:
+                progress(done, len(files))
+        return problems
 
     def _labels(self, block: Block, taken: Callable[[NDArray[Any], int], Taken]) -> Taken:
         entry = self.manifest.shards[block.shard].labels
         if entry is None or self.classes is None:
             raise DataError(f"{self.root}: has no labels, and an evaluation needs them")
         file = self._file(entry, LABELS)
-        try:
+        with file.errors_named():
             return taken(file.rows(block.start, block.stop), self.classes)
-        except DataError as error:
-            raise self._named(file, error) from None
 
     def _file(self, entry: FileEntry, tensor: str) -> ArrayFile:
         return ArrayFile(self.root / entry.file, tensor)
@@ -167,16 +197,15 @@ class ShardFolder:
                 f"{self.root}: {shard.codes.file} has {'no ' if self.classes else ''}labels, and "
                 f"the manifest says {self.classes or 'no'} classes; adopt the files anew"
             )
-        codes = self._file(shard.codes, CODES)
         self._check_size(shard.codes)
-        try:
+        codes = self._file(shard.codes, CODES)
+        with codes.errors_named():
             check_codes_form(*codes.header(), items=shard.items, bits=self.bits)
-            if shard.labels and self.classes:
-                self._check_size(shard.labels)
-                codes = self._file(shard.labels, LABELS)
-                check_form(*codes.header(), items=shard.items, classes=self.classes)
-        except DataError as error:
-            raise self._named(codes, error) from None
+        if shard.labels and self.classes:
+            self._check_size(shard.labels)
+            labels = self._file(shard.labels, LABELS)
+            with labels.errors_named():
+                check_labels_form(*labels.header(), items=shard.items, classes=self.classes)
 
     def _check_size(self, entry: FileEntry) -> None:
         path = self.root / entry.file
@@ -192,18 +221,13 @@ class ShardFolder:
                 f"again, or adopt the files anew"
             )
 
-    @staticmethod
-    def _named(file: ArrayFile, error: DataError) -> DataError:
-        text = str(error)
-        return error if text.startswith(str(file.path)) else DataError(f"{file.path}: {text}")
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Queries:
     """The codes and labels of queries, which do fit in memory.
 
     Attributes:
-        codes: Their codes.
+        codes: Codes of the queries.
         labels: uint8 (Q, classes), multi-hot; None where the folder has no labels.
     """
 
@@ -228,30 +252,3 @@ def read_queries(root: Path) -> Queries:
     if folder.classes is None:
         return Queries(codes)
     return Queries(codes, np.concatenate([folder.labels(each) for each in blocks]))
-
-
-def _most_labels(labels: NDArray[Any], classes: int) -> int:
-    check_values(labels, classes)
-    return most_labels(labels)
-
-
-def check_codes_form(
-    dtype: np.dtype[Any], shape: tuple[int, ...], *, items: int, bits: int
-) -> None:
-    """Check what packed codes look like.
-
-    Args:
-        dtype: Their type.
-        shape: Their shape.
-        items: How many there should be.
-        bits: Code length.
-
-    Raises:
-        DataError: If they are not uint8 (items, ceil(bits / 8)).
-    """
-    wanted = (items, -(-bits // _BITS_PER_BYTE))
-    if dtype != np.uint8 or shape != wanted:
-        raise DataError(
-            f"packed codes of {bits} bits are uint8 (N, {wanted[1]}), here of {items:,} codes, "
-            f"got {dtype} {shape}"
-        )

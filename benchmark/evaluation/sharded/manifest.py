@@ -13,8 +13,6 @@ from hashbench.core.errors import DataError
 from hashbench.core.files import write_atomically
 
 NAME = "manifest.json"
-CODES, LABELS = "codes", "labels"
-"""What the arrays of a shard are called, in file names and as tensors."""
 
 
 class _Strict(BaseModel):

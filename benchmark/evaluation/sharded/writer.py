@@ -17,8 +17,14 @@ from hashbench.core.canonical import digest_file
 from hashbench.core.codes import Codes
 from hashbench.core.errors import DataError, StoreError
 from hashbench.core.files import TEMPORARY_PREFIX
-from hashbench.evaluation.sharded.labels import check_form, compact, multi_hot
-from hashbench.evaluation.sharded.manifest import CODES, LABELS, FileEntry, Manifest, ShardEntry
+from hashbench.evaluation.sharded.arrays import (
+    CODES,
+    LABELS,
+    check_labels,
+    check_labels_form,
+    compact,
+)
+from hashbench.evaluation.sharded.manifest import FileEntry, Manifest, ShardEntry
 
 ITEMS_PER_SHARD = 1 << 26
 """Codes of a file: half a gigabyte at 64 bits."""
@@ -48,7 +54,7 @@ class ShardWriter:
         items_per_shard: int = ITEMS_PER_SHARD,
     ) -> None:
         if root.exists():
-            raise StoreError(f"{root}: is there already; name a new folder, or remove it")
+            raise StoreError(f"{root}: already exists; name a new folder, or remove it")
         self._root, self._bits, self._classes = root, bits, classes
         self._order_seed, self._size = order_seed, items_per_shard
         self._temporary = root.parent / f"{TEMPORARY_PREFIX}{os.getpid()}-{root.name}"
@@ -100,11 +106,9 @@ class ShardWriter:
         if (labels is None) != (self._classes is None):
             raise DataError("shards: labels go with a number of classes, and that with labels")
         if labels is not None and self._classes is not None:
-            arrays[LABELS] = compact(labels, self._classes)
-            check_form(
-                arrays[LABELS].dtype, arrays[LABELS].shape, items=len(codes), classes=self._classes
-            )
-            multi_hot(arrays[LABELS], self._classes)
+            packed = arrays[LABELS] = compact(labels, self._classes)
+            check_labels_form(packed.dtype, packed.shape, items=len(codes), classes=self._classes)
+            check_labels(packed, self._classes)
         try:
             self._append(arrays)
         except OSError as error:

@@ -14,7 +14,7 @@ from hashbench.evaluation import compiled_counting, stable_order
 from hashbench.evaluation.compiled_counting import CompiledCounting
 from hashbench.evaluation.device_counting import DeviceCounting
 from hashbench.evaluation.evaluate import evaluate
-from hashbench.evaluation.kernels import precisions
+from hashbench.evaluation.kernels import ranking
 from hashbench.evaluation.kernels.layout import index_labels
 from hashbench.evaluation.names import parse_metric
 from hashbench.evaluation.numpy_counting import NumpyCounting
@@ -143,7 +143,7 @@ def test_precisions_are_summed_to_the_same_last_bit_by_every_tool(hits):
     rng = np.random.default_rng(hits)
     ranks = np.sort(rng.choice(np.arange(1, 3 * hits + 2), hits, replace=False))
     exact = math.fsum((place + 1) / int(rank) for place, rank in enumerate(ranks))
-    found = {precisions.sum_precisions(ranks), stable_order.sum_precisions(ranks)}
+    found = {ranking.sum_precisions(ranks), stable_order.sum_precisions(ranks)}
     assert len(found) == 1
     assert found.pop() == pytest.approx(exact, rel=1e-14, abs=0)
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from hashbench.evaluation.discount import discount_step, discounts
+from hashbench.evaluation.series import discount_step, discounts
 
 STARTS = [0, 1, 2, 30, 62, 63, 64, 65, 125, 126, 127, 1000, 54_000]
 COUNTS = [0, 1, 2, 30, 62, 63, 64, 65, 700]

@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from hashbench.evaluation.harmonic import harmonic_step
+from hashbench.evaluation.series import harmonic_step
 
 STARTS = [0, 1, 2, 7, 30, 31, 32, 33, 34, 100, 999, 54_000]
 COUNTS = [0, 1, 2, 5, 29, 32, 33, 64, 300]

@@ -8,7 +8,7 @@ from math import comb
 import numpy as np
 import pytest
 
-from hashbench.evaluation.hypergeometric import hypergeometric_weights
+from hashbench.evaluation.precision_sums import hypergeometric_weights
 
 
 def weights(size, hits, draws):

@@ -152,8 +152,8 @@ def test_a_search_takes_what_encode_wrote(tmp_path, made):
         (("search", "DATABASE", "nowhere.npz"), "nowhere.npz: no such file; hashbench encode"),
         (("adopt", "nowhere", "--bits", 20), "nowhere: no such folder"),
         (("adopt", "PLACE", "--bits", 1025), "bits must be between 1 and 1024, got 1025"),
-        (("adopt", "DATABASE", "--bits", 20), "is there already; remove it to write it anew"),
-        (("synthesise", "PLACE", "--codes", 10), "is there already; name a new folder"),
+        (("adopt", "DATABASE", "--bits", 20), "already exists; remove it to write it anew"),
+        (("synthesise", "PLACE", "--codes", 10), "already exists; name a new folder"),
     ],
 )
 def test_wrong_input_is_refused_in_one_line(made, words, message):

@@ -10,7 +10,6 @@ import pytest
 from hashbench.core.codes import Codes
 from hashbench.core.errors import DataError, StoreError
 from hashbench.evaluation.sharded.adopt import adopt
-from hashbench.evaluation.sharded.check import changed_files
 from hashbench.evaluation.sharded.folder import ShardFolder, read_queries
 from hashbench.evaluation.sharded.manifest import NAME, FileEntry, Manifest, ShardEntry
 from hashbench.evaluation.sharded.synthetic import DATABASE, QUERIES, Synthetic, synthesise
@@ -43,7 +42,7 @@ def test_what_is_written_in_parts_is_read_back_as_a_whole(tmp_path, small_blocks
     np.testing.assert_array_equal(labels, data.labels)
     assert [shard.items for shard in folder.manifest.shards][:-1] == [size] * ((100 - 1) // size)
     assert len(folder) == 100
-    assert changed_files(folder) == []
+    assert folder.changed_files() == []
     assert np.load(tmp_path / "x" / "codes-00000.npy").shape == (min(size, 100), 2)
 
 
@@ -114,7 +113,7 @@ def test_codes_and_labels_that_do_not_fit_are_refused(tmp_path, layout, labels, 
 def test_a_folder_that_is_there_is_not_written_over_and_an_empty_one_not_made(tmp_path, retrieval):
     retrieval().write(tmp_path / "x")
     before = files(tmp_path / "x")
-    with pytest.raises(StoreError, match="is there already"):
+    with pytest.raises(StoreError, match="already exists"):
         retrieval().write(tmp_path / "x")
     assert files(tmp_path / "x") == before
     with pytest.raises(DataError, match="no codes were given"), ShardWriter(tmp_path / "y", bits=8):
@@ -145,7 +144,7 @@ def test_files_that_are_there_are_adopted_as_they_are(tmp_path, retrieval):
     np.testing.assert_array_equal(labels.argmax(axis=1), numbers)
     after = {p.name: p.read_bytes() for p in (tmp_path / "x").iterdir() if p.name != NAME}
     assert after == before
-    with pytest.raises(StoreError, match="is there already; remove it to write it anew"):
+    with pytest.raises(StoreError, match="already exists; remove it to write it anew"):
         adopt(tmp_path / "x", bits=12, classes=5)
 
 
@@ -225,7 +224,7 @@ def edit(path, at, value):
 def test_a_changed_byte_is_found_by_the_check(tmp_path, retrieval):
     folder = retrieval().write(tmp_path / "x")
     edit(tmp_path / "x" / "codes-00002.npy", 200, 77)
-    (problem,) = changed_files(folder)
+    (problem,) = folder.changed_files()
     assert problem.startswith(f"{tmp_path / 'x' / 'codes-00002.npy'}: has SHA-256 ")
 
 
