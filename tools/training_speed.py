@@ -49,8 +49,7 @@ from hashbench.core.environment import capture
 from hashbench.core.errors import ExitCode
 from hashbench.core.registry import Kind, registry
 from hashbench.methods.heads import build_head
-from hashbench.training.encoding import encode_outputs
-from hashbench.training.frozen import FeatureNetwork
+from hashbench.training.network import FeatureNetwork, encode_outputs
 
 CPU: Final = torch.device("cpu")
 LOSSES: Final = (

@@ -23,10 +23,9 @@ from hashbench.methods.interface import (
     TrainView,
 )
 from hashbench.training.determinism import generator
-from hashbench.training.frozen import FeatureNetwork
 from hashbench.training.images import DeviceImages
 from hashbench.training.loop import Loop
-from hashbench.training.network import HashNetwork
+from hashbench.training.network import FeatureNetwork, HashNetwork
 from hashbench.training.optimisation import build_optimiser
 from hashbench.training.phases import PhaseClock
 

@@ -36,7 +36,7 @@ from hashbench.matrix.expand import expand
 from hashbench.matrix.load import load_matrix
 from hashbench.methods.interface import EpochEvent, TrainContext, TrainView
 from hashbench.training.determinism import configure
-from hashbench.training.images import DeviceImages, stream
+from hashbench.training.images import DeviceImages
 from hashbench.worker.building import build_method
 
 QUALITIES = (0.65, 0.7, 0.75, 0.8)
@@ -105,7 +105,13 @@ def measure(cell: Cell) -> Course:
 
 def _images(cell: Cell, loaded: LoadedData, of_train: NDArray[np.int64]) -> DeviceImages:
     positions = loaded.split.train[of_train]
-    return stream(loaded.data, positions, choice=cell.data, protocol=loaded.protocol, device=_CPU)
+    return DeviceImages(
+        loaded.data.images,
+        positions=positions,
+        choice=cell.data,
+        protocol=loaded.protocol,
+        device=_CPU,
+    )
 
 
 def _seconds(view: TrainView, ctx: TrainContext) -> list[float]:

@@ -1,1 +1,1 @@
-"""The training loop: one device, exact control of order, randomness and resume."""
+"""Train deep methods on one device, with exact control of order, randomness and resume."""

@@ -1,4 +1,4 @@
-"""Augmentation of a batch, drawn by a CPU generator."""
+"""Augment a batch of images with random numbers from a CPU generator."""
 
 from __future__ import annotations
 
@@ -9,10 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from hashbench.training.colours import jitter
-from hashbench.training.resizing import resize_crops
-from hashbench.training.view_rules import CIBHASH, DHD, ViewRule
-from hashbench.training.views_at_once import make_views
+from hashbench.training.batch_transforms import choose, jitter, resize_crops
+from hashbench.training.views import CIBHASH, DHD, ViewRule, views_on_cpu, views_on_device
 
 _PADDING_FRACTION = 8
 _NOISE = 0.15
@@ -37,7 +35,7 @@ _TRIES: Final = 10
 def augment(
     images: Tensor, rule: str, draw: torch.Generator, *, view: int = 0, size: int | None = None
 ) -> Tensor:
-    """Augment a batch; every image gets its own draw.
+    """Augment a batch; every image gets its own random numbers.
 
     Args:
         images: (n, channels, height, width).
@@ -49,9 +47,9 @@ def augment(
             to a tenth of the circle too; ``noise`` adds normal noise of deviation 0.15 to every
             pixel; ``cibhash``, ``dhd`` and ``dhd_alexnet`` are the views that these losses were
             published with.
-        draw: The CPU generator, so that CPU and GPU runs see the same augmentation.
-        view: Which view of the image it is, for losses that compare two: 0, or 1 for the second,
-            which under ``dhd`` is changed more strongly.
+        draw: A CPU generator, so that runs on CPU and GPU see the same augmentation.
+        view: 0 for the first view of the images, 1 for the second, which under ``dhd`` is changed
+            more strongly.
         size: Side that ``resized_crop`` resizes to; None for the images' own.
 
     Returns:
@@ -61,9 +59,12 @@ def augment(
     if rule == "none":
         return images
     if rule in _VIEWS:
-        return _views(images, _VIEWS[rule][view], draw)
+        views = views_on_cpu if images.device.type == "cpu" else views_on_device
+        return views(images, _VIEWS[rule][view], draw)
     if rule == "noise":
-        return images + _NOISE * torch.randn(images.shape, generator=draw).to(images.device)
+        return images + _NOISE * torch.randn(images.shape, generator=draw).to(
+            images.device, non_blocking=True
+        )
     if rule in _CROPS:
         images = _shift(images, draw)
     if rule in _RESIZED_CROPS:
@@ -71,34 +72,23 @@ def augment(
         boxes = draw_boxes(len(images), height, width, draw)
         images = resize_crops(images, boxes, size=(size or height, size or width))
     mirrored = torch.rand(len(images), generator=draw) < _FAIR
-    flips = mirrored.to(images.device, non_blocking=True)[:, None, None, None]
-    images = torch.where(flips, images.flip(3), images)
+    images = choose(mirrored, images.flip(3), images)
     return recolour(images, draw) if rule in RECOLOURED else images
-
-
-def _views(images: Tensor, rule: ViewRule, draw: torch.Generator) -> Tensor:
-    if images.device.type != "cpu":
-        return make_views(images, rule, draw)
-    # Image by image: fits are recorded whose codes rest on its rounding. Imported where it is
-    # needed: torchvision takes a second, and no other rule wants it.
-    from hashbench.training.views import draw_views
-
-    return draw_views(images, rule, draw)
 
 
 def window_places(
     count: int, left_out: int, rule: str, draw: torch.Generator | None
 ) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Where a square lies in each larger image, and whether it is mirrored.
+    """Choose the place of a square in each larger image, and whether it is mirrored.
 
     Args:
         count: Number of images.
         left_out: How much larger they are, in pixels.
         rule: One of `WINDOWED`; those that crop draw a place, the others take the middle.
-        draw: The CPU generator; None draws nothing.
+        draw: A CPU generator; None draws nothing.
 
     Returns:
-        First rows and first columns, int64 (n,); bool (n,), or None where nothing is mirrored.
+        First rows and first columns, int64 (n,); bool (n,), or None if nothing is mirrored.
     """
     middle = torch.full((2, count), round(left_out / 2))
     if draw is None or rule == "none":
@@ -110,9 +100,10 @@ def window_places(
 
 
 def draw_boxes(count: int, height: int, width: int, draw: torch.Generator) -> Tensor:
-    """Crops as ``RandomResizedCrop`` of torchvision draws them.
+    """Draw crops as torchvision's ``RandomResizedCrop`` draws them.
 
-    Up to ten draws of area and ratio until one fits; else the middle, cut to the nearest ratio.
+    Area and ratio are drawn up to ten times until a crop fits; else the crop is the middle, cut to
+    the nearest ratio.
 
     Returns:
         int64 (n, 4): top, left, height and width.
@@ -136,7 +127,7 @@ def _middle_box(height: int, width: int) -> Tensor:
 
 
 def recolour(images: Tensor, draw: torch.Generator) -> Tensor:
-    """Change the colours of float images (n, channels, H, W) as ``ColorJitter`` draws it."""
+    """Change the colours of float images (n, channels, H, W) as ``ColorJitter`` draws them."""
     strengths = torch.tensor(_JITTER)
     amounts = strengths * (2 * torch.rand(len(images), len(_JITTER), generator=draw) - 1)
     amounts[:, :3] += 1
@@ -148,7 +139,7 @@ def _shift(images: Tensor, draw: torch.Generator) -> Tensor:
     count, _, height, width = images.shape
     pad = max(1, height // _PADDING_FRACTION)
     offsets = torch.randint(0, 2 * pad + 1, (2, count), generator=draw)
-    # A copy that is waited for would stop the device in every step.
+    # A blocking copy would stop the device in every step.
     offsets = offsets.to(images.device, non_blocking=True)
     padded = functional.pad(images, (pad, pad, pad, pad), mode="reflect")
     rows = offsets[0][:, None] + torch.arange(height, device=images.device)

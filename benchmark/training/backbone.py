@@ -1,4 +1,4 @@
-"""A cell's backbone with its first weights, and the checksum of what was loaded."""
+"""Build a cell's backbone and load its first weights."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ def build_backbone(
 
     Args:
         cls: The backbone's class.
-        cell: Its parameters, input size and weights.
-        ctx: Where the weights' file is, if they come from one.
-        frozen: Whether it will not be trained; then its weights have to cover all of it.
+        cell: Gives the parameters, the input size and the weights' source.
+        ctx: Gives the file of the weights, if they come from one.
+        frozen: Whether it will not be trained, so that its weights have to cover all of it.
 
     Returns:
-        The backbone, and the SHA-256 of its weights: of the file, or of the state dict that a tag
-        gave; None without weights.
+        The backbone, and the SHA-256 of its weights (of the file, or of the state dict that a tag
+        stands for), or None without weights.
 
     Raises:
-        DataError: If the weights cannot be had, do not fit, are not those the matrix named, or
-            leave parts of a frozen backbone as they start.
+        DataError: If the weights are missing, do not fit, are not those the matrix named, or leave
+            parts of a frozen backbone at their random values.
     """
     params = cls.Params(**(cell.backbone.params if cell.backbone else {}))
     backbone = cls(params, image_size=cell.data.image_size)
@@ -43,9 +43,9 @@ def build_backbone(
     if fresh and all(map(torch.equal, backbone.new_parameters(), fresh)):
         name = cell.backbone.name if cell.backbone else cls.__name__
         raise DataError(
-            f"weights {cell.weights.source}: do not hold the new parts of {name}, which would stay "
-            f"as they start in a frozen backbone; write train: {{backbone: tuned}}, or drop the "
-            f"parts by a preset"
+            f"weights {cell.weights.source}: do not hold the new parts of {name}, which would keep "
+            f"their random values in a frozen backbone; write train: {{backbone: tuned}}, or drop "
+            f"the parts by a preset"
         )
     return backbone, sha256
 
@@ -63,7 +63,7 @@ def _load(backbone: Backbone, params: BaseParams, cell: Cell, ctx: TrainContext)
 
 @torch.no_grad()
 def count_tokens(backbone: Backbone, image_size: int) -> int | None:
-    """Tokens that a backbone gives for an image, or None; found out by passing an empty one."""
+    """Count the tokens a backbone returns for an image; None if it has no tokens."""
     with evaluating(backbone):
         tokens = backbone(torch.zeros(1, 3, image_size, image_size)).tokens
     return None if tokens is None else int(tokens.shape[1])

@@ -1,4 +1,4 @@
-"""A deep method: a backbone and a head, trained with a hashing loss."""
+"""Deep hashing methods: a backbone and a head, trained with a hashing loss."""
 
 from __future__ import annotations
 
@@ -34,30 +34,34 @@ from hashbench.methods.interface import (
 from hashbench.methods.refusals import caches_features, training_refusals
 from hashbench.training.backbone import build_backbone, count_tokens
 from hashbench.training.determinism import generator, seed_everything
-from hashbench.training.encoding import encode_outputs
-from hashbench.training.frozen import CachedFeatures, FeatureNetwork
 from hashbench.training.loop import Loop
-from hashbench.training.network import HashNetwork
+from hashbench.training.network import (
+    CachedFeatures,
+    FeatureNetwork,
+    HashNetwork,
+    encode_outputs,
+)
 from hashbench.training.optimisation import build_optimiser
 from hashbench.training.phases import PhaseClock
 from hashbench.training.utilisation import training_flops
 
 
 class DeepHashMethod(KeepableMethod):
-    """Backbone x head x loss; see the cell for all its settings.
+    """A backbone and a head, trained with a hashing loss as the cell says.
 
-    A frozen backbone passes every image once, those of training in the phase ``features``; the head
-    and the loss learn from what it gave. A loss of two augmented views has it pass them every step.
+    A frozen backbone computes the features of every image once, those of training in the phase
+    ``features``, and the head is trained on them. With a loss of two augmented views it computes
+    them in every step.
 
     Args:
         backbone: The backbone's class.
         loss: The loss's class.
         cell: The resolved settings of both, of the head and of the training.
-        memory: Who may know a frozen backbone's features already.
+        memory: Cache of the features of a frozen backbone.
 
     Raises:
         ValueError: If the cell is not one of a deep method.
-        ConfigError: If the loss cannot be trained so; see `training_refusals`.
+        ConfigError: If the loss cannot be trained with these settings; see `training_refusals`.
     """
 
     info: ClassVar[ComponentInfo] = ComponentInfo("deep hashing", supervision=Supervision.LABELS)
@@ -91,7 +95,7 @@ class DeepHashMethod(KeepableMethod):
 
         Raises:
             DivergedError: If the loss is no longer finite.
-            DataError: If pretrained weights cannot be had or do not fit.
+            DataError: If pretrained weights are missing or do not fit.
         """
         clock = PhaseClock(ctx.device)
         with clock("build"):
@@ -133,11 +137,7 @@ class DeepHashMethod(KeepableMethod):
         )
 
     def count_flops(self, images: ImageStream) -> float:
-        """Operations of one image in all that is trained by steps, forward and backward.
-
-        Args:
-            images: Of the training set; one is passed.
-        """
+        """Count the operations of one training image in the trained parts, forward and backward."""
         if self._network is None:
             raise RuntimeError("count_flops before fit")
         one = images.batch(torch.zeros(1, dtype=torch.int64))
@@ -146,7 +146,7 @@ class DeepHashMethod(KeepableMethod):
         return training_flops(self._network, one)
 
     def encode(self, images: ImageStream, role: Role) -> Codes:
-        """The signs of the network's outputs; the same function for queries and database.
+        """Return the signs of the network's outputs; the same for queries and database.
 
         Raises:
             DivergedError: If an output is NaN or infinite.
@@ -159,11 +159,11 @@ class DeepHashMethod(KeepableMethod):
         return encode_outputs(self._network, images)
 
     def database_codes(self) -> Codes | None:
-        """The loss's learned codes of the training set, if it has them."""
+        """Return the loss's learned codes of the training set, or None."""
         return self._loss.database_codes() if self._loss else None
 
     def encoder_state(self) -> Mapping[str, torch.Tensor]:
-        """The backbone's and the head's parameters and buffers; the loss takes no part."""
+        """Return the parameters and buffers of backbone and head; encoding needs no loss."""
         if self._network is None:
             raise RuntimeError("encoder_state before fit")
         network = self._network
@@ -176,10 +176,10 @@ class DeepHashMethod(KeepableMethod):
         }
 
     def restore_encoder(self, state: Mapping[str, torch.Tensor], ctx: TrainContext) -> None:
-        """Build backbone and head anew, without first weights, and load them.
+        """Build backbone and head without first weights, and load a state.
 
         Raises:
-            RuntimeError: If the state is another network's.
+            RuntimeError: If the state is that of another network.
         """
         backbone, head, _ = self._build_parts(ctx, weights=False)
         for name, module in (("backbone.", backbone), ("head.", head)):
@@ -191,7 +191,7 @@ class DeepHashMethod(KeepableMethod):
 
     @property
     def _features_network(self) -> Backbone:
-        assert self._extract  # noqa: S101 - what caches features has what they come from
+        assert self._extract  # noqa: S101 - set where features are cached
         return self._extract.backbone
 
     def _extractor(self, backbone: Backbone, ctx: TrainContext) -> BackboneFeatures:
@@ -220,7 +220,7 @@ class DeepHashMethod(KeepableMethod):
     def _freeze(
         self, backbone: Backbone, data: TrainView, ctx: TrainContext, *, clock: PhaseClock
     ) -> tuple[TrainView, TrainContext]:
-        """Freeze the backbone if asked, and put its features in the place of the images."""
+        """Freeze the backbone if the cell says so, and replace images by its features."""
         if self._cell.frozen:
             backbone.requires_grad_(False).eval()
         if not self._caches:
@@ -248,7 +248,7 @@ class DeepHashMethod(KeepableMethod):
         self, backbone: Backbone, data: TrainView, ctx: TrainContext, *, seen: ImageStream
     ) -> torch.Tensor:
         if isinstance(seen, CachedFeatures) and self._settings.prepass == "weights":
-            return seen.features.clone()  # the loss's own, whatever it does to them
+            return seen.features.clone()  # a copy, which the loss may change
         if self._settings.prepass == "pixels":
             return PixelFeatures()(data.images).to(ctx.device)
         if self._settings.prepass == "random":
@@ -265,12 +265,12 @@ class DeepHashMethod(KeepableMethod):
         *,
         features: torch.Tensor | None,
     ) -> HashLoss:
-        # So that what a loss owns starts the same whatever the backbone drew before it.
+        # The loss's parameters start the same whatever the backbone drew before.
         seed_everything(derive_seed(self._cell.seed, Purpose.LOSS, "parameters"))
         loss = self._loss_class(self._params)
         loss.setup(
             LossContext(
-                # A copy: a loss that writes to its labels must not change the batches' labels.
+                # A copy: a loss that changes its labels must not change those of the batches.
                 labels=data.labels.clone(),
                 bits=self._bits,
                 multilabel=data.multilabel,
@@ -287,7 +287,7 @@ class DeepHashMethod(KeepableMethod):
 def _optimiser(
     settings: TrainSettings, network: HashNetwork | FeatureNetwork, loss: HashLoss
 ) -> torch.optim.Optimizer:
-    """The optimiser, with a group for the backbone unless that is frozen."""
+    """Build the optimiser, with a group for the backbone unless that is frozen."""
     tuned = network.backbone if isinstance(network, HashNetwork) and not network.frozen else None
     added = tuned.new_parameters() if tuned else []
     names = {id(parameter) for parameter in added}

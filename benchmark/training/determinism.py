@@ -1,4 +1,4 @@
-"""Making a process's arithmetic repeatable, or fast."""
+"""Set a process's arithmetic to repeatable or fast, and seed its generators."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from hashbench.core.cell import Determinism, Precision
 def configure(
     determinism: Determinism, *, threads: int, precision: Precision = Precision.FP32
 ) -> None:
-    """Set threads and the arithmetic mode of this process; call before any computation.
+    """Set the threads and the arithmetic mode of this process; call before any computation.
 
     Args:
         determinism: ``strict``: deterministic algorithms only, no TF32, no autotuning; ``fast``:
             TF32 and autotuning allowed.
-        threads: Threads of one operation; part of what makes sums repeatable.
+        threads: Threads of one operation; sums are repeatable for one number of threads only.
         precision: ``tf32`` allows TF32 in either mode; it is rounding, and repeatable.
     """
     strict = determinism is Determinism.STRICT
-    if strict:
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    # In fast mode too: cuBLAS reads it once, and a strict fit may follow in the same process.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.set_num_threads(threads)
-    # Does what use_deterministic_algorithms does without importing the compiler, which takes longer
+    # The same as use_deterministic_algorithms, without importing the compiler, which takes longer
     # than a small cell.
     torch.set_deterministic_debug_mode("error" if strict else "default")
     torch.backends.cudnn.benchmark = not strict
@@ -36,12 +36,12 @@ def configure(
 
 
 def seed_everything(seed: int) -> None:
-    """Seed every global generator a component might draw from."""
+    """Seed all global generators that a component might draw from."""
     random.seed(seed)
     np.random.seed(seed % 2**32)  # noqa: NPY002 - third-party code draws from the global one
     torch.manual_seed(seed)
 
 
 def generator(seed: int) -> torch.Generator:
-    """A CPU generator with its own seed."""
+    """Return a CPU generator with its own seed."""
     return torch.Generator().manual_seed(seed)

@@ -1,9 +1,9 @@
-"""Features of a backbone that does not learn, kept beside a store for its other cells.
+"""Cache of the features of frozen backbones, kept with a store and shared by its cells.
 
-What is kept is found again by everything the features depend on: the images' bytes, how they
-become network input, the backbone's name, parameters, source and weights, precision, device and
-threads. So a cell that takes them gets bit for bit what it would have computed, and says what it
-was spared. The folder may be deleted at any time; what was not used for longest goes by itself.
+The key of an entry is everything the features depend on: the images' bytes, how they become network
+input, the backbone's name, parameters, source and weights, precision, device and threads. A cell
+therefore gets bit for bit the features it would have computed, and records the seconds it saved.
+The folder may be deleted at any time; the least recently used files are deleted automatically.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ MOST_BYTES = 4 << 30
 
 @runtime_checkable
 class Fingerprinted(Protocol):
-    """Images that can say what they are."""
+    """An image stream with a digest of its contents."""
 
     def fingerprint(self) -> str:
         """SHA-256 of the images' bytes and of how they become network input."""
@@ -44,15 +44,15 @@ class Fingerprinted(Protocol):
 
 
 class FeatureCache:
-    """Features by what they depend on, one safetensors file each.
+    """Cached features, one safetensors file for each backbone and image stream.
 
     Args:
-        folder: Where the files are.
-        about: What else decides the features, as plain data: the backbone, its source.
-        most: Bytes that the files together may have.
+        folder: The folder of the files.
+        about: Whatever else the features depend on, as plain data: the backbone and its source.
+        most: Largest size of all files together, in bytes.
 
     Attributes:
-        spared: Seconds that other cells spent instead of this one, by phase.
+        spared: Seconds that this cell saved because other cells had computed features, by phase.
     """
 
     def __init__(self, folder: Path, about: Mapping[str, Any], *, most: int = MOST_BYTES) -> None:
@@ -63,14 +63,14 @@ class FeatureCache:
         self.spared: dict[str, float] = {}
 
     def features(self, extractor: BackboneFeatures, images: ImageStream) -> Tensor:
-        """Take what another cell computed, or compute and keep it; float32 (N, feature_dim)."""
+        """Load features, or compute and store them; float32 (N, feature_dim)."""
         if not isinstance(images, Fingerprinted):
             return extractor.extract(images)
         began = time.perf_counter()
         path = self._folder / f"{self._key(extractor, images)}.safetensors"
         found = _read(path)
         if found is None:
-            with _alone(path.with_suffix(".lock")):
+            with _locked(path.with_suffix(".lock")):
                 found = _read(path)
                 if found is None:
                     return self._computed(extractor, images, path, began)
@@ -85,14 +85,14 @@ class FeatureCache:
         seconds = time.perf_counter() - began
         about = {_SECONDS: repr(seconds), _SHA256: _digest(features)}
         data = save({_NAME: features}, metadata=about)
-        # A full disk costs the next cell its time and this one nothing.
+        # With a full disk this cell goes on, and the next one computes the features again.
         with suppress(StoreError):
             write_atomically(path, data)
             self._make_room()
         return features
 
     def _make_room(self) -> None:
-        """Delete what was not used for longest, until the rest is few enough bytes."""
+        """Delete the least recently used files until the rest is small enough."""
         with suppress(OSError):
             files = [(path, path.stat()) for path in self._folder.glob("*.safetensors")]
             files.sort(key=lambda file: file[1].st_mtime_ns)
@@ -103,9 +103,9 @@ class FeatureCache:
                     too_many -= about.st_size
 
     def charge(self, clock: PhaseClock, phase: str) -> None:
-        """Count what was spared since the last call as time of a phase.
+        """Add the seconds saved since the last call to a phase.
 
-        Without it, which of equal cells came first would decide what their training took.
+        Without this, the recorded time of equal cells would depend on which of them came first.
         """
         if self._uncharged:
             clock.add({phase: self._uncharged})
@@ -127,10 +127,10 @@ class FeatureCache:
 
 
 @contextmanager
-def _alone(lock: Path) -> Iterator[None]:
-    """Be the only one on this machine that computes them; others wait, for their result.
+def _locked(lock: Path) -> Iterator[None]:
+    """Let one process of this machine compute the features while others wait for the result.
 
-    The system lets go of the lock of a process that dies. Where there can be no lock, all compute.
+    The system releases the lock of a process that dies. Without file locks all processes compute.
     """
     with suppress(OSError):
         lock.parent.mkdir(parents=True, exist_ok=True)
@@ -165,5 +165,5 @@ def _read(path: Path) -> tuple[Tensor, float] | None:
 
 
 def _digest(features: Tensor) -> str:
-    """SHA-256 of the values: damage that leaves the file's form alone would change results."""
+    """SHA-256 of the values, to detect damage that leaves the file readable."""
     return hashlib.sha256(features.detach().cpu().numpy().data).hexdigest()

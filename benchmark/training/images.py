@@ -1,4 +1,4 @@
-"""The images of one role, held as uint8, turned into network input batch by batch."""
+"""An image stream over uint8 images that prepares network input batch by batch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from hashbench.core.cell import DataChoice
-from hashbench.datasets.interface import ImageData
 from hashbench.datasets.protocols.protocol import ProtocolSpec
 from hashbench.training.augmentation import (
     RECOLOURED,
@@ -21,6 +20,7 @@ from hashbench.training.augmentation import (
     recolour,
     window_places,
 )
+from hashbench.training.batch_transforms import choose
 from hashbench.training.pixels import hold
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -33,21 +33,21 @@ _MARGIN = 8  # a window leaves out at most an eighth of the held side
 
 
 class DeviceImages:
-    """An `ImageStream` over uint8 images, on the device as a whole where they fit; see `hold`.
+    """An `ImageStream` over uint8 images, all of them on the device if they fit; see `hold`.
 
     Images a little larger than the network's input, by up to an eighth of their side (256 for 224),
     are not resized: the network sees a square of its own size out of each. That is the middle one,
-    or under a rule that crops one drawn at random.
+    or, under a rule that crops, one drawn at random.
 
     Args:
         images: uint8 (M, H, W) or (M, H, W, 3); may be memory-mapped, and is not copied on a CPU.
-        positions: int64 (N,), which of them this stream has; None for all.
-        choice: Input size and whose normalisation.
-        protocol: Its mean and deviation, where ``choice`` asks for the protocol's.
-        augmentation: The augmentation rule for batches that ask for it.
-        device: Where batches are wanted.
-        channels_last: Whether batches lie in memory with the channels innermost; their numbers are
-            the same.
+        positions: int64 (N,), the images in this stream; None for all.
+        choice: Input size and name of the normalisation.
+        protocol: Mean and deviation, if ``choice`` names the protocol's normalisation.
+        augmentation: The augmentation rule of training batches.
+        device: The device of the batches.
+        channels_last: Whether batches have the channels innermost in memory; their numbers are the
+            same.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class DeviceImages:
     def batch(
         self, indices: Tensor, augment_with: torch.Generator | None = None, *, view: int = 0
     ) -> Tensor:
-        """Network input, float32 (n, 3, size, size), normalised; augmented if asked."""
+        """Network input, float32 (n, 3, size, size), normalised; a generator augments it."""
         rule = self._augmentation if augment_with is not None else "none"
         if self._windowed and rule in WINDOWED:
             return self._windows(indices, rule, augment_with)
@@ -107,22 +107,21 @@ class DeviceImages:
         return normalised
 
     def _windows(self, indices: Tensor, rule: str, draw: torch.Generator | None) -> Tensor:
-        """Squares of the input's size out of larger images; their bytes are moved, then changed."""
+        """Cut squares of the input's size out of larger images, then augment and normalise."""
         left_out = self._pixels.shape[1] - self._size
         tops, lefts, mirrored = window_places(len(indices), left_out, rule, draw)
         images = self._pixels.windows(indices, tops, lefts, size=self._size)
         if mirrored is not None:
-            flips = mirrored.to(self._device, non_blocking=True)[:, None, None, None]
-            images = torch.where(flips, images.flip(2), images)
+            images = choose(mirrored, images.flip(2), images)
         if draw is not None and rule in RECOLOURED:
             floats = images.permute(0, 3, 1, 2).contiguous().float().div_(255)
             images = recolour(floats, draw).permute(0, 2, 3, 1).mul_(255)
         return self._normalise(images)
 
     def _normalise(self, images: Tensor) -> Tensor:
-        """Grey levels (n, size, size, channels) to network input, row by row.
+        """Normalise grey levels (n, size, size, channels) to network input.
 
-        Whole rows at a time: three channels at a time are slow on a CPU.
+        Whole rows at a time, because three channels at a time are slow on a CPU.
         """
         count, size, _, channels = images.shape
         if channels == 1 or not self._channels_last:
@@ -139,7 +138,7 @@ class DeviceImages:
         """All positions in order, in int64 tensors of at most ``size``."""
         parts = torch.split(torch.arange(len(self)), size)
         blocks = torch.split(torch.arange(len(self), device=self._device), size)
-        self.foresee(blocks, parts)
+        self.prefetch(blocks, parts)
         yield from blocks
 
     def fingerprint(self) -> str:
@@ -150,28 +149,6 @@ class DeviceImages:
             sha.update(self._pixels.take(block).cpu().numpy().tobytes())
         return sha.hexdigest()
 
-    def foresee(self, batches: Sequence[Tensor], positions: Sequence[Tensor]) -> None:
-        """Hear of the batches that come next, on the device and on the CPU; see `Foreseeing`."""
-        self._pixels.foresee(batches, positions)
-
-
-def stream(
-    data: ImageData,
-    positions: NDArray[np.int64],
-    *,
-    choice: DataChoice,
-    protocol: ProtocolSpec,
-    augmentation: str = "none",
-    device: torch.device,
-    channels_last: bool = False,
-) -> DeviceImages:
-    """The images at some positions of a dataset as a `DeviceImages`."""
-    return DeviceImages(
-        data.images,
-        positions=positions,
-        choice=choice,
-        protocol=protocol,
-        augmentation=augmentation,
-        device=device,
-        channels_last=channels_last,
-    )
+    def prefetch(self, batches: Sequence[Tensor], positions: Sequence[Tensor]) -> None:
+        """Fetch the batches that come next; see `Prefetching`."""
+        self._pixels.prefetch(batches, positions)

@@ -1,4 +1,4 @@
-"""The loop over epochs and steps of a deep method."""
+"""The training loop of deep methods over epochs and steps."""
 
 from __future__ import annotations
 
@@ -24,38 +24,36 @@ from hashbench.methods.interface import (
     TrainContext,
     TrainView,
 )
-from hashbench.training.checkpoint import Checkpoints
+from hashbench.training.checkpoint import Checkpoints, generator_states, restore_generators
 from hashbench.training.determinism import generator, seed_everything
-from hashbench.training.encoding import encode_outputs
-from hashbench.training.frozen import FeatureNetwork
-from hashbench.training.network import HashNetwork, TrainingOutputs
+from hashbench.training.network import (
+    FeatureNetwork,
+    HashNetwork,
+    TrainingOutputs,
+    encode_outputs,
+)
 from hashbench.training.optimisation import RateSchedule
 from hashbench.training.phases import PhaseClock, StepClock
-from hashbench.training.pixels import Foreseeing
-from hashbench.training.random_state import global_state, restore_global_state
+from hashbench.training.pixels import Prefetching
 
 
 @dataclass(kw_only=True)
 class Loop:
     """Trains a network with a loss, epoch by epoch, resuming from the newest checkpoint.
 
-    All randomness of an epoch follows from the cell's seed and the epoch's number, so an epoch is
-    the same whether the run was interrupted before it or not. One that is interrupted within is
-    begun anew, which sets what a loss derives from the epoch's number, and goes on from the state
-    before the step that was not taken.
+    All random numbers of an epoch follow from the cell's seed and the epoch's number, so an epoch
+    is the same whether the run was interrupted before it or not. An epoch that was interrupted
+    halfway is begun again, which sets whatever the loss derives from the epoch's number, and then
+    continues from the state before the first step that is missing.
 
     Attributes:
         network: Backbone and head, or the head on cached features, on the device.
-        loss: Set up, on the device.
-        optimiser: Over both.
-        data: The training set.
-        settings: Epochs, batch size, schedule.
-        ctx: Seed, callbacks, validation.
+        loss: The loss after its setup, on the device.
         generator: The loss's own generator.
         clock: Receives the phases ``train``, ``loss state``, ``validate`` and ``checkpoint``.
-        steps: Has the parts of all steps: ``data``, ``forward``, ``backward``, ``step`` and
-            ``loss state``.
-        drop_last: Whether an incomplete last batch is left out (it would mislead BatchNorm).
+        steps: The clock of the parts of all steps: ``data``, ``forward``, ``backward``, ``step``
+            and ``loss state``.
+        drop_last: Whether an incomplete last batch is left out (it would distort BatchNorm).
         history: One entry an epoch.
         images_seen: Training images so far, those before a resume included.
     """
@@ -88,7 +86,7 @@ class Loop:
         Raises:
             DivergedError: If the loss is no longer finite.
             StoreError: If a checkpoint cannot be written.
-            SystemExit: If it was asked to stop; a checkpoint has what was done.
+            SystemExit: If the worker shall exit; the finished steps are in a checkpoint.
         """
         start = self._resume()
         part = self._checkpoints.load_part(start)
@@ -117,21 +115,25 @@ class Loop:
         self.network.train()
         self.loss.train()
         positions = self._batches(epoch)
-        # Moved as a whole: a copy in every step would stop the device there.
+        # Moved all at once, because a copy in every step would stop the device.
         there = torch.cat(positions).to(self.data.labels.device)
         batches = [self._parts(b) for b in torch.split(there, [len(b) for b in positions])]
         self.loss.begin_epoch(epoch)
         views = generator(derive_seed(self.ctx.cell.seed, Purpose.AUGMENTATION, epoch))
         sums: dict[str, Tensor] = {}
-        done = self._go_on(part, views, sums) if part else 0
-        self._foresee(batches[done:], [self._parts(batch) for batch in positions[done:]])
+        done = self._continue_epoch(part, views, sums) if part else 0
+        if isinstance(self.data.images, Prefetching):
+            left = [self._parts(batch) for batch in positions[done:]]
+            self.data.images.prefetch(
+                list(chain.from_iterable(batches[done:])), list(chain.from_iterable(left))
+            )
         for step in range(done, len(batches)):
             if self.ctx.stopping():
                 self._stop(epoch, step, views, sums)
             progress = (epoch + step / len(batches)) / self.settings.epochs
             for name, value in self._step(batches[step], views, progress=progress).items():
                 sums[name] = sums[name] + value if name in sums else value
-        # One read of the device an epoch; a step that reads it would wait for it.
+        # The device is read once an epoch, because a step that reads it would wait for it.
         means = (torch.stack(list(sums.values())) / len(batches)).tolist()
         terms = dict(zip(sums, means, strict=True))
         broken = {name: value for name, value in terms.items() if not math.isfinite(value)}
@@ -144,7 +146,7 @@ class Loop:
         if indices is None:
             indices = torch.arange(len(self.data.images))
         if len(indices) == 0:
-            raise ValueError(f"epoch {epoch + 1}: the loss's epoch_indices gave no image")
+            raise ValueError(f"epoch {epoch + 1}: the loss's epoch_indices returned no image")
         order = generator(derive_seed(self.ctx.cell.seed, Purpose.ORDER, epoch))
         shuffled = indices.cpu()[torch.randperm(len(indices), generator=order)]
         size = self.settings.batch_size
@@ -154,11 +156,6 @@ class Loop:
         if incomplete and (self.drop_last or len(batches[-1]) == 1):
             return batches[:-1]
         return batches
-
-    def _foresee(self, batches: list[list[Tensor]], positions: list[list[Tensor]]) -> None:
-        images = self.data.images
-        if isinstance(images, Foreseeing):
-            images.foresee(list(chain.from_iterable(batches)), list(chain.from_iterable(positions)))
 
     def _step(
         self, parts: list[Tensor], views: torch.Generator, *, progress: float
@@ -203,7 +200,7 @@ class Loop:
         return terms
 
     def _parts(self, batch: Tensor) -> list[Tensor]:
-        """What passes the network at once: the batch, or equal parts of it of two or more."""
+        """Split a batch into the parts that pass the network at once, of two images or more."""
         at_once = self.settings.batch_size // self.settings.accumulate
         count = max(1, min(-(-len(batch) // at_once), len(batch) // 2))
         return list(torch.tensor_split(batch, count))
@@ -231,27 +228,29 @@ class Loop:
         }
 
     def _stop(self, epoch: int, step: int, views: torch.Generator, sums: dict[str, Tensor]) -> None:
-        """Keep what an epoch did so far, and end the process."""
+        """Write a checkpoint within an epoch, and end the process."""
         within = {
             "step": step,
             "sums": sums,
             "views": views.get_state(),
-            "random": global_state(),
+            "random": generator_states(),
             "train_seconds": time.perf_counter() - self._began,
         }
         with self.clock("checkpoint"):
             self._checkpoints.save_part(epoch, {**self._state(epoch), **within})
         sys.exit(ExitCode.INTERRUPTED)
 
-    def _go_on(self, part: dict[str, Any], views: torch.Generator, sums: dict[str, Tensor]) -> int:
-        """Take up the middle of an epoch that has begun; the first step that is not done."""
+    def _continue_epoch(
+        self, part: dict[str, Any], views: torch.Generator, sums: dict[str, Tensor]
+    ) -> int:
+        """Restore the state within an epoch; return the number of its finished steps."""
         self._load(part)
         views.set_state(part["views"])
         device = self.data.labels.device
         sums.update({name: value.to(device) for name, value in part["sums"].items()})
-        restore_global_state(part["random"])
+        restore_generators(part["random"])
         self.clock.add({"train": part["train_seconds"]})
-        self._began -= part["train_seconds"]  # should it stop once more before the epoch's end
+        self._began -= part["train_seconds"]  # for the next checkpoint within this epoch
         return int(part["step"])
 
     def _resume(self) -> int:

@@ -1,26 +1,26 @@
-"""A backbone and a head as one network, and its outputs over a whole stream."""
+"""The trained networks, and their outputs over a whole image stream."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
 
 from hashbench.core.cell import Precision
+from hashbench.core.codes import Codes
+from hashbench.methods.building_blocks.features import BackboneFeatures, evaluating
 from hashbench.methods.heads import Head
-from hashbench.methods.interface import Backbone, ImageStream
+from hashbench.methods.interface import Backbone, BackboneOutput, DivergedError, ImageStream
 
 ENCODE_BATCH = 256
 
 
 class HashNetwork(nn.Module):
-    """Images to code outputs and pooled features.
+    """A backbone with a head: images to code outputs and pooled features.
 
     Args:
-        backbone: The backbone.
-        head: The head on top of it.
-        precision: ``bf16`` runs both under autocast; what comes out is float32 all the same.
+        precision: ``bf16`` runs both under autocast; the outputs are float32 all the same.
         frozen: Whether the backbone stays in eval mode and gets no gradient.
         channels_last: Whether images and filters have the channels innermost in memory.
     """
@@ -43,7 +43,7 @@ class HashNetwork(nn.Module):
         backbone.to(memory_format=self._format)
 
     def train(self, mode: bool = True) -> HashNetwork:
-        """Set the mode of all that learns."""
+        """Set the mode of the parts that are trained."""
         super().train(mode)
         if self.frozen:
             self.backbone.eval()
@@ -57,6 +57,56 @@ class HashNetwork(nn.Module):
         return codes.float(), output.pooled.float()
 
 
+class FeatureNetwork(nn.Module):
+    """A head on cached features: the trained part of a network with a frozen backbone.
+
+    Args:
+        precision: ``bf16`` runs the head under autocast; the outputs are float32 all the same.
+    """
+
+    def __init__(self, head: Head, *, precision: Precision) -> None:
+        super().__init__()
+        self.head = head
+        self._bf16 = precision is Precision.BF16
+
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Map features (n, D) to outputs (n, bits), float32, and the unchanged features."""
+        with torch.autocast(features.device.type, torch.bfloat16, enabled=self._bf16):
+            codes: Tensor = self.head(BackboneOutput(features))
+        return codes.float(), features
+
+
+class CachedFeatures:
+    """An `ImageStream` whose batches are pooled features, computed in one pass.
+
+    Args:
+        images: The images; the constructor passes them through the backbone once.
+        extract: The backbone, in eval mode.
+    """
+
+    def __init__(self, images: ImageStream, extract: BackboneFeatures) -> None:
+        self._images = images
+        self.features = extract(images).to(extract.device)
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    def pixels(self, indices: Tensor) -> Tensor:
+        """Unresized images, float32 (n, channels, height, width) in [0, 1]."""
+        return self._images.pixels(indices)
+
+    def batch(
+        self, indices: Tensor, augment_with: torch.Generator | None = None, *, view: int = 0
+    ) -> Tensor:
+        """Features, float32 (n, D); always of the un-augmented images."""
+        del augment_with, view
+        return self.features[indices.to(self.features.device)]
+
+    def blocks(self, size: int) -> Iterator[Tensor]:
+        """All positions in order, in int64 tensors of at most ``size``."""
+        return self._images.blocks(size)
+
+
 @torch.no_grad()
 def run_over(
     network: nn.Module,
@@ -65,29 +115,36 @@ def run_over(
     *,
     indices: Tensor | None = None,
 ) -> Tensor:
-    """Run the network in eval mode over un-augmented images, all of them in order if not told.
+    """Run a network in eval mode over un-augmented images.
 
     Args:
-        network: Gives outputs and features; left in the mode it came in.
-        images: The stream.
-        take: Which of outputs and features to keep.
-        indices: int64 (n,), the positions to run over; None for all N.
+        network: Returns outputs and features; left in the mode it came in.
+        images: The image stream.
+        take: Selects outputs or features.
+        indices: int64 (n,), the positions to run over; None for all N in order.
 
     Returns:
         float32 (N, bits) or (N, D), on the network's device.
     """
     chosen = images.blocks(ENCODE_BATCH) if indices is None else torch.split(indices, ENCODE_BATCH)
-    training = network.training
-    network.eval()
-    try:
-        blocks = [take(network(images.batch(block))) for block in chosen]
-    finally:
-        network.train(training)
-    return torch.cat(blocks)
+    with evaluating(network):
+        return torch.cat([take(network(images.batch(block))) for block in chosen])
+
+
+def encode_outputs(network: nn.Module, images: ImageStream) -> Codes:
+    """Compute the codes of all images: the sign of the head's outputs, sgn(0) = +1.
+
+    Raises:
+        DivergedError: If an output is NaN or infinite.
+    """
+    outputs = run_over(network, images, lambda pair: pair[0])
+    if not bool(torch.isfinite(outputs).all()):
+        raise DivergedError("the trained network's outputs are not finite")
+    return Codes.from_outputs(outputs.cpu().numpy())
 
 
 class TrainingOutputs:
-    """The network's present outputs over the training set, for a loss's hooks."""
+    """The network's present outputs over the training set, for the hooks of a loss."""
 
     def __init__(self, network: nn.Module, images: ImageStream) -> None:
         self._network = network

@@ -1,4 +1,4 @@
-"""Optimisers and schedules from a cell's settings."""
+"""Optimisers and learning-rate schedules from a cell's settings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def build_optimiser(
     """Build the optimiser with its two learning-rate groups.
 
     Args:
-        settings: Optimiser, rates, weight decay, momentum, whether it is fused.
+        settings: The training settings.
         new: Parameters of the head, of the loss, and the backbone's new ones.
         backbone: All other parameters of the backbone.
     """
@@ -30,7 +30,7 @@ def build_optimiser(
     ]
     groups = [group for group in groups if group["params"]]
     decay = settings.weight_decay
-    fused = settings.fused or None  # None leaves the choice to torch, as fits are recorded
+    fused = settings.fused or None  # None leaves the choice to torch, as in the recorded fits
     match settings.optimiser:
         case "adam":
             return torch.optim.Adam(groups, weight_decay=decay, fused=fused)
@@ -51,10 +51,10 @@ def build_optimiser(
 
 
 def rate_factor(schedule: Schedule, progress: float) -> float:
-    """The learning rate as a fraction of its start value.
+    """Return the learning rate as a fraction of its start value.
 
     Args:
-        schedule: How it falls.
+        schedule: The schedule.
         progress: Fraction of the run that is done, in [0, 1].
     """
     match schedule.kind:

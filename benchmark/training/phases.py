@@ -1,4 +1,4 @@
-"""Time by phase, and by part of a step."""
+"""Clocks that add up time by phase of a cell, and by part of a training step."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 
 
 class PhaseClock:
-    """Adds up wall seconds by phase name; on CUDA, work in flight is waited for at both ends."""
+    """Adds up wall seconds by phase name; on CUDA, each end waits for running work."""
 
     def __init__(self, device: torch.device) -> None:
         self.seconds: dict[str, float] = {}
@@ -41,8 +41,8 @@ class PhaseClock:
 class StepClock:
     """Adds up seconds by part of a step without ever waiting for the device.
 
-    On a CUDA device the parts' ends are marked among its own work, and read when it has passed
-    them; on a CPU the clock is read.
+    On a CUDA device the ends of the parts are marked by events in its stream, which are read later;
+    on a CPU the clock is read.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -52,11 +52,11 @@ class StepClock:
         self._marks: list[tuple[str, Any, Any]] = []
 
     def start(self) -> None:
-        """A step begins."""
+        """Begin a step."""
         self._last = self._mark()
 
     def lap(self, part: str) -> None:
-        """What came since the last call was this part."""
+        """Add the time since the last call to a part."""
         now = self._mark()
         if self._cuda:
             self._marks.append((part, self._last, now))
@@ -65,11 +65,11 @@ class StepClock:
         self._last = now
 
     def restore(self, seconds: Mapping[str, float]) -> None:
-        """Go on from what `read` gave before an interruption."""
+        """Continue from the seconds that `read` returned before an interruption."""
         self._seconds = defaultdict(float, seconds)
 
     def read(self) -> dict[str, float]:
-        """Seconds by part so far; waits for the device, so not within an epoch."""
+        """Return seconds by part so far; waits for the device, so do not call within an epoch."""
         if self._marks:
             self._marks[-1][2].synchronize()
         for part, begin, end in self._marks:

@@ -1,6 +1,6 @@
-"""Where the images of one role are held, and how the images of a batch get to the device.
+"""Hold the images of one role, on the device or in memory, and bring batches to the device.
 
-Whichever way they are held, equal positions give equal bytes.
+However images are held, equal positions give equal bytes.
 """
 
 from __future__ import annotations
@@ -13,30 +13,31 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hashbench.training.prefetch import Prefetch
+from hashbench.training.prefetch import Prefetcher
 
 HEAD_ROOM: Final = 0.4
-"""Share of a card's memory that images leave to the network and to other processes."""
+"""Share of a card's memory that images leave for the network and for other processes."""
 _AHEAD: Final = 2
 _UPLOAD_BYTES: Final = 1 << 28
 
 
 @runtime_checkable
-class Foreseeing(Protocol):
-    """What can make use of hearing which batches come next."""
+class Prefetching(Protocol):
+    """An image stream that can fetch batches ahead."""
 
-    def foresee(self, batches: Sequence[Tensor], positions: Sequence[Tensor]) -> None:
-        """Hear which batches are taken next, in order, so that they can be fetched ahead.
+    def prefetch(self, batches: Sequence[Tensor], positions: Sequence[Tensor]) -> None:
+        """Start to fetch the batches that are taken next, in order.
 
         Args:
-            batches: The very tensors that will be asked for, on the device.
+            batches: The position tensors, on the device, that the batches are taken with; they
+                are recognised by identity.
             positions: The same numbers on the CPU.
         """
         ...
 
 
-class Pixels(Foreseeing, Protocol):
-    """Decoded images, uint8 (N, H, W, channels), of which batches are taken."""
+class Pixels(Prefetching, Protocol):
+    """Decoded images, uint8 (N, H, W, channels), from which batches are taken."""
 
     shape: tuple[int, int, int, int]
 
@@ -45,13 +46,13 @@ class Pixels(Foreseeing, Protocol):
         ...
 
     def windows(self, indices: Tensor, tops: Tensor, lefts: Tensor, *, size: int) -> Tensor:
-        """A square out of each image, uint8 (n, size, size, channels), on the device.
+        """A square of each image, uint8 (n, size, size, channels), on the device.
 
         Args:
             indices: int64 (n,), positions.
             tops: int64 (n,), first row of each square, on the CPU.
-            lefts: int64 (n,), first column of each, on the CPU.
-            size: Their side.
+            lefts: int64 (n,), first column of each square, on the CPU.
+            size: Side of the squares.
         """
         ...
 
@@ -61,8 +62,8 @@ class ResidentPixels:
 
     Args:
         images: uint8 (M, H, W, channels); may be memory-mapped, read in parts.
-        positions: int64 (N,), which of them.
-        device: Where they shall lie.
+        positions: int64 (N,), the images to hold.
+        device: The device.
 
     Raises:
         torch.OutOfMemoryError: If they do not fit.
@@ -86,8 +87,8 @@ class ResidentPixels:
         """See `Pixels.windows`."""
         return cut(self._held, indices, tops, lefts, size=size)
 
-    def foresee(self, batches: Sequence[Tensor], positions: Sequence[Tensor]) -> None:
-        """Nothing is to be fetched."""
+    def prefetch(self, batches: Sequence[Tensor], positions: Sequence[Tensor]) -> None:
+        """Do nothing: all images are on the device."""
 
 
 class MappedPixels:
@@ -95,8 +96,8 @@ class MappedPixels:
 
     Args:
         images: uint8 (M, H, W, channels); never copied as a whole.
-        positions: int64 (N,), which of them.
-        device: Where batches are wanted.
+        positions: int64 (N,), the images to hold.
+        device: The device of the batches.
         ahead: Batches that a thread fetches ahead; 0 for none.
     """
 
@@ -113,19 +114,19 @@ class MappedPixels:
         self._positions = positions
         self._device = device
         self._ahead = ahead
-        self._coming: Prefetch | None = None
+        self._prefetcher: Prefetcher | None = None
 
     def take(self, indices: Tensor) -> Tensor:
         """See `Pixels.take`."""
-        if self._coming is not None:
-            fetched = self._coming.take(indices)
+        if self._prefetcher is not None:
+            fetched = self._prefetcher.take(indices)
             if fetched is not None:
                 return fetched
         rows = self._positions[indices.cpu().numpy()]
         return torch.from_numpy(self._images[rows]).to(self._device)
 
     def windows(self, indices: Tensor, tops: Tensor, lefts: Tensor, *, size: int) -> Tensor:
-        """See `Pixels.windows`; on the CPU nothing but the squares is read."""
+        """See `Pixels.windows`; on the CPU only the squares are read."""
         if self._device.type != "cpu":
             images = self.take(indices)
             each = torch.arange(len(images), device=self._device)
@@ -134,14 +135,14 @@ class MappedPixels:
         places = rows, tops.numpy(), lefts.numpy()
         return torch.from_numpy(_all_windows(self._images, size)[places])
 
-    def foresee(self, batches: Sequence[Tensor], positions: Sequence[Tensor]) -> None:
-        """See `Foreseeing.foresee`."""
-        if self._coming is not None:
-            self._coming.stop()
-            self._coming = None
+    def prefetch(self, batches: Sequence[Tensor], positions: Sequence[Tensor]) -> None:
+        """See `Prefetching.prefetch`."""
+        if self._prefetcher is not None:
+            self._prefetcher.stop()
+            self._prefetcher = None
         if self._ahead and batches:
             rows = [self._positions[part.numpy()] for part in positions]
-            self._coming = Prefetch(
+            self._prefetcher = Prefetcher(
                 self._images, batches, rows, device=self._device, ahead=self._ahead
             )
 
@@ -149,15 +150,15 @@ class MappedPixels:
 def hold(
     images: NDArray[np.uint8], positions: NDArray[np.int64], *, device: torch.device
 ) -> Pixels:
-    """Hold images the fastest way that their size allows.
+    """Hold images in the fastest way that their size allows.
 
     On the CPU they stay where they are. On a card they are uploaded if that leaves `HEAD_ROOM` of
     its memory free, else batches are fetched ahead through pinned memory.
 
     Args:
         images: uint8 (M, H, W, channels); may be memory-mapped.
-        positions: int64 (N,), which of them.
-        device: Where batches are wanted.
+        positions: int64 (N,), the images to hold.
+        device: The device of the batches.
     """
     if device.type == "cpu":
         return MappedPixels(images, positions, device=device, ahead=0)
@@ -172,11 +173,11 @@ def hold(
 
 
 def fits(wanted: int, *, free: int, total: int) -> bool:
-    """Whether so many bytes leave enough of a card's memory free.
+    """Whether some bytes of images leave enough of a card's memory free.
 
     Args:
-        wanted: Bytes of images.
-        free: Bytes free now.
+        wanted: Bytes of the images.
+        free: Bytes free on the card now.
         total: Bytes of the card.
 
     Example:
@@ -187,17 +188,14 @@ def fits(wanted: int, *, free: int, total: int) -> bool:
 
 
 def cut(images: Tensor, indices: Tensor, tops: Tensor, lefts: Tensor, *, size: int) -> Tensor:
-    """Cut a square out of each of some images, all at once.
+    """Cut a square out of each of some images, all at once; see `Pixels.windows`.
 
     Args:
         images: (N, H, W, channels), contiguous.
         indices: int64 (n,), positions.
         tops: int64 (n,), first row of each square.
-        lefts: int64 (n,), first column of each.
-        size: Their side.
-
-    Returns:
-        (n, size, size, channels).
+        lefts: int64 (n,), first column of each square.
+        size: Side of the squares.
     """
     count, height, width, channels = images.shape
     image, row, column, _ = images.stride()

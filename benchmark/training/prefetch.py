@@ -1,4 +1,4 @@
-"""Batches fetched ahead of the step that needs them, by a thread."""
+"""Fetch batches in a thread, ahead of the training step that needs them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-_PATIENCE = 0.1  # seconds after which a waiting thread looks whether it was stopped
+_WAIT_SECONDS = 0.1  # after which a waiting thread checks whether it was stopped
 
 
 @dataclass(slots=True)
@@ -22,18 +22,18 @@ class _Fetched:
     arrived: Any  # a torch.cuda.Event, None on the CPU
 
 
-class Prefetch:
-    """Gathers batches out of an array while the device computes.
+class Prefetcher:
+    """Gathers batches from an array while the device computes.
 
     A thread copies the images of each batch into one of a ring of pinned buffers, and from there to
-    the device on a stream of its own. The caller's stream waits for the copy, the host does not.
+    the device on a separate stream. The caller's stream waits for the copy, the host does not.
 
     Args:
         images: uint8 (M, H, W, channels).
         batches: The tensors that `take` will be called with, in order.
-        rows: int64 (n,) each, the positions in ``images`` that they stand for.
-        device: Where the batches are wanted.
-        ahead: Batches ready at most.
+        rows: int64 (n,) each, the positions in ``images`` that the tensors stand for.
+        device: The device of the batches.
+        ahead: Largest number of batches that wait to be taken.
     """
 
     def __init__(
@@ -65,10 +65,10 @@ class Prefetch:
     def take(self, indices: Tensor) -> Tensor | None:
         """The images of the next batch, uint8 (n, H, W, channels), if ``indices`` is that batch.
 
-        The same tensor again, as for a second view, gives the same images. None for any other.
+        The same tensor again, as for a second view, gives the same images; any other gives None.
 
         Raises:
-            OSError: If the file they are mapped from cannot be read.
+            OSError: If the memory-mapped file cannot be read.
         """
         if self._next and indices is self._batches[self._next - 1]:
             return self._last
@@ -81,17 +81,17 @@ class Prefetch:
         if self._cuda:
             stream = torch.cuda.current_stream(self._device)
             stream.wait_event(fetched.arrived)
-            # Its memory came from the other stream: not to be used again before this one is done.
+            # Allocated on the other stream: keep the memory until this stream is done with it.
             fetched.images.record_stream(stream)
         self._last = fetched.images
         return fetched.images
 
     def stop(self) -> None:
-        """End the thread; what is ready is dropped."""
+        """End the thread and drop the batches that were fetched."""
         self._stopped.set()
         while self._thread.is_alive():
             try:
-                self._ready.get(timeout=_PATIENCE)
+                self._ready.get(timeout=_WAIT_SECONDS)
             except Empty:
                 continue
         self._thread.join()
@@ -103,14 +103,14 @@ class Prefetch:
             for step, rows in enumerate(self._rows):
                 slot = step % len(self._buffers)
                 if arrivals[slot] is not None:
-                    arrivals[slot].synchronize()  # the buffer is still being read until then
+                    arrivals[slot].synchronize()  # the copy still reads the buffer until then
                 buffer = self._buffers[slot][: len(rows)]
                 np.take(self._images, rows, axis=0, out=buffer.numpy(), mode="clip")
                 fetched = self._send(buffer, stream)
                 arrivals[slot] = fetched.arrived
                 if not self._offer(fetched):
                     return
-        except BaseException as error:  # raised again where the batch is taken
+        except BaseException as error:  # `take` raises it again
             self._offer(error)
 
     def _send(self, buffer: Tensor, stream: Any) -> _Fetched:
@@ -125,7 +125,7 @@ class Prefetch:
     def _offer(self, fetched: _Fetched | BaseException) -> bool:
         while not self._stopped.is_set():
             try:
-                self._ready.put(fetched, timeout=_PATIENCE)
+                self._ready.put(fetched, timeout=_WAIT_SECONDS)
             except Full:
                 continue
             return True

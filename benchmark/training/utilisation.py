@@ -1,4 +1,4 @@
-"""How much of a device's arithmetic a training used."""
+"""Speed of a training, and the share of the device's arithmetic rate that it reached."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _ROUNDS: Final = 5
 def measure_speed(
     report: FitReport, flops_per_image: float, *, precision: Precision, device: torch.device
 ) -> TrainingSpeed | None:
-    """What a record says of a fit's speed, or None if it was not trained by steps.
+    """Compute the speed of a fit; None if it was not trained by steps.
 
     Args:
-        report: Of the fit.
-        flops_per_image: See `training_flops`.
-        precision: The arithmetic it was trained in.
-        device: Where.
+        report: The report of the fit.
+        flops_per_image: The result of `training_flops`.
+        precision: The arithmetic of the training.
+        device: The device of the training.
     """
     seconds = report.phases.get("train", 0.0)
     if not report.step_seconds or not seconds:
@@ -44,12 +44,12 @@ def measure_speed(
 
 
 def training_flops(network: nn.Module, image: Tensor) -> float:
-    """Floating-point operations of one image, forward and backward.
+    """Count the floating-point operations of one image, forward and backward.
 
-    Counted in eval mode, so that no statistics move; the network has no gradient afterwards.
+    Runs in eval mode, so that no statistics change; the network has no gradient afterwards.
 
     Args:
-        network: Gives outputs and features.
+        network: Returns outputs and features.
         image: One network input, (1, ...).
     """
     from torch.utils.flop_counter import FlopCounterMode
@@ -64,12 +64,12 @@ def training_flops(network: nn.Module, image: Tensor) -> float:
 
 @cache
 def matrix_rate(device: torch.device, precision: Precision, *, threads: int) -> float:
-    """Operations a second of a large matrix product, the best of some.
+    """Measure the operations per second of a large matrix product, the best of some.
 
     Args:
-        device: Where.
-        precision: ``bf16`` multiplies bfloat16; TF32 is used where it is allowed now.
-        threads: Of this process; a rate is kept for each number of them.
+        device: The device to measure.
+        precision: ``bf16`` multiplies bfloat16; TF32 is used if it is allowed now.
+        threads: Threads of this process; part of the key under which a rate is cached.
     """
     del threads
     kind = torch.bfloat16 if precision is Precision.BF16 else torch.float32

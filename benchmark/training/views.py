@@ -1,86 +1,195 @@
-"""Views of an image as two-view losses are published with them: crop, mirror, colours, blur."""
+"""The augmented views that two-view losses were published with: crop, mirror, colours, blur.
+
+`views_on_cpu` changes image by image with torchvision, `views_on_device` the whole batch at once;
+both draw the same random numbers and differ by rounding only.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
-from torchvision.transforms.v2 import functional
 
-from hashbench.training.view_rules import LEAST_KERNEL, LOG_RATIO, NUMBERS, SIGMA, ViewRule
+from hashbench.training.batch_transforms import blur, choose, grey, jitter, resize_crops
 
+_NUMBERS = 18  # drawn for every image, used or not, so that images do not depend on each other
+_LEAST_KERNEL = 3
+_LOG_RATIO = math.log(4 / 3)  # sides of a crop: from 3:4 to 4:3
+_SIGMA = (0.1, 2.0)
 _COLOURED = 3
 
 
-def draw_views(images: Tensor, rule: ViewRule, draw: torch.Generator) -> Tensor:
-    """One view of every image, each by its own draw.
+@dataclass(frozen=True, slots=True)
+class ViewRule:
+    """The changes an image may undergo, in this order, each with its own probability.
 
-    Args:
-        images: (n, channels, height, width), float in [0, 1]; grey images have no colours to lose.
-        rule: What may change.
-        draw: The CPU generator.
-
-    Returns:
-        A new tensor of the same shape.
+    Attributes:
+        crop: Probability of a crop, resized back.
+        area: Least and greatest share of the image that a crop keeps; its sides are in the ratio
+            3:4 to 4:3, cut down where they would leave the image.
+        flip: Probability of mirroring.
+        jitter: Probability of changed colours.
+        strengths: Strengths for brightness, contrast, saturation (a factor in 1 -+ strength) and
+            hue (a shift in -+ strength of the circle); applied in random order.
+        grey: Probability of losing the colours.
+        blur: Probability of a Gaussian blur of deviation 0.1 to 2 pixels.
+        kernel: Side of the blur as a share of the image's, made odd, at least 3 pixels.
     """
-    drawn = torch.rand(len(images), NUMBERS, generator=draw).tolist()
-    return torch.stack(
-        [_view(image, rule, iter(row)) for image, row in zip(images, drawn, strict=True)]
+
+    crop: float
+    area: tuple[float, float]
+    flip: float
+    jitter: float
+    strengths: tuple[float, float, float, float]
+    grey: float
+    blur: float
+    kernel: float = 0.0
+
+    def weaker(self, share: float) -> ViewRule:
+        """The same changes, each with its probability times a share."""
+        return replace(
+            self,
+            crop=self.crop * share,
+            flip=self.flip * share,
+            jitter=self.jitter * share,
+            grey=self.grey * share,
+            blur=self.blur * share,
+        )
+
+    def kernel_side(self, width: int) -> int:
+        """Side of the blur's kernel in pixels, for images of a width."""
+        return max(_LEAST_KERNEL, 2 * (int(self.kernel * width) // 2) + 1)
+
+
+CIBHASH = ViewRule(
+    crop=1.0,
+    area=(0.5, 1.0),
+    flip=0.5,
+    jitter=0.7,
+    strengths=(0.4, 0.4, 0.4, 0.1),
+    grey=0.2,
+    blur=0.5,
+)
+DHD = ViewRule(
+    crop=1.0,
+    area=(0.08, 1.0),
+    flip=0.5,
+    jitter=0.8,
+    strengths=(0.4, 0.8, 0.8, 0.2),
+    grey=0.2,
+    blur=0.5,
+    kernel=0.1,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Draws:
+    """Random choices for each of n images: five times bool (n,), and the amounts of each change."""
+
+    cropped: Tensor
+    flipped: Tensor
+    jittered: Tensor
+    greyed: Tensor
+    blurred: Tensor
+    boxes: Tensor
+    amounts: Tensor
+    order: Tensor
+    sigmas: Tensor
+
+
+def _draw(images: Tensor, rule: ViewRule, draw: torch.Generator) -> _Draws:
+    numbers = torch.rand(len(images), _NUMBERS, generator=draw, dtype=torch.float32).double()
+    strengths = torch.tensor(rule.strengths, dtype=torch.float64)
+    amounts = -strengths + 2 * strengths * numbers[:, 7:15:2]
+    amounts[:, :3] += 1
+    return _Draws(
+        cropped=numbers[:, 4] < rule.crop,
+        flipped=numbers[:, 5] < rule.flip,
+        jittered=numbers[:, 6] < rule.jitter,
+        greyed=numbers[:, 15] < rule.grey,
+        blurred=numbers[:, 17] < rule.blur,
+        boxes=_boxes(images, rule, numbers[:, :4]),
+        amounts=amounts,
+        order=numbers[:, 8:16:2].argsort(dim=1, stable=True),
+        sigmas=_SIGMA[0] + (_SIGMA[1] - _SIGMA[0]) * numbers[:, 16],
     )
 
 
-def _view(image: Tensor, rule: ViewRule, numbers: Iterator[float]) -> Tensor:
-    cropped = _crop(image, rule.area, numbers)
-    image = cropped if next(numbers) < rule.crop else image
-    image = functional.horizontal_flip(image) if next(numbers) < rule.flip else image
-    jittered = next(numbers) < rule.jitter
-    changes = [(next(numbers), next(numbers)) for _ in rule.strengths]
-    if jittered:
-        image = _jitter(image, rule.strengths, changes)
-    if next(numbers) < rule.grey and len(image) == _COLOURED:
+def _boxes(images: Tensor, rule: ViewRule, numbers: Tensor) -> Tensor:
+    height, width = images.shape[2:]
+    area, log_ratio, down, across = numbers.unbind(1)
+    kept = (rule.area[0] + (rule.area[1] - rule.area[0]) * area) * height * width
+    ratio = torch.exp(-_LOG_RATIO + 2 * _LOG_RATIO * log_ratio)
+    wide = (kept * ratio).sqrt().round().clamp(1, width)
+    tall = (kept / ratio).sqrt().round().clamp(1, height)
+    top, left = (down * (height - tall + 1)).floor(), (across * (width - wide + 1)).floor()
+    return torch.stack([top, left, tall, wide], 1).long()
+
+
+def views_on_device(images: Tensor, rule: ViewRule, draw: torch.Generator) -> Tensor:
+    """Make one view of every image, the whole batch at once.
+
+    Args:
+        images: (n, channels, height, width), float in [0, 1], on any device; grey images keep one
+            channel.
+        rule: The possible changes.
+        draw: The CPU generator.
+
+    Returns:
+        A new tensor of the same shape; up to rounding what `views_on_cpu` returns.
+    """
+    drawn = _draw(images, rule, draw)
+    height, width = images.shape[2:]
+    crops = resize_crops(images, drawn.boxes, size=(height, width))
+    images = choose(drawn.cropped, crops, images)
+    images = choose(drawn.flipped, images.flip(3), images)
+    images = choose(drawn.jittered, jitter(images, drawn.amounts.float(), drawn.order), images)
+    if images.shape[1] == _COLOURED:
+        images = choose(drawn.greyed, grey(images).expand_as(images), images)
+    blurred = blur(images, drawn.sigmas.float(), side=rule.kernel_side(width))
+    return choose(drawn.blurred, blurred, images)
+
+
+def views_on_cpu(images: Tensor, rule: ViewRule, draw: torch.Generator) -> Tensor:
+    """Make one view of every image, one by one; see `views_on_device`.
+
+    The codes of recorded fits depend on its rounding.
+    """
+    drawn, side = _draw(images, rule, draw), rule.kernel_side(images.shape[-1])
+    return torch.stack([_view(image, drawn, row, side) for row, image in enumerate(images)])
+
+
+def _view(image: Tensor, drawn: _Draws, row: int, side: int) -> Tensor:
+    # Imported here: torchvision takes a second to import, and only these views need it.
+    from torchvision.transforms.v2 import functional
+
+    if drawn.cropped[row]:
+        size, box = list(image.shape[-2:]), drawn.boxes[row].tolist()
+        image = functional.resized_crop(image, *box, size, antialias=True)
+    if drawn.flipped[row]:
+        image = functional.horizontal_flip(image)
+    if drawn.jittered[row]:
+        image = _jitter(image, drawn.amounts[row].tolist(), drawn.order[row].tolist())
+    if drawn.greyed[row] and len(image) == _COLOURED:
         image = functional.rgb_to_grayscale(image, num_output_channels=_COLOURED)
-    sigma = _between(*SIGMA, next(numbers))
-    if next(numbers) < rule.blur:
-        side = max(LEAST_KERNEL, 2 * (int(rule.kernel * image.shape[-1]) // 2) + 1)
+    if drawn.blurred[row]:
+        sigma = float(drawn.sigmas[row])
         image = functional.gaussian_blur(image, [side, side], [sigma, sigma])
     return image
 
 
-def _crop(image: Tensor, area: tuple[float, float], numbers: Iterator[float]) -> Tensor:
-    height, width = image.shape[-2:]
-    kept = _between(*area, next(numbers)) * height * width
-    ratio = math.exp(_between(-LOG_RATIO, LOG_RATIO, next(numbers)))
-    across = min(width, max(1, round(math.sqrt(kept * ratio))))
-    down = min(height, max(1, round(math.sqrt(kept / ratio))))
-    top = int(next(numbers) * (height - down + 1))
-    left = int(next(numbers) * (width - across + 1))
-    size = [height, width]
-    cropped: Tensor = functional.resized_crop(image, top, left, down, across, size, antialias=True)
-    return cropped
+def _jitter(image: Tensor, amounts: Sequence[float], order: Sequence[int]) -> Tensor:
+    from torchvision.transforms.v2 import functional
 
-
-def _jitter(
-    image: Tensor,
-    strengths: tuple[float, float, float, float],
-    changes: list[tuple[float, float]],
-) -> Tensor:
-    *factors, hue = (
-        _between(-strength, strength, value)
-        for strength, (value, _) in zip(strengths, changes, strict=True)
+    changes = (
+        functional.adjust_brightness,
+        functional.adjust_contrast,
+        functional.adjust_saturation,
+        functional.adjust_hue,
     )
-    brightness, contrast, saturation = factors
-    steps = (
-        lambda x: functional.adjust_brightness(x, 1 + brightness),
-        lambda x: functional.adjust_contrast(x, 1 + contrast),
-        lambda x: functional.adjust_saturation(x, 1 + saturation),
-        lambda x: functional.adjust_hue(x, hue),
-    )
-    for place in sorted(range(len(steps)), key=lambda step: changes[step][1]):
-        image = steps[place](image)
+    for which in order:
+        image = changes[which](image, amounts[which])
     return image
-
-
-def _between(least: float, greatest: float, share: float) -> float:
-    return least + (greatest - least) * share

@@ -30,7 +30,7 @@ from hashbench.store.catalogue import read_cell
 from hashbench.store.codes import load_codes
 from hashbench.store.store import Store
 from hashbench.training.augmentation import augment
-from hashbench.training.images import stream
+from hashbench.training.images import DeviceImages
 from hashbench.worker.cell import CellRun
 from hashbench.worker.events import Events
 
@@ -44,9 +44,9 @@ def test_batches_are_the_same_as_on_the_cpu(device: torch.device) -> None:
     choice = DataChoice("fashion_mnist_mini", 1, "fashion-mnist-mini@1", "", image_size=32)
     indices = torch.arange(16)
     batches = [
-        stream(
-            loaded.data,
-            loaded.split.train,
+        DeviceImages(
+            loaded.data.images,
+            positions=loaded.split.train,
             choice=choice,
             protocol=loaded.protocol,
             augmentation="crop_flip",

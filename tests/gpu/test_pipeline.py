@@ -78,7 +78,7 @@ def test_batches_are_equal_however_images_are_held(
         images = stream(mapped, monkeypatch, rule=rule, device=device, resident=resident)
         positions = list(torch.split(torch.randperm(COUNT, generator=generator(0)), 7))
         there = [part.to(device) for part in positions]
-        images.foresee(there, positions)
+        images.prefetch(there, positions)
         draw = generator(1)
         batches.append([images.batch(part, draw) for part in there])
 
@@ -130,7 +130,7 @@ def test_no_step_waits_for_the_device(
     subject.train(images)  # what happens once only, such as choosing kernels
     positions = list(torch.split(torch.arange(COUNT), 16))
     there = [part.to(device) for part in positions]
-    images.foresee(there, positions)
+    images.prefetch(there, positions)
     draw, clock = generator(3), StepClock(device)
     labels = torch.eye(10, device=device)
     torch.cuda.synchronize(device)

@@ -15,7 +15,7 @@ from hashbench.training import images as images_module
 from hashbench.training.determinism import generator
 from hashbench.training.images import DeviceImages
 from hashbench.training.pixels import MappedPixels, Pixels, ResidentPixels, cut, fits, hold
-from hashbench.training.prefetch import Prefetch
+from hashbench.training.prefetch import Prefetcher
 
 CPU = torch.device("cpu")
 COUNT, SIDE = 23, 16
@@ -98,7 +98,7 @@ def test_batches_are_equal_to_the_bit_however_images_are_held(
     for pixels in ways(mapped):
         monkeypatch.setattr(images_module, "hold", lambda *_, held=pixels, **__: held)
         stream = _stream(mapped, rule=rule, size=size)
-        stream.foresee([ORDER], [ORDER])
+        stream.prefetch([ORDER], [ORDER])
         batches.append((stream.batch(ORDER), stream.batch(ORDER, generator(1))))
 
     for plain, augmented in batches[1:]:
@@ -120,19 +120,19 @@ def _stream(
     )
 
 
-def test_blocks_foreseen_by_a_thread_are_all_images_in_order(mapped: NDArray[np.uint8]) -> None:
+def test_blocks_fetched_ahead_are_all_images_in_order(mapped: NDArray[np.uint8]) -> None:
     pixels = MappedPixels(mapped, POSITIONS, device=CPU, ahead=1)
     batches = list(torch.split(torch.arange(len(POSITIONS)), 4))
-    pixels.foresee(batches, batches)
+    pixels.prefetch(batches, batches)
 
     found = torch.cat([pixels.take(batch) for batch in batches])
 
     np.testing.assert_array_equal(found.numpy(), mapped[POSITIONS])
 
 
-def _prefetch(images: NDArray[np.uint8], batches: list[torch.Tensor]) -> Prefetch:
+def _prefetch(images: NDArray[np.uint8], batches: list[torch.Tensor]) -> Prefetcher:
     rows = [batch.numpy() for batch in batches]
-    return Prefetch(images, batches, rows, device=CPU, ahead=2)
+    return Prefetcher(images, batches, rows, device=CPU, ahead=2)
 
 
 def test_the_same_batch_again_is_not_fetched_again(mapped: NDArray[np.uint8]) -> None:
@@ -146,7 +146,7 @@ def test_the_same_batch_again_is_not_fetched_again(mapped: NDArray[np.uint8]) ->
     assert second is not None and np.array_equal(second.numpy(), mapped[[3]])
 
 
-def test_a_batch_that_was_not_foreseen_is_not_given(mapped: NDArray[np.uint8]) -> None:
+def test_a_batch_that_is_not_the_next_is_not_given(mapped: NDArray[np.uint8]) -> None:
     batches = [torch.tensor([1, 2]), torch.tensor([3])]
     coming = _prefetch(mapped, batches)
 

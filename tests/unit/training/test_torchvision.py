@@ -12,13 +12,11 @@ from torch import Tensor
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
 
-from hashbench.training import augmentation, colours
+from hashbench.training import augmentation, batch_transforms
 from hashbench.training.augmentation import augment, draw_boxes, recolour
+from hashbench.training.batch_transforms import blur, resize_crops
 from hashbench.training.determinism import generator
-from hashbench.training.resizing import resize_crops
-from hashbench.training.view_rules import CIBHASH, DHD, ViewRule
-from hashbench.training.views import draw_views
-from hashbench.training.views_at_once import blur, make_views
+from hashbench.training.views import CIBHASH, DHD, ViewRule, views_on_cpu, views_on_device
 
 Change = Callable[[Tensor, Tensor], Tensor]
 
@@ -30,10 +28,10 @@ def pictures(count: int = 12, *, side: int = 24, channels: int = 3) -> Tensor:
 @pytest.mark.parametrize(
     ("change", "published", "amounts"),
     [
-        (colours.brighten, functional.adjust_brightness, torch.linspace(0, 2, 12)),
-        (colours.contrast, functional.adjust_contrast, torch.linspace(0, 2, 12)),
-        (colours.saturate, functional.adjust_saturation, torch.linspace(0, 2, 12)),
-        (colours.shift_hue, functional.adjust_hue, torch.linspace(-0.5, 0.5, 12)),
+        (batch_transforms.brighten, functional.adjust_brightness, torch.linspace(0, 2, 12)),
+        (batch_transforms.contrast, functional.adjust_contrast, torch.linspace(0, 2, 12)),
+        (batch_transforms.saturate, functional.adjust_saturation, torch.linspace(0, 2, 12)),
+        (batch_transforms.shift_hue, functional.adjust_hue, torch.linspace(-0.5, 0.5, 12)),
     ],
 )
 @pytest.mark.parametrize("channels", [1, 3])
@@ -50,7 +48,9 @@ def test_a_change_of_colour_is_torchvisions(
 
 def test_grey_pixels_have_no_hue_to_turn() -> None:
     images = torch.full((2, 3, 4, 4), 0.3)
-    torch.testing.assert_close(colours.shift_hue(images, torch.tensor([0.2, -0.4])), images)
+    torch.testing.assert_close(
+        batch_transforms.shift_hue(images, torch.tensor([0.2, -0.4])), images
+    )
 
 
 def test_colours_change_in_the_order_that_is_said() -> None:
@@ -58,7 +58,7 @@ def test_colours_change_in_the_order_that_is_said() -> None:
     amounts = torch.tensor([[1.3, 0.7, 0.2, 0.1]] * 2)
     order = torch.tensor([[0, 1, 2, 3], [3, 2, 1, 0]])
 
-    found = colours.jitter(images, amounts, order)
+    found = batch_transforms.jitter(images, amounts, order)
 
     steps: list[Callable[[Tensor], Tensor]] = [
         lambda x: functional.adjust_brightness(x, 1.3),
@@ -107,9 +107,9 @@ def test_a_blur_is_torchvisions(side: int) -> None:
 def test_views_made_at_once_are_those_made_one_by_one(rule: ViewRule, channels: int) -> None:
     images = pictures(64, channels=channels)
 
-    found = make_views(images, rule, generator(8))
+    found = views_on_device(images, rule, generator(8))
 
-    torch.testing.assert_close(found, draw_views(images, rule, generator(8)), atol=1e-5, rtol=0)
+    torch.testing.assert_close(found, views_on_cpu(images, rule, generator(8)), atol=1e-5, rtol=0)
 
 
 def test_boxes_have_the_distribution_of_random_resized_crop() -> None:

@@ -10,8 +10,7 @@ import torch
 
 from hashbench.training.augmentation import augment
 from hashbench.training.determinism import generator
-from hashbench.training.view_rules import CIBHASH, DHD, ViewRule
-from hashbench.training.views import draw_views
+from hashbench.training.views import CIBHASH, DHD, ViewRule, views_on_cpu
 
 STILL = ViewRule(
     crop=0.0,
@@ -29,7 +28,7 @@ def pictures(count: int = 2000, side: int = 8) -> torch.Tensor:
 
 
 def changed(rule: ViewRule, images: torch.Tensor) -> torch.Tensor:
-    return (draw_views(images, rule, generator(0)) != images).flatten(1).any(1)
+    return (views_on_cpu(images, rule, generator(0)) != images).flatten(1).any(1)
 
 
 @pytest.mark.parametrize("change", ["crop", "flip", "jitter", "grey", "blur"])
@@ -43,12 +42,12 @@ def test_a_change_befalls_its_share_of_the_images(change: str, probability: floa
 
 def test_a_flip_mirrors_left_to_right_and_does_nothing_else() -> None:
     images = pictures(4)
-    assert torch.equal(draw_views(images, replace(STILL, flip=1.0), generator(0)), images.flip(3))
+    assert torch.equal(views_on_cpu(images, replace(STILL, flip=1.0), generator(0)), images.flip(3))
 
 
 def test_a_grey_view_has_three_equal_channels_of_the_luma() -> None:
     images = pictures(2)
-    found = draw_views(images, replace(STILL, grey=1.0), generator(0))
+    found = views_on_cpu(images, replace(STILL, grey=1.0), generator(0))
     weights = torch.tensor([0.299, 0.587, 0.114])[:, None, None]  # ITU-R BT.601
     luma = (images * weights).sum(1, keepdim=True).expand_as(found)
     torch.testing.assert_close(found, luma, atol=2e-3, rtol=0)
@@ -58,7 +57,7 @@ def test_a_crop_keeps_a_share_of_the_image_in_the_stated_range() -> None:
     side = 64
     row, column = torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")
     ramps = torch.stack([row, column, row]).float().div(side - 1)[None].repeat(300, 1, 1, 1)
-    found = draw_views(ramps, replace(STILL, crop=1.0), generator(1))
+    found = views_on_cpu(ramps, replace(STILL, crop=1.0), generator(1))
     # A ramp's slope after resizing back is the share of the side that was kept.
     down = (found[:, 0, -1] - found[:, 0, 0]).mean(1)
     across = (found[:, 1, :, -1] - found[:, 1, :, 0]).mean(1)
@@ -71,13 +70,13 @@ def test_a_crop_keeps_a_share_of_the_image_in_the_stated_range() -> None:
 
 
 def test_colours_keep_their_range() -> None:
-    found = draw_views(pictures(200), replace(DHD, crop=0.0), generator(0))
+    found = views_on_cpu(pictures(200), replace(DHD, crop=0.0), generator(0))
     assert found.min() >= -1e-6 and found.max() <= 1 + 1e-6
 
 
 def test_a_grey_image_has_one_channel_still() -> None:
     images = pictures(50)[:, :1]
-    found = draw_views(images, replace(CIBHASH, grey=1.0, jitter=1.0), generator(0))
+    found = views_on_cpu(images, replace(CIBHASH, grey=1.0, jitter=1.0), generator(0))
     assert found.shape == images.shape
     assert torch.isfinite(found).all()
 
@@ -86,7 +85,7 @@ def test_an_image_s_view_does_not_depend_on_the_images_beside_it() -> None:
     images = torch.rand((3, 3, 8, 8), generator=generator(4))
     others = images.clone()
     others[1] = 0
-    one, two = (draw_views(batch, DHD, generator(5)) for batch in (images, others))
+    one, two = (views_on_cpu(batch, DHD, generator(5)) for batch in (images, others))
     assert torch.equal(one[[0, 2]], two[[0, 2]])
 
 
@@ -95,8 +94,8 @@ def test_the_teacher_s_view_under_dhd_is_changed_less_often_than_the_student_s()
     for rule, share in (("dhd", 0.5), ("dhd_alexnet", 0.2)):
         weak = augment(images, rule, generator(0))
         strong = augment(images, rule, generator(0), view=1)
-        assert torch.equal(weak, draw_views(images, DHD.weaker(share), generator(0)))
-        assert torch.equal(strong, draw_views(images, DHD, generator(0)))
+        assert torch.equal(weak, views_on_cpu(images, DHD.weaker(share), generator(0)))
+        assert torch.equal(strong, views_on_cpu(images, DHD, generator(0)))
     assert (DHD.crop, DHD.flip, DHD.jitter, DHD.grey, DHD.blur) == (1.0, 0.5, 0.8, 0.2, 0.5)
     assert DHD.strengths == (0.4, 0.8, 0.8, 0.2)
 
