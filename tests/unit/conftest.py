@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hashbench.core.arithmetic import Arithmetic
+from hashbench.core.arithmetic import Arithmetic, Processor
 from hashbench.core.cell import (
     Cell,
     Component,
@@ -36,7 +36,6 @@ from hashbench.core.record import (
     Status,
 )
 from hashbench.core.registry import Kind, Registry, registry
-from hashbench.judge import bit_equality
 from hashbench.store.store import Store
 
 METRIC = "map@all/div=hits/ties=expected/empty=zero"
@@ -87,14 +86,9 @@ def environment() -> Environment:
         load_average=0.25,
         device=Device(kind="cpu", name="abacus", memory_bytes=2**30),
         libraries={"torch": "2.11.0"},
+        processor=Processor(vendor="Abacus", family=1, model=2, stepping=3, flags_sha256="f" * 64),
         arithmetic=Arithmetic(level=LEVEL),
     )
-
-
-@pytest.fixture
-def processors_alike(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let all records count as made on processors that are known to be alike."""
-    monkeypatch.setattr(bit_equality, "processor_difference", lambda *_: None)
 
 
 @pytest.fixture

@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 
 from hashbench.audit.remeasure import evaluate_more
+from hashbench.core.arithmetic import Arithmetic, Processor
 from hashbench.core.cell import Cell, Component, DataChoice, Subset
 from hashbench.core.codes import Codes
 from hashbench.core.environment import Device, Environment
 from hashbench.core.job import LatencySetting
+from hashbench.core.pinning import LEVEL
 from hashbench.core.record import (
     DataFacts,
     FitRecord,
@@ -45,6 +47,8 @@ MACHINE = Environment(
     load_average=0.25,
     device=Device(kind="cpu", name="abacus", memory_bytes=2**30),
     libraries={"torch": "2.11.0", "numpy": "2.0.0"},
+    processor=Processor(vendor="Abacus", family=1, model=2, stepping=3, flags_sha256="f" * 64),
+    arithmetic=Arithmetic(level=LEVEL),
 )
 EARLY = {
     "environment": MACHINE,

@@ -31,7 +31,6 @@ from hashbench.core.registry import registry
 from hashbench.store.store import Store
 
 Forge = Callable[[Path, Callable[[dict[str, Any]], object]], Path]
-pytestmark = pytest.mark.usefixtures("processors_alike")
 MakeFit = Callable[..., FitRecord]
 BESIDE = {
     *("README.txt", "CITATION.cff", "references.bib", "matrix.json", "constraints-1.txt"),

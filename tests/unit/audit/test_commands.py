@@ -16,7 +16,6 @@ from hashbench.judge.reproduce import reproduce as module
 from hashbench.store.catalogue import CellResults, read_cell
 from hashbench.store.store import Store
 
-pytestmark = pytest.mark.usefixtures("processors_alike")
 MAP = "map@all/div=hits/ties=expected/empty=zero"
 
 

@@ -19,8 +19,6 @@ from hashbench.core.files import write_atomically
 from hashbench.core.record import FitRecord
 from hashbench.store.store import Store
 
-pytestmark = pytest.mark.usefixtures("processors_alike")
-
 
 def files(root: Path) -> dict[str, bytes]:
     return {

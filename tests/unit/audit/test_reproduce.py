@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 
 from hashbench.audit.remeasure import evaluate_more
 from hashbench.audit.verify import verify_store
+from hashbench.core.arithmetic import Arithmetic, Processor
 from hashbench.core.cell import Determinism, Weights
 from hashbench.core.environment import Device
 from hashbench.core.errors import ConfigError
@@ -36,7 +38,8 @@ MAP = "map@all/div=hits/ties=expected/empty=zero"
 Forge = Callable[[Path, Callable[[dict[str, Any]], object]], Path]
 
 
-pytestmark = pytest.mark.usefixtures("processors_alike")
+OTHER = Processor(vendor="Abacus", family=1, model=9, stepping=3, flags_sha256="f" * 64)
+UNPINNED = {"arithmetic": Arithmetic(level=None)}
 
 
 def reasons(fit: FitRecord, **changes: Any) -> list[str]:
@@ -52,12 +55,21 @@ def test_codes_must_be_equal_for_equal_device_processor_threads_versions_and_cod
     assert reasons(fit, load_average=9.0, commit="e" * 40, platform="another kernel") == []
 
 
+def test_codes_must_be_equal_on_unlike_processors_if_both_were_pinned_to_one_level(
+    fit: FitRecord,
+) -> None:
+    assert reasons(fit, processor=OTHER, device=Device(kind="cpu", name="slide rule")) == []
+    assert reasons(fit, processor=None, cpu="slide rule") == []
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
         ({"threads": 2}, "threads: 1, now 2"),
         ({"device": Device(kind="cuda", name="H200")}, "device class: cpu, now cuda"),
-        ({"device": Device(kind="cpu", name="slide rule")}, "device: abacus, now slide rule"),
+        (UNPINNED, "instruction sets: level x86-64-v3, now None"),
+        ({"processor": OTHER, **UNPINNED}, "processor: model 2, now 9"),
+        ({"processor": None, **UNPINNED}, "the processor is not recorded exactly"),
         ({"python": "3.12.1"}, "python: 3.11.7, now 3.12.1"),
         ({"libraries": {"torch": "2.12.0", "numpy": "2.0.0"}}, "torch: 2.11.0, now 2.12.0"),
         ({"libraries": {"torch": "2.11.0"}}, "numpy: 2.0.0, now none"),
@@ -129,7 +141,13 @@ def second_run(
 ) -> Callable[..., None]:
     """Return what decides the codes, threads and end of a second run, in the worker's place."""
 
-    def decide(*, draw: int, threads: int = 1, fails: bool = False) -> None:
+    def decide(
+        *,
+        draw: int,
+        threads: int = 1,
+        fails: bool = False,
+        environment: Mapping[str, object] = MappingProxyType({}),
+    ) -> None:
         def run_again(fit: FitRecord, store: Store, *, metrics: list[str], **_: Any) -> CellResults:
             made = another_fit(store, seed=fit.cell.seed, draw=draw)
             (path,) = (store.root / made.fit_id).glob("fit-*.json")
@@ -137,7 +155,7 @@ def second_run(
                 error = Cause(type="killed", message="the worker was ended by SIGKILL")
                 forged(path, lambda d: d.update(status="killed", error=error.model_dump()))
                 return read_cell(store, made.fit_id)
-            forged(path, lambda d: d["environment"].update(threads=threads))
+            forged(path, lambda d: d["environment"].update(threads=threads, **environment))
             results = read_cell(store, made.fit_id)
             assert results.fit is not None
             evaluate_more(store, results.fit, metrics)
@@ -180,12 +198,9 @@ def test_on_a_processor_not_known_to_be_alike_codes_need_not_be_equal(
     store: Store,
     fit: FitRecord,
     tmp_path: Path,
-    *,
     second_run: Callable[..., None],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.undo()
-    second_run(draw=5)
+    second_run(draw=5, environment={"processor": None, "arithmetic": None})
     made = done(store, fit, tmp_path, tolerance=1.0)
     assert (made.level, made.verdict) == (Level.STATISTICAL, Verdict.WITHIN)
     assert made.reasons == ["the processor is not recorded exactly"]

@@ -19,7 +19,6 @@ from hashbench.judge.gate.check import Findings, Limits, check, findings_text
 from hashbench.store.catalogue import read_all, read_cell
 from hashbench.store.store import Store
 
-pytestmark = pytest.mark.usefixtures("processors_alike")
 METRIC = "map@all/div=hits/ties=expected/empty=zero"
 
 
@@ -237,14 +236,14 @@ def test_a_kernel_update_is_another_host_but_gives_the_same_codes(
 )
 def test_on_a_processor_not_known_to_be_alike_quality_may_fall_and_times_are_not_compared(
     make: Callable[..., Store],
-    monkeypatch: pytest.MonkeyPatch,
+    environment: Environment,
     *,
     value: float,
     verdict: str,
     failed: bool,
 ) -> None:
-    monkeypatch.undo()
-    found = findings(make("was"), make("now", value=value, seconds=1e6, ms=1e6))
+    old = elsewhere(environment, processor=None, arithmetic=None)
+    found = findings(make("was", environment=old), make("now", value=value, seconds=1e6, ms=1e6))
     assert (verdicts(found), found.failed) == ({METRIC: verdict}, failed)
     assert found.notes == (
         "quality may fall by 0.03, codes need not be equal (the processor is not recorded exactly)",
