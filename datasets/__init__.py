@@ -1,1 +1,1 @@
-"""Datasets and the protocols that cut them into train, query and database."""
+"""Datasets, and the protocols that split them into training, query and database images."""

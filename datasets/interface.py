@@ -1,4 +1,4 @@
-"""What a dataset and a split are."""
+"""The interface of datasets: images with labels, splits, and the base class to subclass."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class ImageData:
         images: uint8 (N, H, W) grey or (N, H, W, 3) RGB; may be memory-mapped.
         labels: uint8 (N, classes), multi-hot; single-label sets have one 1 a row.
         classes: Class names, in column order.
-        warnings: What a reader of numbers on these images should know, one line each.
-        pixels_sha256: SHA-256 of the images as `digest_array` computes it, where the cache they
-            come from knows it; empty has it computed, which reads all of them.
+        warnings: Warnings about these images that go into every record, one line each.
+        pixels_sha256: SHA-256 of the images as `digest_array` computes it, if their cache knows
+            it; if empty it is computed, which reads all images.
     """
 
     images: NDArray[np.uint8]
@@ -48,13 +48,13 @@ class Split:
 
 
 class Dataset(ABC):
-    """A source of images. Its name and those of its protocols are what a matrix refers to.
+    """The base class of datasets, to which a matrix refers by name.
 
-    Its protocols are the files ``protocols/NAME@VERSION.toml`` beside the file it is written in.
+    The protocols of a dataset are the files ``protocols/NAME@VERSION.toml`` beside its own file.
 
     Attributes:
-        KIND: For plugin files.
-        info: The component's card; ``labels`` says whether it is single- or multi-label.
+        KIND: The kind of component, for plugin files.
+        info: Title, paper and citation; ``labels`` states whether it is single- or multi-label.
         default_protocol: ``NAME@VERSION`` used when a matrix names none.
     """
 
@@ -70,36 +70,36 @@ class Dataset(ABC):
             root: The user's data root, if one was named.
 
         Raises:
-            DataError: If files are missing, corrupt, or not what was published.
+            DataError: If files are missing, corrupt, or not as published.
         """
 
     def is_here(self, root: Path | None) -> bool | None:
-        """Whether its files are there, by a look at their names; no image is read.
+        """Whether its files exist, judged by their names; no image is read.
 
         Args:
             root: The user's data root, if one was named.
 
         Returns:
-            None where only loading can tell.
+            None if only loading can tell.
         """
         del root
         return None
 
     def names(self, root: Path | None) -> Sequence[str] | None:
-        """The path of each image below the dataset's folder, in the order of positions.
+        """Return the path of each image below the dataset's folder, in the order of positions.
 
         Args:
             root: The user's data root, if one was named.
 
         Returns:
-            None where images are not in files of their own.
+            None if images are not in files of their own.
 
         Raises:
-            DataError: If files are missing, or are not what was published.
+            DataError: If files are missing, or are not as published.
         """
         del root
         return None
 
     def describe(self) -> dict[str, Any]:
-        """Plain facts for ``hashbench describe``: where the data are looked for, sizes, licence."""
+        """Return plain facts for ``hashbench describe``: sizes, folders searched, licence."""
         return {}

@@ -13,7 +13,7 @@ from hashbench.datasets.interface import ImageData
 
 
 def one_hot(numbers: NDArray[np.integer], classes: int) -> NDArray[np.uint8]:
-    """Turn class numbers into label rows.
+    """Convert class numbers to label rows.
 
     Args:
         numbers: Integer (N,), each in [0, classes).

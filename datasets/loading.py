@@ -1,4 +1,4 @@
-"""A dataset, cut by a protocol and checked against it: what a cell is trained and tested on."""
+"""Load a dataset, split it by a protocol, and check both."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class LoadedData:
 
     Attributes:
         data: All images and labels of the dataset.
-        split: The lists as used, the subset applied.
+        split: The lists as used, after a subset was drawn.
         protocol: The protocol's definition.
         checksums: SHA-256 of ``pixels``, ``labels`` and the lists as used, by role.
         sizes: Images by role as used, and ``images`` and ``classes`` of the whole dataset.
-        warnings: What a reader of the numbers should know, one line each.
+        warnings: Warnings for the record, one line each.
     """
 
     data: ImageData
@@ -49,7 +49,7 @@ class LoadedData:
 def load_data(
     dataset: str, protocol: str, *, subset: Subset | None = None, root: Path | None = None
 ) -> LoadedData:
-    """Load a dataset, check it against a protocol, and cut it.
+    """Load a dataset, check it against a protocol, and split it.
 
     Args:
         dataset: The dataset's name in the registry.
@@ -58,12 +58,12 @@ def load_data(
         root: The user's data root; see `data_root`.
 
     Returns:
-        Images, lists, and what was checked.
+        The images, the lists and their checksums.
 
     Raises:
         ConfigError: If a name is unknown, the protocol is another dataset's, or the subset is
             larger than a list.
-        DataError: If files are missing or damaged, or anything is not what the protocol says.
+        DataError: If files are missing or damaged, or anything is not what the protocol states.
 
     Example:
         >>> loaded = load_data("fashion_mnist_mini", "fashion-mnist-mini@1")
@@ -83,19 +83,11 @@ def load_data(
 
 
 def prepare(data: ImageData, spec: ProtocolSpec, *, subset: Subset | None = None) -> LoadedData:
-    """Check decoded images against a protocol, and cut them.
-
-    Args:
-        data: The whole dataset.
-        spec: The protocol.
-        subset: The part of the protocol to use, if not all of it.
-
-    Returns:
-        Images, lists, and what was checked.
+    """Check a decoded dataset against a protocol, and split it.
 
     Raises:
         ConfigError: If the subset is larger than a list.
-        DataError: If anything is not what the protocol says.
+        DataError: If anything is not what the protocol states.
     """
     data = keep_columns(data, spec.columns)
     checksums = check_images(data, spec)

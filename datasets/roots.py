@@ -1,7 +1,7 @@
-"""Where a user's data are: the data root named, that of ``HASHBENCH_DATA``, and what was imported.
+"""The user's data roots, and the imported datasets below them.
 
-An imported dataset is the folder ``imported/NAME`` below a data root; a matrix calls it
-``imported/NAME`` too.
+An imported dataset is the folder ``imported/NAME`` below a data root, and has that name in a matrix
+too.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ _named: list[Path] = []
 
 
 def data_root(root: Path | None) -> Path | None:
-    """The user's data root: the one named, else that of ``HASHBENCH_DATA``, else None."""
+    """Return the user's data root: the given one, else that of ``HASHBENCH_DATA``, else None."""
     variable = os.environ.get(DATA_ROOT_VARIABLE)
     return root or (Path(variable) if variable else None)
 
 
 def look_in(root: Path | None) -> None:
-    """Have imported datasets of a root found by name, before those of roots named earlier.
+    """Search a data root for imported datasets from now on, before all other roots.
 
     A matrix or a job may name a root; the process remembers it, as it does a plugin.
 
@@ -37,9 +37,9 @@ def look_in(root: Path | None) -> None:
 
 
 def imported_folders() -> dict[str, Path]:
-    """The folder of every imported dataset, by name.
+    """Return the folder of every imported dataset, by name.
 
-    Roots named are searched first, the last one named before the others, then that of
+    The roots given to `look_in` are searched first, the latest before the others, then that of
     ``HASHBENCH_DATA``; of two datasets with one name the first found counts.
     """
     usual = data_root(None)
@@ -51,13 +51,13 @@ def imported_folders() -> dict[str, Path]:
 
 
 def imported_hint(name: str) -> str:
-    """What to add to the message that no dataset has a name: how images of one's own are named.
+    """Return a hint for an unknown dataset name that may refer to the user's own images.
 
     Args:
-        name: What was asked for.
+        name: The unknown name.
 
     Returns:
-        A sentence after a space; empty where the name is no sign that own images are meant.
+        A space and a sentence; empty if the name does not suggest the user's own images.
     """
     if name in imported_folders():
         return f" Did you mean '{IMPORTED}/{name}'?"

@@ -1,4 +1,4 @@
-"""Labels from a table: a column of paths, and a column of labels or one column a class."""
+"""Labels from a CSV file: a column of paths, and a column of labels or one column a class."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _LONGEST_CELL = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class TableColumns:
-    """How a table is read.
+    """The columns of a table.
 
     Attributes:
         path: The column of paths.
         label: The column of labels. If the table has none of that name, every other column must
-            hold 0 or 1 and is a class.
-        separator: What stands between labels of one image in the column of labels.
+            contain 0 or 1 and is a class.
+        separator: The text between labels of one image in the column of labels.
     """
 
     path: str = "path"
@@ -33,32 +33,32 @@ class TableColumns:
     separator: str = ";"
 
 
-def read_table(path: Path, there: Sequence[str], *, columns: TableColumns) -> LabelledFiles:
+def read_table(path: Path, files: Sequence[str], *, columns: TableColumns) -> LabelledFiles:
     """Read a CSV file with a header line.
 
-    A path may be in several lines, one for each of its labels. An empty label says that the image
-    has none. Classes are in alphabetical order, or in that of their columns.
+    A path may be in several lines, one for each of its labels. With an empty label the image has
+    none. Classes are in alphabetical order, or in that of their columns.
 
     Args:
         path: The file, in UTF-8.
-        there: Paths of the source's image files.
-        columns: What its columns are.
+        files: Paths of the source's image files.
+        columns: The names of its columns.
 
     Raises:
         DataError: With file and line, if it cannot be read, a column is missing, a line is too
-            short or long, a class column holds something else than 0 and 1, or no image of it is
-            there.
+            short or long, a class column contains anything else than 0 and 1, or none of its
+            images exists.
     """
     found, wide = _read(path, columns)
-    files = match_names(tuple(found), there)
-    if not files:
+    matched = match_names(tuple(found), files)
+    if not matched:
         first = f" (first: {next(iter(found))!r})" if found else ""
         raise DataError(
-            f"{path}: none of its {len(found)} images is there{first}; name the folder that their "
-            f"paths begin in"
+            f"{path}: none of its {len(found)} images exists in the source{first}; name the folder "
+            f"in which their paths begin"
         )
     of_file: dict[str, set[str]] = {}
-    for name, file in files.items():
+    for name, file in matched.items():
         of_file.setdefault(file, set()).update(found[name])
     names = sorted(of_file)
     classes = wide or sorted(set().union(*found.values()))
@@ -72,16 +72,16 @@ def read_table(path: Path, there: Sequence[str], *, columns: TableColumns) -> La
         names=tuple(names),
         labels=table,
         classes=tuple(classes),
-        unlisted=tuple(sorted(set(there) - set(names))),
-        missing=tuple(name for name in found if name not in files),
+        unlisted=tuple(sorted(set(files) - set(names))),
+        missing=tuple(name for name in found if name not in matched),
     )
 
 
 def _read(path: Path, columns: TableColumns) -> tuple[dict[str, set[str]], list[str]]:
-    """The labels of every path, and the class columns (none where one column has the labels)."""
+    """Return the labels of each path, and the class columns (none if one column has the labels)."""
     found: dict[str, set[str]] = {}
     try:
-        # Bytes that are no text are let through, to be told with their line.
+        # Bytes that are no text are let through here, to be reported with their line.
         text = path.open(encoding="utf-8-sig", errors="surrogateescape", newline="")
         with text as file, _cells_up_to(_LONGEST_CELL):
             lines = csv.reader(file, strict=True)
@@ -102,7 +102,7 @@ def _read(path: Path, columns: TableColumns) -> tuple[dict[str, set[str]], list[
 
 @contextmanager
 def _cells_up_to(length: int) -> Iterator[None]:
-    """Let the csv module, whose limit is that of the whole process, read longer cells for now."""
+    """Raise the csv module's limit on cells, which is the whole process's, for a while."""
     usual = csv.field_size_limit(length)
     try:
         yield

@@ -1,4 +1,4 @@
-"""Where images to import come from: a folder, or a zip file."""
+"""Sources of images to import: the interface of all, and folders."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from PIL import Image
 from hashbench.core.errors import DataError
 from hashbench.datasets.reading.decode_cache import ImageFile, Progress
 
-_NOT_PHOTOS = frozenset({".pdf", ".ps", ".eps", ".mpg", ".mpeg"})  # that Pillow has suffixes for
+_NOT_PHOTOS = frozenset({".pdf", ".ps", ".eps", ".mpg", ".mpeg"})  # suffixes that Pillow lists
 
 
 class ImageSource(ABC):
@@ -29,31 +29,26 @@ class ImageSource(ABC):
 
     @abstractmethod
     def stamps(self, names: Sequence[str]) -> list[Any]:
-        """What changes when one of these files does, as plain data."""
+        """Return plain data that change when one of these files does."""
 
     @abstractmethod
     def files(
         self, names: Sequence[str], into: Path, *, progress: Progress | None = None
     ) -> list[ImageFile]:
-        """Have files lie on the disk.
+        """Return files on the disk, unpacked if necessary.
 
         Args:
-            names: Which.
-            into: A folder of the caller's for what has to be unpacked.
-            progress: Called with the files done and their number, if any has to be unpacked.
+            names: The names of the files.
+            into: The folder to unpack into.
+            progress: Called with the files unpacked so far and their number.
         """
 
 
 class FolderSource(ImageSource):
-    """The files of a folder and its sub-folders, hidden ones left out.
-
-    Links to files are followed.
-
-    Args:
-        folder: The folder.
+    """The files of a folder and its sub-folders, without hidden ones; links to files are followed.
 
     Raises:
-        DataError: If it is no folder, cannot be read, has no image, or has a link to a folder.
+        DataError: If it is no folder, cannot be read, has no image, or contains a link to a folder.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -65,7 +60,7 @@ class FolderSource(ImageSource):
             raise DataError(f"{folder}: expected images in it, found none")
 
     def stamps(self, names: Sequence[str]) -> list[Any]:
-        """Size and time of change of each."""
+        """Return size and modification time of each file."""
         found = ((name, self._paths[name].stat()) for name in names)
         return [[name, stat.st_size, stat.st_mtime_ns] for name, stat in found]
 
@@ -76,7 +71,7 @@ class FolderSource(ImageSource):
         *,
         progress: Progress | None = None,
     ) -> list[ImageFile]:
-        """The files where they are."""
+        """Return the files where they are."""
         return [ImageFile(name, self._paths[name]) for name in names]
 
 
@@ -87,7 +82,7 @@ def is_image(name: str) -> bool:
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a file or a folder above it is none of the user's: ``.git``, ``__MACOSX``."""
+    """Whether a file or a folder above it is hidden or ``__MACOSX``."""
     return any(part.startswith(".") or part == "__MACOSX" for part in name.split("/"))
 
 
@@ -103,7 +98,7 @@ def _walk(folder: Path) -> Iterator[Path]:
             if (Path(place) / name).is_symlink():
                 raise DataError(
                     f"{Path(place) / name}: a link to a folder, which is not followed; put the "
-                    f"folder itself there"
+                    f"folder itself in its place"
                 )
         yield from (Path(place) / name for name in files if not is_hidden(name))
 

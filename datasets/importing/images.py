@@ -1,4 +1,4 @@
-"""Importing images: decode once, look at what is there, split, and keep it whole or not at all."""
+"""Import images: decode them once, examine them, split them, and keep all or nothing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hashbench.core.canonical import digest_array
 from hashbench.core.errors import ConfigError, DataError, StoreError
@@ -58,9 +57,9 @@ class Imported:
     """An imported dataset.
 
     Attributes:
-        folder: Where it is.
-        report: Lines that say what was found.
-        new: False if it was there already.
+        folder: Its folder.
+        report: Lines that summarise it.
+        new: False if it had been imported before.
     """
 
     folder: Path
@@ -71,53 +70,52 @@ class Imported:
 def import_images(plan: ImportPlan, root: Path, *, phase: Phase) -> Imported:
     """Import images as ``imported/NAME`` with the protocol ``NAME@1``.
 
-    Everything is built in a folder with a temporary name and gets its name when it is whole. After
-    a kill the same call goes on with what is decoded; when all is there already, it does nothing.
+    Everything is written into a folder with a temporary name, which gets its final name when it is
+    complete. A call after one that was killed uses the images decoded so far; a call for what was
+    imported before does nothing.
 
     Args:
-        plan: What to import, and how.
+        plan: Source, labels and settings.
         root: The data root; the folder ``imported/NAME`` is made below it.
-        phase: Called with what begins; returns what is told of its progress.
-
-    Returns:
-        Where it is, and what was found.
+        phase: Called with the name of each phase as it begins; returns a callback that is given the
+            items done and their total.
 
     Raises:
         ConfigError: If the name is taken by another dataset or protocol.
-        DataError: If images or labels cannot be used; nothing is left behind but decoded images.
+        DataError: If images or labels cannot be used; only decoded images are left behind.
         StoreError: If the data root cannot be written to.
     """
     source = plan.open_source()
     labelled = plan.read_labels(source.names)
     if labelled.roles is not None:
-        listed_split(labelled.roles, labelled.names)  # refuse lists before the work, not after
+        listed_split(labelled.roles, labelled.names)  # refused before decoding, not after
     origin = plan.origin(source, labelled)
     folder = root / IMPORTED / plan.name
     if folder.exists():
-        return _there_already(folder, origin)
+        return _imported_before(folder, origin)
     if f"{plan.name}@1" in protocol_names():
-        raise ConfigError(f"name '{plan.name}': there is a protocol {plan.name}@1; take another")
+        raise ConfigError(f"name '{plan.name}': a protocol {plan.name}@1 exists; choose another")
     work = folder.with_name(f"{TEMPORARY_PREFIX}{plan.name}")
     try:
         work.mkdir(parents=True, exist_ok=True)
         with locked(work):
-            if folder.exists():  # by another process, while this one waited
-                return _there_already(folder, origin)
+            if folder.exists():  # another process imported it meanwhile
+                return _imported_before(folder, origin)
             report = _build(work, plan, source, labelled=labelled, origin=origin, phase=phase)
             work.replace(folder)
     except OSError as error:
         raise StoreError(
             f"cannot write {error.filename or work}: {error.strerror or error}; make room or name "
-            f"another data root, then run again: what was decoded is kept"
+            f"another data root, then run again: decoded images are kept"
         ) from error
     return Imported(folder, tuple(report.lines()), new=True)
 
 
-def _there_already(folder: Path, origin: str) -> Imported:
+def _imported_before(folder: Path, origin: str) -> Imported:
     if read_description(folder).origin != origin:
         raise ConfigError(
-            f"{folder}: an import of other images, labels or settings has this name; give --name "
-            f"another, or remove that folder"
+            f"{folder}: other images, labels or settings were imported under this name; give "
+            f"another --name, or remove that folder"
         )
     report = json.loads((folder / REPORT).read_bytes())
     return Imported(folder, tuple(report["summary"]), new=False)
@@ -135,10 +133,10 @@ def _build(
     _check_room(work, len(labelled.names), side=plan.side)
     files = source.files(labelled.names, work / _UNPACKED, progress=phase("unpacking"))
     decoded = decode_images(files, side=plan.side, cache=work / PIXELS, progress=phase("decoding"))
-    names = tuple(labelled.names[place] for place in decoded.kept)
-    labels = np.ascontiguousarray(labelled.labels[decoded.kept])
+    readable = labelled.keep(decoded.kept)
+    labels, names = readable.labels, readable.names
     groups = equal_images(decoded)
-    split = _split(plan, labelled, decoded, labels=labels, names=names, groups=groups)
+    split = _split(plan, readable, groups)
     report = ImportReport(
         files=len(labelled.names),
         images=len(names),
@@ -153,7 +151,7 @@ def _build(
         sizes={role: len(getattr(split, role)) for role in ("train", "query", "database")},
         overlaps=shared_content(split, groups, names),
     )
-    _write(work, plan, decoded, labels=labels, names=names, split=split)
+    _write(work, plan, readable, split=split, pixels=decoded.sha256)
     facts = {"summary": report.lines(), **report.plain()}
     write_atomically(work / REPORT, json.dumps(facts, indent=1).encode())
     description = Description(
@@ -163,7 +161,7 @@ def _build(
         images=len(names),
         pixels=decoded.path.name,
         origin=origin,
-        warnings=_warnings(labelled, decoded, lists=plan.lists),
+        warnings=_warnings(report) if plan.lists else (),
         unreadable=len(decoded.unreadable),
     )
     _tidy(work, decoded)
@@ -171,49 +169,30 @@ def _build(
     return report
 
 
-def _split(
-    plan: ImportPlan,
-    labelled: LabelledFiles,
-    decoded: DecodedImages,
-    *,
-    labels: NDArray[np.uint8],
-    names: tuple[str, ...],
-    groups: list[list[int]],
-) -> Split:
-    if not plan.lists or labelled.roles is None:
-        copies = np.zeros(len(names), dtype=np.bool_)
-        copies[[place for group in groups for place in group]] = True
-        return draw_split(labels, copies, rule=plan.auto)
-    # From positions among the files to positions among those that could be read.
-    roles = {
-        role: np.flatnonzero(np.isin(decoded.kept, positions)).astype(np.int64)
-        for role, positions in labelled.roles.items()
-    }
-    return listed_split(roles, names)
+def _split(plan: ImportPlan, readable: LabelledFiles, groups: list[list[int]]) -> Split:
+    if plan.lists and readable.roles is not None:
+        return listed_split(readable.roles, readable.names)
+    copies = np.zeros(len(readable.names), dtype=np.bool_)
+    copies[[place for group in groups for place in group]] = True
+    return draw_split(readable.labels, copies, rule=plan.auto)
 
 
-def _warnings(labelled: LabelledFiles, decoded: DecodedImages, *, lists: bool) -> tuple[str, ...]:
-    """What makes these lists others than those that were published."""
-    if not lists:
-        return ()
-    bad, gone = len(decoded.unreadable), len(labelled.missing)
+def _warnings(report: ImportReport) -> tuple[str, ...]:
+    """Return warnings that the lists are not complete, as their publisher had them."""
+    bad, gone = len(report.unreadable), len(report.missing)
     return (
-        *([f"{gone} images of the lists were not there and are left out"] if gone else []),
+        *([f"{gone} images of the lists were missing and are left out"] if gone else []),
         *([f"{bad} images of the lists could not be read and are left out"] if bad else []),
     )
 
 
 def _write(
-    work: Path,
-    plan: ImportPlan,
-    decoded: DecodedImages,
-    *,
-    labels: NDArray[np.uint8],
-    names: tuple[str, ...],
-    split: Split,
+    work: Path, plan: ImportPlan, readable: LabelledFiles, *, split: Split, pixels: str
 ) -> None:
+    """Write labels, names and the protocol, and check the protocol as written."""
+    labels, names = readable.labels, readable.names
     np.save(work / LABELS, labels)
-    # A name may have a line break in it, and would then be two.
+    # A name may contain a line break, which would make it two.
     lines = "".join(name.replace("\n", "\\n") + "\n" for name in names)
     write_atomically(work / NAMES, lines.encode("utf-8", "backslashreplace"))
     text = ProtocolText(
@@ -222,27 +201,16 @@ def _write(
         side=plan.side,
         classes=labels.shape[1],
         image_size=plan.image_size,
-        pixels=decoded.sha256,
+        pixels=pixels,
         labels=digest_array(labels),
-        notes="From the lists imported." if plan.lists else _drawn(plan),
+        notes="From the lists imported." if plan.lists else plan.auto.note(),
     )
-    path = write_protocol(work / PROTOCOLS, text, split)
-    spec = read_protocol(path)
+    spec = read_protocol(write_protocol(work / PROTOCOLS, text, split))
     check_split(spec.sampling.split(labels), spec)
 
 
-def _drawn(plan: ImportPlan) -> str:
-    auto = plan.auto
-    return (
-        f"Drawn with seed {auto.seed}: of each class {auto.query_share:g} of its images for "
-        f"queries (at most {auto.most_queries} in all), {auto.train_share:g} of the others for "
-        f"training (at most {auto.most_train}); all but the queries are searched. Images with a "
-        f"copy are no queries."
-    )
-
-
 def _tidy(work: Path, decoded: DecodedImages) -> None:
-    """Remove what was unpacked, and what an earlier attempt with other images decoded."""
+    """Remove unpacked files, and images that an earlier attempt with other files decoded."""
     shutil.rmtree(work / _UNPACKED, ignore_errors=True)
     for path in (work / PIXELS).iterdir():
         if path.stem != decoded.path.stem or path.suffix not in (".npy", ".json"):
@@ -251,10 +219,10 @@ def _tidy(work: Path, decoded: DecodedImages) -> None:
 
 def _check_room(work: Path, images: int, *, side: int) -> None:
     needed = images * side * side * 3
-    there = sum(path.stat().st_size for path in work.glob(f"{PIXELS}/*.npy"))
+    written = sum(path.stat().st_size for path in work.glob(f"{PIXELS}/*.npy"))
     free = shutil.disk_usage(work).free
-    if needed - there > free:
+    if needed - written > free:
         raise DataError(
             f"{work.parent}: {images:,} images of {side} x {side} need {needed / 2**30:.1f} GiB, "
-            f"{free / 2**30:.1f} GiB are free; make room, or take a smaller --side"
+            f"{free / 2**30:.1f} GiB are free; make room, or choose a smaller --side"
         )

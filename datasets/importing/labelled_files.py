@@ -1,15 +1,19 @@
-"""What the labels of a folder of images say, before any image is decoded."""
+"""Labels of image files, from class folders or from lists, read before any image is decoded."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hashbench.core.errors import DataError
+from hashbench.datasets.labels import one_hot
 from hashbench.datasets.reading.list_file import ImageList
+
+_FEWEST_CLASSES = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,7 +26,7 @@ class LabelledFiles:
         classes: Class names, in column order.
         unlisted: Image files of the source that the labels do not name; left out.
         missing: Names in the labels that the source does not have.
-        roles: Rising positions in ``names`` of ``train``, ``query`` and ``database``, where lists
+        roles: Rising positions in ``names`` of ``train``, ``query`` and ``database``, if lists
             give them.
     """
 
@@ -33,21 +37,81 @@ class LabelledFiles:
     missing: tuple[str, ...] = ()
     roles: Mapping[str, NDArray[np.int64]] | None = None
 
+    def keep(self, positions: NDArray[np.int64]) -> Self:
+        """Keep the files at some rising positions only."""
+        roles = {
+            role: np.flatnonzero(np.isin(positions, listed)).astype(np.int64)
+            for role, listed in (self.roles or {}).items()
+        }
+        return replace(
+            self,
+            names=tuple(self.names[position] for position in positions),
+            labels=np.ascontiguousarray(self.labels[positions]),
+            roles=roles or None,
+        )
 
-def match_names(listed: Sequence[str], there: Sequence[str]) -> dict[str, str]:
-    """Find the files that a list means.
 
-    Lists name files as their authors had them, often below a folder that others do not have. So
-    leading folders of a listed name are dropped until a file of that name is there.
+def read_folders(files: Sequence[str]) -> LabelledFiles:
+    """Take the first folder of each path as the image's class.
+
+    Folders with which all paths begin are skipped, since archives often have one. Files beside the
+    class folders have no class and are left out.
+
+    Args:
+        files: Paths of the image files, below the source, with forward slashes.
+
+    Raises:
+        DataError: If there are fewer than two classes.
+    """
+    inside, depth = _class_level(files)
+    classes = sorted({_folder(name, depth) for name in inside})
+    if len(classes) < _FEWEST_CLASSES:
+        found = f"{classes[0]!r} alone" if classes else "no folder with images in it"
+        raise DataError(
+            f"labels: folders: expected a folder for each of at least two classes, found {found}; "
+            f"name the folder above the class folders, or a file of labels"
+        )
+    number = {name: place for place, name in enumerate(classes)}
+    names = sorted(inside)
+    numbers = np.array([number[_folder(name, depth)] for name in names], dtype=np.int64)
+    return LabelledFiles(
+        names=tuple(names),
+        labels=one_hot(numbers, len(classes)),
+        classes=tuple(classes),
+        unlisted=tuple(sorted(set(files) - set(inside))),
+    )
+
+
+def _class_level(files: Sequence[str]) -> tuple[list[str], int]:
+    """Descend while there is only one folder; return the paths below it, and their depth."""
+    depth = 0
+    inside = [name for name in files if "/" in name]
+    while len({_folder(name, depth) for name in inside}) == 1:
+        deeper = [name for name in inside if name.count("/") > depth + 1]
+        if not deeper:
+            break
+        inside, depth = deeper, depth + 1
+    return inside, depth
+
+
+def _folder(name: str, depth: int) -> str:
+    return name.split("/")[depth]
+
+
+def match_names(listed: Sequence[str], files: Sequence[str]) -> dict[str, str]:
+    """Find the file of each listed name.
+
+    Lists name files by their authors' paths, often below a folder that others do not have. So
+    leading folders of a listed name are dropped until a file has that name.
 
     Args:
         listed: Names in a list.
-        there: Paths of the source's files.
+        files: Paths of the source's files.
 
     Returns:
         The file of every listed name that has one.
     """
-    known = set(there)
+    known = set(files)
     found = {}
     for name in listed:
         rest = name.replace("\\", "/") if name not in known else name
@@ -60,16 +124,16 @@ def match_names(listed: Sequence[str], there: Sequence[str]) -> dict[str, str]:
 
 def combine_lists(
     lists: Mapping[str, ImageList],
-    there: Sequence[str],
+    files: Sequence[str],
     *,
     classes: Sequence[str] | None,
     with_roles: bool,
 ) -> LabelledFiles:
-    """Bring the lists of a protocol together, or a single list of all images.
+    """Combine the lists of a protocol, or a single list of all images.
 
     Args:
         lists: By role, or by any name.
-        there: Paths of the source's image files.
+        files: Paths of the source's image files.
         classes: Class names; None takes the numbers of the columns.
         with_roles: Whether the keys of ``lists`` are roles to keep.
 
@@ -85,15 +149,15 @@ def combine_lists(
     members: dict[str, list[str]] = {}
     missing: dict[str, None] = {}
     for role, content in lists.items():
-        files = match_names(content.names, there)
-        _refuse_two_for_one(role, files)
-        missing.update(dict.fromkeys(name for name in content.names if name not in files))
+        found = match_names(content.names, files)
+        _refuse_two_for_one(role, found)
+        missing.update(dict.fromkeys(name for name in content.names if name not in found))
         labels = np.zeros((len(content), len(classes)), dtype=np.uint8)
         labels[:, : content.labels.shape[1]] = content.labels
         for name, row in zip(content.names, labels, strict=True):
-            if name in files and rows.setdefault(files[name], row.tobytes()) != row.tobytes():
+            if name in found and rows.setdefault(found[name], row.tobytes()) != row.tobytes():
                 raise DataError(f"labels: two lists give {name!r} different labels")
-        members[role] = list(files.values())
+        members[role] = list(found.values())
     if not rows:
         raise _none_there(missing)
     names = tuple(sorted(rows))
@@ -104,11 +168,11 @@ def combine_lists(
             len(names), len(classes)
         ),
         classes=classes,
-        unlisted=tuple(sorted(set(there) - set(rows))),
+        unlisted=tuple(sorted(set(files) - set(rows))),
         missing=tuple(missing),
         roles={
-            role: np.sort(np.array([position[name] for name in found], dtype=np.int64))
-            for role, found in members.items()
+            role: np.sort(np.array([position[name] for name in listed], dtype=np.int64))
+            for role, listed in members.items()
         }
         if with_roles
         else None,
@@ -117,8 +181,8 @@ def combine_lists(
 
 def _none_there(missing: Mapping[str, None]) -> DataError:
     return DataError(
-        f"labels: none of the {len(missing)} listed images is there (first: "
-        f"{next(iter(missing))!r}); name the folder that their paths begin in"
+        f"labels: none of the {len(missing)} listed images exists in the source (first: "
+        f"{next(iter(missing))!r}); name the folder in which their paths begin"
     )
 
 

@@ -1,4 +1,4 @@
-"""What to import and how, and the labels that it names."""
+"""The plan of an import: source, labels and settings."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from pathlib import Path
 from hashbench.core.canonical import digest, digest_file
 from hashbench.core.errors import ConfigError, DataError
 from hashbench.datasets.importing.csv_labels import TableColumns, read_table
-from hashbench.datasets.importing.folder_labels import read_folders
 from hashbench.datasets.importing.image_source import FolderSource, ImageSource
-from hashbench.datasets.importing.labelled_files import LabelledFiles, combine_lists
+from hashbench.datasets.importing.labelled_files import LabelledFiles, combine_lists, read_folders
 from hashbench.datasets.importing.split import AutoSplit
 from hashbench.datasets.importing.zip_source import ZipSource
 from hashbench.datasets.reading.list_file import read_list
@@ -28,7 +27,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 @dataclass(frozen=True, slots=True)
 class ImportPlan:
-    """What to import, and how.
+    """The source, labels and settings of an import.
 
     Attributes:
         source: A folder or a zip file.
@@ -36,15 +35,15 @@ class ImportPlan:
             ``train.txt``, ``test.txt`` (or ``query.txt``) and ``database.txt``.
         name: The dataset is ``imported/NAME``, its protocol ``NAME@1``.
         lists: Whether the protocol is that of the lists; else one is drawn.
-        side: Sides of the decoded images.
-        image_size: Side of the network input.
-        auto: How a split is drawn.
-        columns: How a CSV file is read.
+        side: Side of the decoded images, in pixels.
+        image_size: Side of the network input, in pixels.
+        auto: Settings of the drawn split.
+        columns: Columns of a CSV file.
         classes: A file with a class name a line, for lists.
-        allow_missing: Whether listed images that are not there are left out with a warning.
+        allow_missing: Whether listed images that do not exist are left out with a warning.
 
     Raises:
-        ConfigError: If the name is none, or the settings do not go together.
+        ConfigError: If the name is not valid, or the settings contradict each other.
     """
 
     source: Path
@@ -71,49 +70,49 @@ class ImportPlan:
             )
 
     def open_source(self) -> ImageSource:
-        """The folder or zip file.
+        """Open the folder or zip file.
 
         Raises:
             DataError: If it is neither or has no image.
         """
         return ZipSource(self.source) if self.source.is_file() else FolderSource(self.source)
 
-    def read_labels(self, there: Sequence[str]) -> LabelledFiles:
+    def read_labels(self, files: Sequence[str]) -> LabelledFiles:
         """Read the labels.
 
         Args:
-            there: Paths of the source's image files.
+            files: Paths of the source's image files.
 
         Raises:
-            DataError: If they cannot be read, or name images that are not there and that is not
-                allowed.
+            DataError: If they cannot be read, or name images that do not exist and may not be
+                missing.
         """
-        found = self._read(there)
+        found = self._read(files)
         if found.missing and not self.allow_missing:
             raise DataError(
                 f"labels {self.labels}: {len(found.missing)} of "
-                f"{len(found.missing) + len(found.names)} images are not there (first: "
-                f"{found.missing[0]!r}); bring them, or leave them out with --allow-missing"
+                f"{len(found.missing) + len(found.names)} images do not exist (first: "
+                f"{found.missing[0]!r}); add them, or leave them out with --allow-missing"
             )
         return found
 
     def origin(self, source: ImageSource, labelled: LabelledFiles) -> str:
-        """SHA-256 of the images' stamps, the labels and the settings, not of where they are."""
+        """Compute the SHA-256 of the images' stamps, the labels and the settings, without paths."""
         settings = asdict(self)
         del settings["source"], settings["labels"], settings["classes"]
         files = [digest_file(path) for path in self._label_files()]
         return digest([settings, files, source.stamps(labelled.names)])
 
-    def _read(self, there: Sequence[str]) -> LabelledFiles:
+    def _read(self, files: Sequence[str]) -> LabelledFiles:
         if self.labels == FOLDERS:
-            return read_folders(there)
+            return read_folders(files)
         path = Path(self.labels)
         if path.suffix.lower() == ".csv":
-            return read_table(path, there, columns=self.columns)
-        files = _list_files(path) if path.is_dir() else {"list": path}
-        lists = {role: read_list(file) for role, file in files.items()}
+            return read_table(path, files, columns=self.columns)
+        paths = _list_files(path) if path.is_dir() else {"list": path}
+        lists = {role: read_list(file) for role, file in paths.items()}
         names = read_class_names(self.classes) if self.classes else None
-        return combine_lists(lists, there, classes=names, with_roles=self.lists)
+        return combine_lists(lists, files, classes=names, with_roles=self.lists)
 
     def _label_files(self) -> list[Path]:
         if self.labels == FOLDERS:
@@ -127,7 +126,7 @@ def read_class_names(path: Path) -> list[str]:
     """Read a class name from each line.
 
     Raises:
-        DataError: If the file cannot be read, or a name is empty or there twice.
+        DataError: If the file cannot be read, or a name is empty or repeated.
     """
     try:
         names = path.read_text(encoding="utf-8-sig").splitlines()
@@ -138,7 +137,7 @@ def read_class_names(path: Path) -> list[str]:
         if not name:
             raise DataError(f"{path}:{number}: expected a class name, found an empty line")
         if name in seen:
-            raise DataError(f"{path}:{number}: {name!r} is there twice, first in line {seen[name]}")
+            raise DataError(f"{path}:{number}: {name!r} is repeated, first in line {seen[name]}")
         seen[name] = number
     return list(seen)
 
@@ -146,12 +145,12 @@ def read_class_names(path: Path) -> list[str]:
 def _list_files(folder: Path) -> dict[str, Path]:
     files = {}
     for role, choices in _LISTS.items():
-        there = [folder / name for name in choices if (folder / name).is_file()]
-        if len(there) != 1:
-            found = "both" if there else "none"
+        paths = [folder / name for name in choices if (folder / name).is_file()]
+        if len(paths) != 1:
+            found = "both" if paths else "none"
             raise DataError(
                 f"labels {folder}: expected {' or '.join(choices)} with the {role} images, found "
                 f"{found}"
             )
-        files[role] = there[0]
+        files[role] = paths[0]
     return files

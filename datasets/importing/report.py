@@ -1,4 +1,4 @@
-"""What an import found, for people and for ``report.json``."""
+"""The report of an import, for people and for ``report.json``."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ _FIRST = 5
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """What an import found.
+    """The findings of an import.
 
     Attributes:
-        files: Files that the labels name.
-        images: Files among them that could be read.
-        other_files: Files of the source that are no images by their suffix.
+        files: Number of files that the labels name.
+        images: Number of them that could be read.
+        other_files: Number of files of the source that are no images by their suffix.
         unlisted: Images of the source that the labels do not name; left out.
         missing: Names in the labels that the source does not have.
         unreadable: Files that could not be decoded.
-        duplicates: Names of images with equal pixels, a group each.
-        label_counts: Images by class.
-        unlabelled: Images without any label.
+        duplicates: Groups of names of images with equal pixels.
+        label_counts: Number of images by class.
+        unlabelled: Number of images without any label.
         co_occurrence: The pairs of labels that most images share, with the number of images.
-        sizes: Images by role.
-        overlaps: Queries that are in the database or have a copy in another list.
+        sizes: Number of images by role.
+        overlaps: Warnings about queries that are in the database or have a copy in another list.
     """
 
     files: int
@@ -50,11 +50,11 @@ class ImportReport:
     overlaps: tuple[str, ...]
 
     def plain(self) -> dict[str, Any]:
-        """All of it as plain data."""
+        """Return all findings as plain data."""
         return asdict(self)
 
     def lines(self) -> list[str]:
-        """A summary for people; `plain` has all names."""
+        """Return a summary for people, which names only the first of many files."""
         empty = [name for name, count in self.label_counts.items() if not count]
         counts = sorted(self.label_counts.items(), key=lambda pair: (-pair[1], pair[0]))
         groups = [" = ".join(group[:_FIRST]) for group in self.duplicates]
@@ -62,7 +62,7 @@ class ImportReport:
         return [
             f"images: {self.images:,} read of {self.files:,}",
             *_named("unreadable", [f"{bad.name}: {bad.reason}" for bad in self.unreadable]),
-            *_named("listed but not there (left out)", self.missing),
+            *_named("listed but missing (left out)", self.missing),
             *_named("not named by the labels (left out)", self.unlisted),
             *([f"other files: {self.other_files:,} (not images)"] if self.other_files else []),
             *([f"exact copies: {copies:,} ({_some(groups)})"] if groups else []),
@@ -76,17 +76,14 @@ class ImportReport:
 
 
 def equal_images(decoded: DecodedImages) -> list[list[int]]:
-    """Find images with equal pixels.
-
-    Args:
-        decoded: The images; read from their file in order, one at a time.
+    """Find images with equal pixels, reading one after another from their file.
 
     Returns:
-        Rising positions, two or more a group, groups by their first.
+        Groups of two or more rising positions, in the order of their first.
     """
     groups: dict[bytes, list[int]] = {}
     size = int(np.prod(decoded.images.shape[1:]))
-    # Read, not mapped: pages that are mapped would count as this process's memory.
+    # Read, not memory-mapped: mapped pages would count as this process's memory.
     with decoded.path.open("rb") as file:
         file.seek(-size * len(decoded.images), 2)
         for position in range(len(decoded.images)):
@@ -98,15 +95,7 @@ def equal_images(decoded: DecodedImages) -> list[list[int]]:
 def label_pairs(
     labels: NDArray[np.uint8], classes: Sequence[str]
 ) -> tuple[tuple[str, str, int], ...]:
-    """The pairs of labels that most images share.
-
-    Args:
-        labels: uint8 (N, classes), multi-hot.
-        classes: Class names.
-
-    Returns:
-        Two names and the number of images, at most ten, the most frequent first.
-    """
+    """Return the pairs of labels that most images share, at most ten, the most frequent first."""
     if labels.sum(axis=1).max() < 2:  # noqa: PLR2004 - a pair
         return ()
     columns = labels.astype(np.float64)
@@ -119,16 +108,7 @@ def label_pairs(
 def shared_content(
     split: Split, groups: Sequence[Sequence[int]], names: Sequence[str]
 ) -> tuple[str, ...]:
-    """Queries that the database or the training set has too, by name or by content.
-
-    Args:
-        split: The lists.
-        groups: Positions of images with equal pixels.
-        names: Of all images.
-
-    Returns:
-        A line for each kind that there is.
-    """
+    """Return warnings about queries that other lists contain too, by name or by content."""
     lines = []
     queries, database = set(split.query.tolist()), set(split.database.tolist())
     if both := queries & database:
@@ -169,5 +149,5 @@ def _some(words: Sequence[str]) -> str:
 
 
 def _printable(word: str) -> str:
-    # A file name may hold what would command the terminal.
+    # A file name may contain control characters, which a terminal would obey.
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in word)

@@ -1,4 +1,4 @@
-"""The protocol of imported images: drawn, or taken from their lists, and written."""
+"""The protocol of imported images: drawn by class, or taken from lists."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _IMAGENET_STD = (0.229, 0.224, 0.225)
 
 @dataclass(frozen=True, slots=True)
 class AutoSplit:
-    """How a split is drawn.
+    """The settings of a drawn split.
 
     Attributes:
         seed: Seed of the draw.
-        query_share: Share of the images that may be queries.
+        query_share: Share of the images that become queries.
         train_share: Share of the other images that are for training.
         most_queries: Largest number of queries.
         most_train: Largest number of training images.
@@ -38,17 +38,26 @@ class AutoSplit:
     most_queries: int = 5_000
     most_train: int = 10_000
 
+    def note(self) -> str:
+        """Describe the draw in the notes of its protocol."""
+        return (
+            f"Drawn with seed {self.seed}: of each class {self.query_share:g} of its images for "
+            f"queries (at most {self.most_queries} in all), {self.train_share:g} of the others for "
+            f"training (at most {self.most_train}); all but the queries are searched. Images with "
+            f"a copy are no queries."
+        )
+
 
 def draw_split(labels: NDArray[np.uint8], copies: NDArray[np.bool_], *, rule: AutoSplit) -> Split:
-    """Draw queries and training images, each class giving its share.
+    """Draw queries and training images, a share of each class.
 
     An image with several labels counts for its first. Queries have a label and no copy, so no
-    query finds itself; training images have a label. The database is all but the queries, the
-    training images among them.
+    query finds itself; training images have a label. The database is all images but the queries,
+    including the training images.
 
     Args:
         labels: uint8 (N, classes), multi-hot.
-        copies: Boolean (N,): images whose pixels are there more than once.
+        copies: Boolean (N,), True for images with the same pixels as another.
         rule: Seed and sizes.
 
     Raises:
@@ -63,11 +72,11 @@ def draw_split(labels: NDArray[np.uint8], copies: NDArray[np.bool_], *, rule: Au
 
 
 def listed_split(roles: Mapping[str, NDArray[np.int64]], names: tuple[str, ...]) -> Split:
-    """Take the split that lists give.
+    """Check the split that lists give.
 
     Args:
         roles: Rising positions by role.
-        names: Of all images, for messages.
+        names: The names of all images, for messages.
 
     Raises:
         DataError: If a list is empty, a query is for training, or some training images are in the
@@ -76,7 +85,7 @@ def listed_split(roles: Mapping[str, NDArray[np.int64]], names: tuple[str, ...])
     split = Split(**roles)
     for role in ROLES:
         if not len(roles[role]):
-            raise DataError(f"labels: the {role} list names no image that is there and readable")
+            raise DataError(f"labels: the {role} list names no readable image of the source")
     both = np.intersect1d(split.query, split.train)
     if len(both):
         raise DataError(
@@ -94,14 +103,14 @@ def listed_split(roles: Mapping[str, NDArray[np.int64]], names: tuple[str, ...])
 
 @dataclass(frozen=True, slots=True)
 class ProtocolText:
-    """What a protocol of imported images says beside its split.
+    """The content of a protocol of imported images besides its split.
 
     Attributes:
         name: The NAME of ``imported/NAME`` and of ``NAME@1``.
         images: Number of images.
-        side: Their sides, in pixels.
+        side: Side of the decoded images, in pixels.
         classes: Number of label columns.
-        image_size: Side of the network input.
+        image_size: Side of the network input, in pixels.
         pixels: SHA-256 of the pixels.
         labels: SHA-256 of the label rows.
         notes: One line for people.
@@ -118,16 +127,7 @@ class ProtocolText:
 
 
 def write_protocol(folder: Path, text: ProtocolText, split: Split) -> Path:
-    """Write a protocol ``NAME@1`` and its index lists.
-
-    Args:
-        folder: Where to; made if it is not there.
-        text: What it says.
-        split: What it lists.
-
-    Returns:
-        The protocol's file.
-    """
+    """Write a protocol ``NAME@1`` and its index lists into a folder, and return its file."""
     folder.mkdir(parents=True, exist_ok=True)
     lists: dict[str, NDArray[np.int64]] = {role: getattr(split, role) for role in ROLES}
     files = {role: f"{text.name}@1.{role}.txt" for role in ROLES}

@@ -1,4 +1,4 @@
-"""Images in a zip file, which may come from anywhere: nothing in it is trusted."""
+"""Images in a zip file from an untrusted origin."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from hashbench.datasets.importing.image_source import ImageSource, is_hidden, is
 from hashbench.datasets.reading.decode_cache import ImageFile, Progress
 
 MOST_BYTES = 256 * 2**30
-_MOST_RATIO = 200  # photos hardly shrink; a bomb shrinks a thousandfold
-_RATIO_FROM = 2**20  # bytes; below, a plain picture may well shrink more
+_MOST_RATIO = 200  # photos hardly shrink; a zip bomb shrinks a thousandfold
+_RATIO_FROM = 2**20  # bytes; a smaller plain picture may well shrink more
 _ENCRYPTED = 0x1
 _BLOCK = 1 << 20
 
 
 class ZipSource(ImageSource):
-    """The images of a zip file, unpacked one after another when they are asked for.
+    """The images of a zip file, unpacked by `files`.
 
     Args:
         path: The file.
-        most_bytes: Most bytes that its images may have unpacked.
+        most_bytes: Most bytes that its images may have when unpacked.
 
     Raises:
-        DataError: If it is no whole zip file, has no image, or has a name that leads out of it, a
-            link, an encrypted image, one name twice, or more than the limits allow. Nothing has
-            been written then.
+        DataError: If it is no complete zip file, has no image, or contains a name that leads out
+            of it, a link, an encrypted image, one name twice, or more than the limits allow.
+            Nothing is written then.
     """
 
     def __init__(self, path: Path, *, most_bytes: int = MOST_BYTES) -> None:
@@ -60,22 +60,17 @@ class ZipSource(ImageSource):
             )
 
     def stamps(self, names: Sequence[str]) -> list[Any]:
-        """Size and checksum of each."""
+        """Return size and checksum of each file."""
         return [[name, self._members[name].file_size, self._members[name].CRC] for name in names]
 
     def files(
         self, names: Sequence[str], into: Path, *, progress: Progress | None = None
     ) -> list[ImageFile]:
-        """Unpack images; those that an earlier call unpacked are not unpacked again.
-
-        Args:
-            names: Which.
-            into: The folder to unpack into.
-            progress: Called with the files done and their number.
+        """Unpack images, except those that an earlier call unpacked.
 
         Raises:
             DataError: If an image in it is damaged.
-            StoreError: If the disk is full, or would be.
+            StoreError: If the disk has too little room.
         """
         into.mkdir(parents=True, exist_ok=True)
         self._check_room(names, into)
@@ -121,7 +116,7 @@ class ZipSource(ImageSource):
                 yield archive
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
             raise DataError(
-                f"{self._path}: expected a whole zip file or a folder, found: {error}; copy "
+                f"{self._path}: expected a complete zip file or a folder, found: {error}; copy "
                 f"the zip file again (a list or table of labels goes with --labels)"
             ) from None
         except FileNotFoundError:
@@ -145,12 +140,12 @@ class ZipSource(ImageSource):
 
 
 def _target(member: zipfile.ZipInfo, into: Path) -> Path:
-    # A number, not the name in the archive, names the file: it can lead nowhere.
+    # Named by a number, not by the name in the archive, so that it cannot lead elsewhere.
     return into / f"{member.header_offset}{Path(member.filename).suffix.lower()}"
 
 
 def _times(member: zipfile.ZipInfo) -> tuple[int, int]:
-    # The checksum as the time of change: another content is another file, the same is the same.
+    # The checksum as modification time, so that equal times mean equal content.
     return member.CRC, member.CRC
 
 

@@ -1,8 +1,8 @@
-"""Reading a pickle of arrays, bytes, strings, numbers, lists and dicts, and nothing else.
+"""Read pickles of arrays, bytes, strings, numbers, lists and dicts, and nothing else.
 
-A pickle may name any function to be called while it is read. Here every name is refused but the
-few that arrays and bytes are written with, and those stand for small classes of this module that
-check and keep what they are given: no function that a file names is ever called.
+A pickle may name any function to be called while it is read. Here every name is refused except the
+few that arrays and bytes need, and those are replaced by small classes of this module that check
+and keep their arguments: no function that a file names is ever called.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def read_array_pickle(content: bytes, where: str) -> dict[bytes, Any]:
         if not isinstance(value, dict):
             raise pickle.UnpicklingError(f"a {type(value).__name__}, not a dict")
         return {key: _plain(item) for key, item in value.items()}
-    # A damaged pickle can make the unpickler raise nearly anything; all of it means the same.
+    # A damaged pickle can make the unpickler raise nearly any exception.
     except Exception as error:
         why = " ".join(str(error).split()) or type(error).__name__
         raise DataError(
@@ -57,7 +57,7 @@ def read_array_pickle(content: bytes, where: str) -> dict[bytes, Any]:
 
 
 def _check_memo(content: bytes) -> None:
-    """Refuse numbers for kept values that would make the unpickler reserve memory without end."""
+    """Refuse memo numbers that would make the unpickler reserve too much memory."""
     for operation, number, _ in pickletools.genops(content):
         if operation.name in _MEMO_WRITES and not 0 <= int(str(number)) < len(content):
             raise pickle.UnpicklingError(f"{operation.name} with the number {number}")
@@ -68,7 +68,7 @@ class _Unpickler(pickle.Unpickler):
         super().__init__(io.BytesIO(content), encoding="bytes")
 
     def find_class(self, module: str, name: str, /) -> Any:
-        """What stands in for a name that pickled arrays and bytes need."""
+        """Return the replacement of a name that pickled arrays and bytes need."""
         stand_in = _STAND_INS.get((module, name))
         if stand_in is None:
             raise pickle.UnpicklingError(f"the name {module}.{name}, which no image needs")
@@ -76,7 +76,7 @@ class _Unpickler(pickle.Unpickler):
 
 
 class _Type:
-    """For ``numpy.dtype``: only that of unsigned bytes."""
+    """Replaces ``numpy.dtype``; accepts only unsigned bytes."""
 
     __slots__ = ()
 
@@ -85,11 +85,11 @@ class _Type:
             raise pickle.UnpicklingError(f"an array of type {_short(code)}, not uint8")
 
     def __setstate__(self, state: object) -> None:
-        """Byte order and alignment, of which unsigned bytes have none."""
+        """Ignore byte order and alignment, which unsigned bytes do not have."""
 
 
 class _Array:
-    """For ``numpy.ndarray`` and the function that makes an empty one, to be filled by its state."""
+    """Replaces ``numpy.ndarray`` and the function that makes an empty one for its state to fill."""
 
     __slots__ = ("value",)
 
@@ -97,7 +97,7 @@ class _Array:
         self.value: NDArray[np.uint8] | None = None
 
     def __setstate__(self, state: object) -> None:
-        """Take (version, shape, type, Fortran order, bytes)."""
+        """Check and keep (version, shape, type, Fortran order, bytes)."""
         if not isinstance(state, tuple) or len(state) != _ARRAY_STATE:
             raise pickle.UnpicklingError("an array without its shape and bytes")
         _, shape, kind, fortran, content = state
@@ -109,9 +109,9 @@ class _Array:
 
 
 class _Encode:
-    """For ``_codecs.encode``, as which Python 3 writes bytes in the old protocols.
+    """Replaces ``_codecs.encode``, by which Python 3 writes bytes in the old protocols.
 
-    An object without a dict, not a function, so that no file can leave anything on it.
+    It is an object without a dict, not a function, so that no file can set attributes on it.
     """
 
     __slots__ = ()
@@ -122,7 +122,7 @@ class _Encode:
         return text.encode("latin1")
 
 
-# NumPy 2 moved the function and its pickles name the new place.
+# NumPy 2 moved the function, and its pickles name the new module.
 _STAND_INS = {
     ("numpy", "dtype"): _Type,
     ("numpy", "ndarray"): _Array,
@@ -133,7 +133,7 @@ _STAND_INS = {
 
 
 def _short(code: object) -> str:
-    # What a file nests can be far longer in words than the file is.
+    # The text of nested values can be far longer than the file.
     return repr(code[:8]) if isinstance(code, str | bytes) else type(code).__name__
 
 

@@ -1,4 +1,4 @@
-"""One image file as a small square of RGB bytes, whatever the file holds."""
+"""Decode one image file of any format into a small square of RGB pixels."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 _MOST_OF_16_BITS = 65_535
-# Its decoder starts another program, on a file that may only be called a photo.
+# Its decoder starts another program, which an untrusted file must not.
 _NOT_DECODED = frozenset({"EPS"})
-_WIDE_MODES = ("I", "F")  # and I;16, I;16B, ...: all that do not count to 255
+_WIDE_MODES = ("I", "F")  # and I;16, I;16B, ...: modes of more than 8 bits
 
 
 def decode_square(path: Path, side: int) -> NDArray[np.uint8] | str:
     """Decode a file, keep the centre square, and resize it.
 
-    The largest centred square is resized with Pillow's antialiased bilinear filter, which is the
-    shorter side resized to ``side`` and the middle kept. The orientation that a camera noted is
-    applied; transparent pixels show white; of an animation the first frame is taken; grey of 16
-    bits is scaled to 8.
+    The largest centred square is resized with Pillow's antialiased bilinear filter, which equals
+    resizing the shorter side to ``side`` and keeping the centre. The EXIF orientation is applied;
+    transparent pixels become white; of an animation the first frame is taken; grey of 16 bits is
+    scaled to 8.
 
     Args:
         path: The file.
-        side: Pixels of the result's sides.
+        side: Side of the result, in pixels.
 
     Returns:
-        uint8 (side, side, 3) RGB, or why the file cannot be read, in a few words.
+        uint8 (side, side, 3) RGB, or the reason why the file cannot be read, in a few words.
     """
     try:
         with Image.open(path, formats=_formats()) as image:
             return _square(image, side)
-    # A damaged file can make a decoder raise nearly anything; all of it means unreadable.
+    # A damaged file can make a decoder raise nearly any exception.
     except Exception as error:
         return _reason(error)
 
@@ -58,12 +58,12 @@ def _square(image: Image.Image, side: int) -> NDArray[np.uint8]:
     turn = _TURNS.get(_orientation(image))
     width, height = image.size
     if Image.MAX_IMAGE_PIXELS is not None and width * height > Image.MAX_IMAGE_PIXELS:
-        raise Image.DecompressionBombError  # of which Pillow itself only warns, up to twice as many
+        raise Image.DecompressionBombError  # Pillow only warns up to twice as many
     edge = min(width, height)
     left, top = (width - edge) / 2, (height - edge) / 2
     box = (left, top, left + edge, top + edge)
     small = _rgb(image).resize((side, side), Image.Resampling.BILINEAR, box=box)
-    # Turning a square about its centre takes no other pixels in, so the small one is turned.
+    # Turning a square needs no pixels outside it, so the small one is turned.
     return np.array(small.transpose(turn) if turn is not None else small, dtype=np.uint8)
 
 
@@ -89,7 +89,7 @@ def _of_16_bits(image: Image.Image) -> Image.Image:
 def _orientation(image: Image.Image) -> int:
     try:
         return int(image.getexif().get(_ORIENTATION, 1))
-    # What a camera noted may be damaged where the picture is not.
+    # The metadata may be damaged even if the pixels are not.
     except Exception:
         return 1
 

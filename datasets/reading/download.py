@@ -1,4 +1,4 @@
-"""Downloads of the datasets that may be fetched without asking, by torchvision."""
+"""Download the datasets that need no registration, through torchvision."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ def can_download(dataset: str) -> bool:
 
 
 def download(dataset: str, root: Path) -> None:
-    """Fetch the original files of a dataset into the data root, where its loader looks for them.
+    """Download the original files of a dataset into the data root.
 
     Args:
         dataset: Its name in the registry.
-        root: The data root; made if it is not there.
+        root: The data root; made if it does not exist.
 
     Raises:
-        ConfigError: If it cannot be fetched without asking its owners.
-        DataError: If there is no connection, or the file that came is not the published one.
+        ConfigError: If the dataset must be fetched by hand.
+        DataError: If there is no connection, or the downloaded file is not the published one.
     """
     if dataset not in _FETCHERS:
         raise ConfigError(

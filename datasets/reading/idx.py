@@ -24,8 +24,8 @@ def read_idx(path: Path, shape: tuple[int | None, ...]) -> NDArray[np.uint8]:
     dimension as a big-endian 32-bit number, then the elements in C order.
 
     Args:
-        path: The file; whether it is gzipped is seen from its content, not its name.
-        shape: The expected dimensions; None leaves one open.
+        path: The file; gzip is recognised by the content, not by the name.
+        shape: The expected dimensions; None accepts any size.
 
     Returns:
         uint8 array of the file's shape, not writable.

@@ -1,4 +1,4 @@
-"""Index lists as text files: one position a line, rising, comments after ``#``."""
+"""Index lists as text files: one position a line, rising, with comments after ``#``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hashbench.core.errors import DataError
 
 
 def digest_positions(positions: NDArray[np.int64]) -> str:
-    """SHA-256 of positions as little-endian 64-bit integers, as 64 hex digits."""
+    """Return the SHA-256 of positions as little-endian 64-bit integers, as 64 hex digits."""
     return digest_bytes(positions.astype("<i8").tobytes())
 
 
@@ -23,7 +23,7 @@ def write_index_list(path: Path, positions: NDArray[np.int64], *, comment: str) 
     Args:
         path: The file to write.
         positions: int64 (N,), rising.
-        comment: What the list is, in one line.
+        comment: A description of the list, in one line.
     """
     lines = [f"# {comment}", *(str(position) for position in positions)]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")

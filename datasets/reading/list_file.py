@@ -1,7 +1,7 @@
-"""The field's image lists: a path and its labels on each line.
+"""Image lists as the field publishes them: a path and its labels on each line.
 
-``path 0 1 0 ...`` says for every class whether the image has it; ``path 3`` gives the number of its
-only class. The labels are the whole numbers a line ends with, so a path may have spaces in it.
+``path 0 1 0 ...`` states for every class whether the image has it; ``path 3`` gives the number of
+its only class. The labels are the integers at the end of a line, so a path may contain spaces.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _MOST_CLASSES = 65_536
 _MOST_DIGITS = 9
 _MOST_CELLS = 2**32
 _FEWEST_COLUMNS = 2
-_MARK = "\ufeff"  # which some editors put before a text, and which is no part of it
+_MARK = "\ufeff"  # the byte order mark, which some editors write before the text
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,15 +45,12 @@ def read_list(path: Path) -> ImageList:
     """Read a list.
 
     Args:
-        path: A text file in UTF-8; empty lines are passed over.
-
-    Returns:
-        Its lines in order.
+        path: A text file in UTF-8; empty lines are skipped.
 
     Raises:
         DataError: With file and line, if the file cannot be read, has no line, or a line has no
             path or no label, another number of labels than the first, a label that is neither 0
-            nor 1, or a path that was there before.
+            nor 1, or the path of an earlier line.
     """
     first_at: dict[str, int] = {}
     rows: list[NDArray[np.uint8] | int] = []
@@ -63,10 +60,12 @@ def read_list(path: Path) -> ImageList:
         name, labels = _split(line, where)
         width = width or len(labels)
         if len(labels) != width:
-            raise DataError(f"{where}: expected {width} labels as before, found {len(labels)}")
+            raise DataError(
+                f"{where}: expected {width} labels as in the first line, found {len(labels)}"
+            )
         if name in first_at:
             first = first_at[name]
-            raise DataError(f"{where}: {name[:200]!r} is there twice, first in line {first}")
+            raise DataError(f"{where}: {name[:200]!r} is repeated, first in line {first}")
         first_at[name] = number
         rows.append(_number(labels[0], where) if width == 1 else _row(labels, where))
     if not rows:
@@ -75,7 +74,7 @@ def read_list(path: Path) -> ImageList:
 
 
 def write_list(path: Path, content: ImageList) -> None:
-    """Write a list that `read_list` gives back as it was.
+    """Write a list that `read_list` reads back unchanged.
 
     Args:
         path: The file to write.
@@ -83,8 +82,8 @@ def write_list(path: Path, content: ImageList) -> None:
 
     Raises:
         DataError: If a path could not be read back: it is empty, begins or ends with a space, ends
-            with a number after a space or has a line break; or if a row of a numbered list has no
-            or several labels, or the only label column of a list that is not numbered.
+            with a number after a space or contains a line break; if a row of a numbered list has
+            no or several labels; or if a list that is not numbered has a single label column.
         StoreError: If the file cannot be written.
     """
     for name in content.names:
@@ -104,7 +103,7 @@ def write_list(path: Path, content: ImageList) -> None:
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
     try:
-        # Bytes that are no text are let through, to be told with their line.
+        # Bytes that are no text are let through here, to be reported with their line.
         with path.open(encoding="utf-8-sig", errors="surrogateescape") as file:
             for number, line in enumerate(file, start=1):
                 if not is_text(line):
@@ -123,7 +122,7 @@ def _split(line: str, where: str) -> tuple[str, list[str]]:
     labels = words[first:]
     if not labels or not first:
         raise DataError(f"{where}: expected a path and its labels, found {line[:80]!r}")
-    # What is inside a path stays as written, double spaces too.
+    # A path stays as written, including double spaces.
     return line.rsplit(maxsplit=len(labels))[0], labels
 
 
@@ -138,7 +137,7 @@ def _can_be_read_back(name: str) -> bool:
 
 
 def is_text(words: str) -> bool:
-    """Whether words can be written in UTF-8; bytes that Python let through as such cannot."""
+    """Whether a text can be written in UTF-8, which undecodable bytes in it cannot."""
     try:
         words.encode("utf-8")
     except UnicodeEncodeError:

@@ -118,7 +118,7 @@ def test_another_import_of_the_same_name_is_refused(photos: Path, run: Run, chan
     if change == "file":
         shutil.copy(photos / "cat" / "01.png", photos / "cat" / "99.png")
     settings = {"side": {"side": 16}, "file": {}, "seed": {"auto": AutoSplit(seed=1)}}[change]
-    with pytest.raises(ConfigError, match="give --name another, or remove that folder"):
+    with pytest.raises(ConfigError, match="give another --name, or remove that folder"):
         run(photos, **settings)
 
 
@@ -207,12 +207,12 @@ def test_listed_images_that_are_not_there_are_refused_or_left_out_with_a_warning
     photos: Path, run: Run, tmp_path: Path
 ) -> None:
     labels = write_lists(tmp_path / "lists", train=[4, 44], test=[0], database=[7, 8])
-    with pytest.raises(DataError, match=r"1 of 5 images are not there .*44\.png.*--allow-missing"):
+    with pytest.raises(DataError, match=r"1 of 5 images do not exist .*44\.png.*--allow-missing"):
         run(photos, labels=labels, lists=True)
     run(photos, labels=labels, lists=True, allow_missing=True)
     loaded = load_data("imported/mine", "mine@1")
     assert loaded.sizes["train"] == 1
-    assert loaded.warnings == ("1 images of the lists were not there and are left out",)
+    assert loaded.warnings == ("1 images of the lists were missing and are left out",)
 
 
 def test_an_unreadable_listed_image_is_left_out_with_a_warning(
@@ -281,7 +281,7 @@ def test_a_name_that_is_no_name_is_refused(photos: Path, run: Run, name: str) ->
 
 
 def test_the_name_of_a_protocol_of_ours_is_refused(photos: Path, run: Run) -> None:
-    with pytest.raises(ConfigError, match="there is a protocol digits@1"):
+    with pytest.raises(ConfigError, match="a protocol digits@1 exists"):
         run(photos, name="digits")
 
 
@@ -334,7 +334,7 @@ def test_class_names_are_read_from_a_file(photos: Path, run: Run, tmp_path: Path
     run(photos, labels=f"{labels}/all.txt", classes=tmp_path / "classes.txt")
     assert load_data("imported/mine", "mine@1").data.classes == ("big", "even")
     (tmp_path / "classes.txt").write_text("big\nbig\n")
-    with pytest.raises(DataError, match=r"classes\.txt:2: 'big' is there twice, first in line 1"):
+    with pytest.raises(DataError, match=r"classes\.txt:2: 'big' is repeated, first in line 1"):
         run(photos, labels=f"{labels}/all.txt", classes=tmp_path / "classes.txt", name="other")
 
 

@@ -10,8 +10,7 @@ import pytest
 
 from hashbench.core.errors import DataError
 from hashbench.datasets.importing.csv_labels import TableColumns, read_table
-from hashbench.datasets.importing.folder_labels import read_folders
-from hashbench.datasets.importing.labelled_files import combine_lists, match_names
+from hashbench.datasets.importing.labelled_files import combine_lists, match_names, read_folders
 from hashbench.datasets.reading.list_file import ImageList
 
 THERE = ("x/1.jpg", "x/2.jpg", "y/3.jpg")
@@ -99,7 +98,7 @@ def one(name: str, row: list[int], *, numbered: bool = False) -> ImageList:
             "as many",
         ),
         ({"a": one("x/1.jpg", [0, 1])}, ["only"], "expected names of 2 classes, found 1"),
-        ({"a": one("gone.jpg", [0, 1])}, None, "none of the 1 listed images is there"),
+        ({"a": one("gone.jpg", [0, 1])}, None, "none of the 1 listed images exists"),
         (
             {"a": ImageList(("x/1.jpg", "old/x/1.jpg"), rows([1, 0], [1, 0]), numbered=False)},
             None,
@@ -154,7 +153,7 @@ def test_a_column_for_each_class(tmp_path: Path) -> None:
         ("path,label\nx/1.jpg\n", ":2", "expected 2 cells, found 1"),
         ("path,a,b\nx/1.jpg,1,0\nx/2.jpg,1,yes\n", ":3", "column 'b': expected 0 or 1"),
         ('path,label\n"x/1.jpg,a\n', ":2", "not a line of a CSV file"),
-        ("path,label\ngone.jpg,a\n", "", "none of its 1 images is there"),
+        ("path,label\ngone.jpg,a\n", "", "none of its 1 images exists"),
         ("path,label\nx/1.jpg,\n", "", "expected labels in the column 'label'"),
         ("", ":1", "expected a column 'path'"),
     ],

@@ -94,8 +94,8 @@ NAMES = tuple("abcdef")
     [
         ([0, 1], [1, 2], [3], "1 queries are in the training list too .first: 'b'"),
         ([0, 1], [2], [0, 3], "1 of 2 training images are in the database list"),
-        ([], [2], [0, 3], "the train list names no image"),
-        ([0], [], [0, 3], "the query list names no image"),
+        ([], [2], [0, 3], "the train list names no readable image"),
+        ([0], [], [0, 3], "the query list names no readable image"),
     ],
 )
 def test_lists_that_no_protocol_can_have_are_refused(

@@ -45,12 +45,12 @@ def test_a_mark_at_the_start_of_the_text_is_no_part_of_the_first_path(tmp_path: 
 @pytest.mark.parametrize(
     ("text", "line", "what"),
     [
-        ("a.jpg 0 1\nb.jpg 0\n", ":2", "expected 2 labels as before, found 1"),
+        ("a.jpg 0 1\nb.jpg 0\n", ":2", "expected 2 labels as in the first line, found 1"),
         ("a.jpg 0 1\nb.jpg 0 2\n", ":2", "expected labels 0 or 1, found 2"),
         ("a.jpg 0 -1\n", ":1", "expected labels 0 or 1, found -1"),
         ("a.jpg\n", ":1", "expected a path and its labels, found 'a.jpg'"),
         ("0 1 0\n", ":1", "expected a path and its labels"),
-        ("a.jpg 1\n\na.jpg 1\n", ":3", "'a.jpg' is there twice, first in line 1"),
+        ("a.jpg 1\n\na.jpg 1\n", ":3", "'a.jpg' is repeated, first in line 1"),
         ("a.jpg 70000\n", ":1", "expected a class from 0 to 65535, found 70000"),
         ("a.jpg -3\n", ":1", "expected a class from 0 to 65535, found -3"),
         (b"a.jpg 1\n\xff 1\n", ":2", "expected text in UTF-8"),

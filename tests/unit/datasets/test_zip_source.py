@@ -125,7 +125,7 @@ def test_a_file_whose_size_is_told_too_small_gives_no_more_than_that(tmp_path: P
     content[at : at + 4] = (10).to_bytes(4, "little")
     (tmp_path / "a.zip").write_bytes(content)
     source = ZipSource(tmp_path / "a.zip")
-    with pytest.raises(DataError, match="expected a whole zip file"):
+    with pytest.raises(DataError, match="expected a complete zip file"):
         source.files(source.names, tmp_path / "out")
     assert sum(path.stat().st_size for path in (tmp_path / "out").iterdir()) <= 10
 
@@ -135,7 +135,7 @@ def test_what_is_no_whole_zip_file_is_an_error(tmp_path: Path, content: bytes | 
     whole = zipped(tmp_path / "whole.zip", {"1.jpg": b"x" * 100}).read_bytes()
     path = tmp_path / "a.zip"
     path.write_bytes(whole[:-30] if content is None else content)
-    with pytest.raises(DataError, match=r"a\.zip: expected a whole zip file"):
+    with pytest.raises(DataError, match=r"a\.zip: expected a complete zip file"):
         ZipSource(path)
 
 
