@@ -14,8 +14,8 @@ from hashbench.audit.findings import Audit, Subject
 from hashbench.core.codes import Codes
 from hashbench.core.record import CodeFacts, EvaluationRecord, FitRecord, LatencyEntry, MetricEntry
 from hashbench.evaluation.entries import evaluate_entries
-from hashbench.search.distances import distance_histogram
 from hashbench.search.resample import Resampling, resample
+from hashbench.search.scan import distance_histogram
 from hashbench.store.codes import EncodedSplit
 
 # Counting codes is exact; only the order of the last sum is numpy's own. Cosines come from a matrix

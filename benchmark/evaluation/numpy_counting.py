@@ -12,8 +12,7 @@ from hashbench.core.codes import Codes
 from hashbench.evaluation.counting import Counting
 from hashbench.evaluation.relevance import Relevance
 from hashbench.evaluation.tie_groups import TieGroups
-from hashbench.search.scan import PackedScan
-from hashbench.search.select import nearest
+from hashbench.search.scan import PackedScan, nearest
 
 _COUNTED_AT_ONCE = 1 << 16  # bincount widens its keys to 64 bits: 512 kB of them at most
 

@@ -1,1 +1,1 @@
-"""Search engines over binary codes, and what a query costs in each."""
+"""Search engines over binary codes, and the measurement of their latency and recall."""

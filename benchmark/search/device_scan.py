@@ -1,4 +1,4 @@
-"""Hamming distances on a device, by matrix products of codes of -1 and +1."""
+"""Hamming distances on a CUDA device, by matrix products of codes of -1 and +1."""
 
 from __future__ import annotations
 
@@ -14,19 +14,11 @@ PAIRS_AT_ONCE = 1 << 24
 
 
 class DeviceScan:
-    """Packed codes lie on the device and are unpacked a part at a time.
+    """A database of packed codes on a device, unpacked a part at a time.
 
-    A product of two codes is a whole number between -bits and bits, and so is every partial sum of
-    it. Half precision has all of these up to 2,048 bits, so products are exact on a CUDA device;
-    the CPU (for tests) uses float32, which has them up to 2^24.
-
-    Args:
-        database: Codes of the database.
-        device: Where to compute.
-
-    Attributes:
-        bits: Code length.
-        device: Where it computes.
+    The product of two codes is a whole number between -bits and bits, and so is every partial sum.
+    Half precision represents all of these up to 2,048 bits, so products are exact on a CUDA device;
+    the CPU (for tests) uses float32, which represents them up to 2^24.
     """
 
     def __init__(self, database: Codes, device: torch.device) -> None:
@@ -45,14 +37,7 @@ class DeviceScan:
 
     @torch.no_grad()
     def distances(self, queries: Codes) -> Iterator[tuple[slice, Tensor]]:
-        """Distances to one part of the database after the other.
-
-        Args:
-            queries: Codes of the queries, of the same length.
-
-        Yields:
-            The positions of the part, and int32 (Q, n).
-        """
+        """Yield the positions of each part of the database and its distances, int32 (Q, n)."""
         left = self._signs(torch.from_numpy(queries.packed).to(self.device))
         size = max(1, PAIRS_AT_ONCE // len(left))
         for first in range(0, len(self), size):
@@ -61,6 +46,6 @@ class DeviceScan:
             yield part, (self.bits - products.to(torch.int32)) // 2
 
     def _signs(self, packed: Tensor) -> Tensor:
-        """Codes of -1 and +1, (n, bits)."""
+        """Unpack codes to -1 and +1, (n, bits)."""
         bits = (packed[:, :, None] & self._masks).ne(0).flatten(1)[:, : self.bits]
         return bits.to(self._type) * 2 - 1

@@ -1,4 +1,4 @@
-"""What a search engine is."""
+"""The interface of search engines: an index over binary codes, and what a search finds."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from hashbench.core.registry import Kind
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Neighbours:
-    """What a search found, nearest first, equal distances by id.
+    """The neighbours that a search found, nearest first, equal distances by id.
 
-    An approximate engine may find fewer than asked for; its last places then hold the id -1 at a
-    distance of bits + 1, which no code has.
+    An approximate engine may find fewer than k; its last places then hold the id -1 at a distance
+    of bits + 1, which no code has.
 
     Attributes:
         distances: Hamming distances, int32 (Q, min(k, N)).
@@ -33,15 +33,35 @@ class Neighbours:
     distances: NDArray[np.int32]
     ids: NDArray[np.int64]
 
+    @classmethod
+    def in_order(cls, distances: NDArray[Any], ids: NDArray[Any], *, bits: int) -> Neighbours:
+        """Sort the neighbours of each query by distance, equal ones by id, with missing ones last.
+
+        Args:
+            distances: Hamming distances (Q, k), of any number type.
+            ids: Positions in the database (Q, k), integers; negative where nothing was found.
+            bits: Code length.
+
+        Returns:
+            The same neighbours; missing ones have the id -1 and the distance bits + 1.
+        """
+        missing = ids < 0
+        far = np.where(missing, bits + 1, distances).astype(np.int32)
+        known = np.where(missing, -1, ids).astype(np.int64)
+        order = np.lexsort((known, far), axis=-1)
+        return cls(
+            np.take_along_axis(far, order, axis=-1), np.take_along_axis(known, order, axis=-1)
+        )
+
 
 class IndexEngine(ABC):
     """An index over binary codes.
 
     A subclass sets ``info``, implements `build`, `search` and `bytes`, says in `available` how to
-    install what it needs, and overrides `pinned_threads` if it can use more than one. What it can
-    be told is in its ``Params``; what does not fit some codes it says in `refusals`, before any
-    work, and what it chose by itself in `facts`. Heavy libraries are imported inside these, so that
-    a missing one hurts nobody who does not use it.
+    install what it needs, and overrides `pinned_threads` if it can use more than one thread. Its
+    parameters are the fields of ``Params``; `refusals` lists the reasons why it cannot index some
+    codes, before any work, and `facts` reports the values it chose by itself. Heavy libraries are
+    imported inside these methods, so that a missing one affects only those who use it.
 
     Example:
         >>> from hashbench.search.engines.exact import ExactScan
@@ -55,9 +75,9 @@ class IndexEngine(ABC):
         params: The typed parameters; None takes the defaults.
 
     Attributes:
-        KIND: For plugin files.
+        KIND: The kind of component, for plugin files.
         Params: The class of the parameters.
-        info: The component's card.
+        info: Title, version, paper and citation of the component.
     """
 
     KIND: ClassVar[Kind] = Kind.ENGINE
@@ -69,12 +89,12 @@ class IndexEngine(ABC):
 
     @classmethod
     def available(cls) -> str | None:
-        """None if it can run here, else one line that says how to install what is missing."""
+        """Return None if the engine can run here, else one line on how to install it."""
         return None
 
     @classmethod
     def refusals(cls, params: BaseParams, *, bits: int, items: int) -> list[str]:
-        """Say, one line each with its remedy, why such codes cannot be searched so.
+        """List the reasons why such codes cannot be searched, one line each with its remedy.
 
         Args:
             params: The parameters; an instance of ``Params``.
@@ -86,16 +106,16 @@ class IndexEngine(ABC):
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        """What parameters left to the engine became in the index that was built."""
+        """The values that the built index has for parameters left to the engine."""
         return {}
 
     @abstractmethod
     def build(self, database: Codes) -> None:
-        """Index a database, forgetting any other.
+        """Index a database, in place of any earlier one.
 
         Raises:
             DataError: If the database is empty.
-            ConfigError: If a library is missing, or `refusals` has something to say.
+            ConfigError: If a library is missing, or `refusals` lists a reason.
         """
 
     @abstractmethod
@@ -121,7 +141,7 @@ class IndexEngine(ABC):
             threads: The limit.
 
         Yields:
-            The threads that a search really uses: 1, unless a subclass knows better.
+            The threads that a search really uses: 1, unless a subclass overrides this method.
         """
         del threads
         yield 1
@@ -150,15 +170,10 @@ def check_build(engine: IndexEngine, database: Codes) -> None:
 
 
 def check_query(query: Codes, k: int, *, bits: int) -> None:
-    """Check a search's arguments.
-
-    Args:
-        query: The queries.
-        k: How many neighbours.
-        bits: The database's code length.
+    """Check the arguments of a search in codes of ``bits`` bits.
 
     Raises:
-        DataError: If there is no query, or its code length is another.
+        DataError: If there is no query, or the queries have another code length.
         ConfigError: If k is below 1.
     """
     if k < 1:

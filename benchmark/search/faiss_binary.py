@@ -1,4 +1,4 @@
-"""What the engines of faiss share: whole bytes, threads of OpenMP, finds put in order."""
+"""The base class of the engines of faiss: padding to bytes, OpenMP threads, order of results."""
 
 from __future__ import annotations
 
@@ -14,19 +14,15 @@ from numpy.typing import NDArray
 
 from hashbench.core.codes import Codes
 from hashbench.search.engine import IndexEngine, Neighbours, check_build, check_query
-from hashbench.search.order import in_order
 
 CITATION = "douze2024faiss"
 PAPER = "Douze et al., The Faiss library, 2024"
 
 
 class FaissBinary(IndexEngine):
-    """A binary index of faiss; codes are padded with zeros to the whole bytes that it wants.
+    """A binary index of faiss; codes are padded with zeros to whole bytes.
 
-    A subclass gives its ``name`` in the registry and makes the index.
-
-    Attributes:
-        name: What a matrix calls it.
+    A subclass sets ``name``, its name in a matrix, and implements `make`.
     """
 
     name: ClassVar[str]
@@ -36,7 +32,7 @@ class FaissBinary(IndexEngine):
 
     @classmethod
     def available(cls) -> str | None:
-        """None if faiss is installed."""
+        """Return None if faiss is installed, else the remedy."""
         if find_spec("faiss") is None:
             return f"engine '{cls.name}' needs faiss: pip install 'hashbench[faiss]'"
         return None
@@ -47,12 +43,12 @@ class FaissBinary(IndexEngine):
 
         Args:
             faiss: The library.
-            packed: uint8 (N, bytes), C-contiguous, as `layout` gives them.
+            packed: uint8 (N, bytes), C-contiguous, as returned by `layout`.
             bits: Code length without the padding.
         """
 
     def layout(self, codes: Codes) -> NDArray[np.uint8]:
-        """The codes as the index wants them, uint8 (N, bytes), C-contiguous."""
+        """Convert codes to the form that the index expects, uint8 (N, bytes), C-contiguous."""
         return np.ascontiguousarray(codes.packed)
 
     def build(self, database: Codes) -> None:
@@ -62,13 +58,13 @@ class FaissBinary(IndexEngine):
         self._bits = database.bits
 
     def search(self, query: Codes, k: int) -> Neighbours:
-        """Ask the index, several queries at once."""
+        """Search the index, several queries at once."""
         if self._index is None:
             raise RuntimeError("build an index before searching it")
         check_query(query, k, bits=self._bits)
         wanted = min(k, self._index.ntotal)
         distances, ids = self._index.search(self.layout(query), wanted)
-        return in_order(distances, ids, bits=self._bits)
+        return Neighbours.in_order(distances, ids, bits=self._bits)
 
     @property
     def bytes(self) -> int:
@@ -88,12 +84,12 @@ class FaissBinary(IndexEngine):
 
 
 def faiss_library() -> Any:
-    """Import faiss untyped: its stubs differ from version to version, where it has any."""
+    """Import faiss without types: its stubs differ from version to version."""
     return import_module("faiss")
 
 
 def _written_bytes(index: Any) -> int:
-    """Count what faiss writes, without keeping it: a copy of a large index may not fit."""
+    """Count the bytes that faiss writes, without keeping them: a copy of the index may not fit."""
     written = 0
 
     def count(block: bytes) -> int:

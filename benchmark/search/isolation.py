@@ -1,4 +1,4 @@
-"""A trial in a process of its own, ended when its index takes too long or too much memory."""
+"""Running a trial in a process of its own, with limits on its build time and memory."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ _GIBIBYTE = 2**30
 
 
 class SkippedError(Exception):
-    """A trial that was given up; the message says why."""
+    """A trial that was stopped; the message says why."""
 
 
 def run_trial(trial: Path, *, max_build: float, max_memory: int) -> Iterator[dict[str, Any]]:
-    """Run a trial; see `hashbench.search.trial`.
+    """Run a trial in a new process; see `hashbench.search.trial`.
 
     Args:
-        trial: The trial as JSON.
-        max_build: Seconds that building the index may take.
-        max_memory: Bytes that may be resident in the process: codes, index and interpreter.
+        trial: The file that describes the trial, as JSON.
+        max_build: Limit on the seconds to build the index.
+        max_memory: Limit on the resident bytes of the process: codes, index and interpreter.
 
     Yields:
-        The fields of a `LatencyResult` for each setting, as soon as it is there.
+        The fields of a `LatencyResult` for each workload, as soon as it is measured.
 
     Raises:
-        SkippedError: If a limit is passed or the engine fails.
+        SkippedError: If a limit is exceeded or the engine fails.
     """
     with subprocess.Popen(  # noqa: S603 - our own module, no shell
         [*COMMAND, str(trial)],
@@ -44,7 +44,7 @@ def run_trial(trial: Path, *, max_build: float, max_memory: int) -> Iterator[dic
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
-        # It is killed in the end; what an engine leaves then goes with the trial's own folder.
+        # It is killed in the end; temporary files of the engine go with the trial's own folder.
         env={**os.environ, "TMPDIR": str(trial.parent.resolve())},
     ) as process:
         try:
@@ -74,8 +74,8 @@ def _results(
 
 
 def _events(process: subprocess.Popen[bytes], *, max_memory: int) -> Iterator[dict[str, Any]]:
-    """What the process says, and ``waiting`` in between, until its output ends."""
-    assert process.stdout  # noqa: S101 - it was asked for
+    """Yield the events of the process, and ``waiting`` in between, until its output ends."""
+    assert process.stdout  # noqa: S101 - it was opened above
     pipe: IO[bytes] = process.stdout
     rest = b""
     while True:
@@ -93,7 +93,7 @@ def _events(process: subprocess.Popen[bytes], *, max_memory: int) -> Iterator[di
 
 
 def resident_bytes(process: int) -> int:
-    """Bytes of a process in main memory; 0 where it has ended."""
+    """Read how many bytes of a process are in main memory; 0 after its end."""
     try:
         pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
     except (OSError, IndexError, ValueError):

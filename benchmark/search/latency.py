@@ -1,4 +1,4 @@
-"""What a query costs: build once, warm up, search in batches, keep every sample."""
+"""Timing searches: build an index once, warm it up, search in batches, and keep every sample."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _SAMPLES_BEYOND = 10  # a percentile is stated only if about so many samples lie
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
-    """How an engine is asked.
+class Workload:
+    """One kind of search to time.
 
     Attributes:
-        k: Neighbours a query.
+        k: Neighbours a query; all of the database where k is above it.
         batch: Queries a call.
-        samples: Timed calls wanted.
+        samples: Timed calls wanted; a 99th percentile needs 1,000.
         seconds: Time limit for them.
     """
 
@@ -43,16 +43,16 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class LatencyResult:
-    """Search time of one engine in one setting; encoding the query is not in it.
+    """Search time of one engine in one setting, without the time to encode queries.
 
-    A sample is one call of ``search`` divided by its batch, so at a batch above 1 it is a query's
-    share of the call, not the wait for its answer (that is ``batch`` times as long).
+    A sample is the time of one call of ``search`` divided by its batch, so at a batch above 1 it is
+    a query's share of the call; the wait for its answer is ``batch`` times as long.
 
     Attributes:
-        k: Neighbours asked for.
+        k: Neighbours a query.
         batch: Queries a call.
         threads: Threads the engine really uses.
-        threads_asked: Threads asked for; an engine of one thread uses fewer.
+        threads_asked: Threads requested; a single-threaded engine uses one.
         bits: Code length.
         database: Codes in the index.
         build_seconds: Wall seconds of building the index, once.
@@ -68,7 +68,7 @@ class LatencyResult:
         p999_ms: 99.9th percentile; None with fewer than 10,000 samples.
         recall: Share of the exact answer that is found; see `ExactAnswers`. None if not measured.
         recall_queries: Queries that recall is a mean over.
-        facts: What parameters left to the engine became.
+        facts: Values that the engine chose for parameters left to it.
     """
 
     k: int
@@ -93,59 +93,11 @@ class LatencyResult:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-def measure_latency(
-    engine: IndexEngine,
-    query: Codes,
-    database: Codes,
-    *,
-    k: int,
-    batch: int = 1,
-    threads: int = 1,
-    warmup_seconds: float = WARMUP_SECONDS,
-    min_samples: int = 1000,
-    max_seconds: float = 3.0,
-    exact: ExactAnswers | None = None,
-) -> LatencyResult:
-    """Build an index and time searches in it; see `measure_engine` for several settings.
-
-    Args:
-        engine: The engine; what it had built is replaced.
-        query: Codes of the queries.
-        database: Codes to index.
-        k: Neighbours a query; all of the database where k is above it.
-        batch: Queries a call.
-        threads: Threads to pin; an engine that has only one uses one and says so.
-        warmup_seconds: Time of untimed searches first; one call at least.
-        min_samples: Samples wanted; 1,000 are what a 99th percentile needs.
-        max_seconds: Time limit for them.
-        exact: What recall is measured against; None for no recall.
-
-    Returns:
-        The measurement, with the setting it belongs to.
-
-    Raises:
-        ConfigError: If a setting is out of range, the engine's library is missing, or it refuses
-            such codes.
-        DataError: If there are no queries or no database, or their code lengths differ.
-    """
-    ask = Ask(k, batch, min_samples, max_seconds)
-    (result,) = measure_engine(
-        engine,
-        query,
-        database,
-        [ask],
-        threads=threads,
-        warmup_seconds=warmup_seconds,
-        exact=exact,
-    )
-    return result
-
-
 def measure_engine(
     engine: IndexEngine,
     query: Codes,
     database: Codes,
-    asked: Sequence[Ask],
+    workloads: Sequence[Workload],
     *,
     threads: int = 1,
     warmup_seconds: float = WARMUP_SECONDS,
@@ -154,30 +106,30 @@ def measure_engine(
 ) -> Iterator[LatencyResult]:
     """Build an index once and time several kinds of search in it, one after another.
 
-    Sampling of each ends at its ``samples`` calls or after its ``seconds``, whichever is first, and
-    takes one sample at least. The queries are gone through in order, over and over.
+    The sampling of each workload ends after its ``samples`` calls or its ``seconds``, whichever
+    comes first, and takes at least one sample. The queries are used in order, again and again.
 
     Args:
-        engine: The engine; what it had built is replaced.
+        engine: The engine; its previous index is replaced.
         query: Codes of the queries.
         database: Codes to index.
-        asked: How it is asked.
-        threads: Threads to pin, for building too.
-        warmup_seconds: Time of untimed searches before each setting; one call at least.
-        exact: What recall is measured against, over these queries and this database; None for none.
-        on_built: Called when the index is there.
+        workloads: The kinds of search.
+        threads: Threads to pin, for building too; an engine that has only one uses one.
+        warmup_seconds: Time of untimed searches before each workload; one call at least.
+        exact: The exact answers to these queries in this database, for recall; None for no recall.
+        on_built: Called once the index is built.
 
     Yields:
-        A measurement for each of ``asked``, in order, as soon as it is there.
+        A measurement for each workload, in order, as soon as it is done.
 
     Raises:
         ConfigError: If a setting is out of range, the engine's library is missing, or it refuses
             such codes.
         DataError: If there are no queries or no database, or their code lengths differ.
     """
-    for ask in asked:
+    for each in workloads:
         _check_settings(
-            {"k": ask.k, "batch": ask.batch, "threads": threads, "min_samples": ask.samples}
+            {"k": each.k, "batch": each.batch, "threads": threads, "samples": each.samples}
         )
     check_build(engine, database)
     check_query(query, 1, bits=database.bits)
@@ -195,19 +147,21 @@ def measure_engine(
             "load_average": load,
             "facts": dict(engine.facts),
         }
-        for ask in asked:
-            timed = _time(engine, query, ask, warmup_seconds=warmup_seconds)
-            yield LatencyResult(**shared, **timed, **_recall(engine, exact, ask.k))
+        for each in workloads:
+            timed = _time(engine, query, each, warmup_seconds=warmup_seconds)
+            yield LatencyResult(**shared, **timed, **_recall(engine, exact, each.k))
 
 
-def _time(engine: IndexEngine, query: Codes, ask: Ask, *, warmup_seconds: float) -> dict[str, Any]:
-    calls = cycle(_batches(query, ask.batch, at_most=ask.samples))
-    warmed = _warm_up(engine, calls, k=ask.k, seconds=warmup_seconds)
-    taken = _sample(engine, calls, k=ask.k, count=ask.samples, seconds=ask.seconds)
-    per_query = taken * _MS / ask.batch
+def _time(
+    engine: IndexEngine, query: Codes, load: Workload, *, warmup_seconds: float
+) -> dict[str, Any]:
+    calls = cycle(_batches(query, load.batch, at_most=load.samples))
+    warmed = _warm_up(engine, calls, k=load.k, seconds=warmup_seconds)
+    taken = _sample(engine, calls, k=load.k, count=load.samples, seconds=load.seconds)
+    per_query = taken * _MS / load.batch
     return {
-        "k": ask.k,
-        "batch": ask.batch,
+        "k": load.k,
+        "batch": load.batch,
         "warmup_seconds": warmed,
         "samples": len(taken),
         "p50_ms": percentile(per_query, 0.5),
@@ -215,7 +169,7 @@ def _time(engine: IndexEngine, query: Codes, ask: Ask, *, warmup_seconds: float)
         "p99_ms": percentile(per_query, 0.99),
         "p999_ms": percentile(per_query, 0.999),
         "mean_ms": float(per_query.mean()),
-        "queries_per_second": ask.batch * len(taken) / float(taken.sum()),
+        "queries_per_second": load.batch * len(taken) / float(taken.sum()),
     }
 
 
@@ -227,7 +181,7 @@ def _recall(engine: IndexEngine, exact: ExactAnswers | None, k: int) -> dict[str
 
 
 def percentile(samples: NDArray[np.float64], share: float) -> float | None:
-    """The smallest sample that at least a share of all samples does not exceed.
+    """Find the smallest sample that at least a share of all samples does not exceed.
 
     Args:
         samples: (n,).
@@ -272,7 +226,7 @@ def _warm_up(engine: IndexEngine, calls: Iterator[Codes], *, k: int, seconds: fl
 def _sample(
     engine: IndexEngine, calls: Iterator[Codes], *, k: int, count: int, seconds: float
 ) -> NDArray[np.float64]:
-    """Wall seconds of single calls, at least one."""
+    """Time single calls, at least one, in wall seconds."""
     taken: list[float] = []
     end = time.perf_counter() + seconds
     while not taken or (len(taken) < count and time.perf_counter() < end):

@@ -1,4 +1,4 @@
-"""A collection of binary vectors in Milvus: on a server, or in the embedded Milvus Lite."""
+"""A collection of binary vectors in Milvus, on a server or in the embedded Milvus Lite."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from numpy.typing import NDArray
 from hashbench.core.errors import ConfigError
 
 TOKEN_VARIABLE = "HASHBENCH_MILVUS_TOKEN"  # noqa: S105 - the name of a variable
-"""Environment variable with a server's token, or ``user:password``; parameters are on record."""
+"""Environment variable with a server's token, or ``user:password``: records keep parameters."""
 
 FIRST_LITE_WITHOUT_BINARY = 3
 """From this major version on Milvus Lite has no binary vectors."""
 
 _FIELD, _KEY = "code", "id"
 _SECONDS_TO_CONNECT = 10.0
-_BYTES_AT_ONCE = 1 << 22  # of an insertion; servers take 64 MB at most, with what goes around it
+_BYTES_AT_ONCE = 1 << 22  # of an insertion; servers accept 64 MB at most, overhead included
 _ROWS_AT_ONCE = 20_000
 _ANSWERS_AT_ONCE = 1 << 18  # queries times neighbours: some megabytes
 _QUERIES_AT_ONCE = 1000
 
 
 def lite_problem() -> str | None:
-    """Why the embedded Milvus Lite cannot serve binary codes; None if it can."""
+    """Return why the embedded Milvus Lite cannot search binary codes; None if it can."""
     try:
         version = metadata.version("milvus-lite")
     except metadata.PackageNotFoundError:
@@ -44,15 +44,15 @@ def lite_problem() -> str | None:
         return f"{version} has no binary vectors"
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # that it will not be so for ever
+            warnings.simplefilter("ignore", UserWarning)  # a deprecation
             import_module("milvus_lite")
-    except ImportError as error:  # version 2 needs pkg_resources, which setuptools 81 took out
+    except ImportError as error:  # version 2 needs pkg_resources, which setuptools 81 removed
         return f"{version} does not load ({error})"
     return None
 
 
 class Collection:
-    """A collection of its own in Milvus, dropped when it is closed or the process ends in order.
+    """A new collection in Milvus, dropped when it is closed or when the process ends normally.
 
     Args:
         uri: The server, or an empty string for Milvus Lite in a temporary folder.
@@ -69,7 +69,9 @@ class Collection:
         place = uri or str(Path(str(folder)) / "codes.db")
         self._name = f"hashbench_{uuid.uuid4().hex}"
         try:
-            with self._told(f"no Milvus answers at {uri}" if uri else "Milvus Lite did not start"):
+            with self._errors_named(
+                f"no Milvus answers at {uri}" if uri else "Milvus Lite did not start"
+            ):
                 self._client = self._milvus.MilvusClient(
                     uri=place,
                     token=os.environ.get(TOKEN_VARIABLE, "") if uri else "",
@@ -80,7 +82,7 @@ class Collection:
             raise
         self.close = weakref.finalize(self, _end, self._client, self._name, folder)
         try:
-            with self._told("Milvus refused a collection"):
+            with self._errors_named("Milvus refused a collection"):
                 self._make(width, index)
         except BaseException:
             self.close()
@@ -104,7 +106,7 @@ class Collection:
             ConfigError: If the server refuses.
         """
         step = max(1, min(_ROWS_AT_ONCE, _BYTES_AT_ONCE // packed.shape[1]))
-        with self._told("Milvus took no codes"):
+        with self._errors_named("Milvus took no codes"):
             for start in range(0, len(packed), step):
                 rows = enumerate(packed[start : start + step], start)
                 self._client.insert(
@@ -115,14 +117,14 @@ class Collection:
     def search(
         self, packed: NDArray[np.uint8], k: int, *, params: Mapping[str, Any]
     ) -> Iterator[Sequence[tuple[int, float]]]:
-        """Ids and distances of what Milvus found for each query, at most k.
+        """Yield the ids and distances of the neighbours of each query, at most k.
 
         Raises:
             ConfigError: If the server refuses.
         """
         step = max(1, min(_QUERIES_AT_ONCE, _ANSWERS_AT_ONCE // k))
         for start in range(0, len(packed), step):
-            with self._told("Milvus did not search"):
+            with self._errors_named("Milvus did not search"):
                 found = self._client.search(
                     self._name,
                     data=[code.tobytes() for code in packed[start : start + step]],
@@ -134,15 +136,15 @@ class Collection:
                 yield [(int(hit[_KEY]), float(hit["distance"])) for hit in hits]
 
     def served_by(self, *, lite: bool) -> str:
-        """Name and version of what serves."""
+        """Return name and version of the server or of Milvus Lite."""
         if lite:
             return f"Milvus Lite {metadata.version('milvus-lite')}"
-        with self._told("Milvus does not say what it is"):
+        with self._errors_named("Milvus does not report its version"):
             return f"Milvus {self._client.get_server_version()}"
 
     @contextmanager
-    def _told(self, what: str) -> Iterator[None]:
-        """Say in one line what went wrong; the library logs pages of it."""
+    def _errors_named(self, what: str) -> Iterator[None]:
+        """Turn an error of the library, which logs pages of it, into one line."""
         with quiet():
             try:
                 yield
@@ -153,7 +155,7 @@ class Collection:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep pymilvus from logging a traceback of what is raised anyway."""
+    """Keep pymilvus from logging a traceback of an error that it raises anyway."""
     logger = logging.getLogger("pymilvus")
     before = logger.level
     logger.setLevel(logging.CRITICAL + 1)
@@ -164,8 +166,8 @@ def quiet() -> Iterator[None]:
 
 
 def _end(client: Any, name: str, folder: Path | None) -> None:
-    """Leave nothing on the server, or of it."""
-    with quiet(), suppress(Exception):  # it may be gone, and there is nothing else to do
+    """Drop the collection, or stop Milvus Lite and remove its folder."""
+    with quiet(), suppress(Exception):  # the server may be gone; there is nothing else to do
         if folder is None:
             client.drop_collection(name)
         client.close()

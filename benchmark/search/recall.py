@@ -1,4 +1,4 @@
-"""How much of the exact answer an engine finds, with ties accepted by distance."""
+"""Recall: the share of the exact answer that an engine finds, with ties accepted by distance."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ RECALL_QUERIES = 200
 
 
 class ExactAnswers:
-    """What the exact scan answers to the first queries; searched once for the largest k asked.
+    """The exact answers to the first queries; one scan, for the largest k, serves all smaller ones.
 
     Args:
         query: Codes of the queries.
         database: Codes searched.
-        at_most: Queries looked at.
+        at_most: Number of queries answered, the first ones.
     """
 
     def __init__(self, query: Codes, database: Codes, *, at_most: int = RECALL_QUERIES) -> None:
@@ -28,12 +28,12 @@ class ExactAnswers:
 
     @classmethod
     def known(cls, query: Codes, database: Codes, distances: NDArray[np.int32]) -> ExactAnswers:
-        """Answers that were found before.
+        """Restore answers from their distances.
 
         Args:
-            query: Codes of the queries; the first ones are looked at.
+            query: Codes of the queries; the first ones are answered.
             database: Codes searched.
-            distances: int32 (queries looked at, k), as `distances` gave them.
+            distances: int32 (queries answered, k), a value of `distances`.
         """
         answers = cls(query, database, at_most=len(distances))
         answers._distances = distances
@@ -41,25 +41,25 @@ class ExactAnswers:
 
     @property
     def distances(self) -> NDArray[np.int32]:
-        """Distances of the nearest, for the largest k so far, int32 (queries looked at, k)."""
+        """Distances of the nearest, for the largest k so far, int32 (queries answered, k)."""
         return self._distances
 
     def prepare(self, k: int) -> None:
-        """Search for k neighbours now, so that smaller k cost nothing later."""
+        """Search for k neighbours now, so that no smaller k needs a scan later."""
         if min(k, len(self._database)) > self._distances.shape[1]:
             scan = ExactScan()
             scan.build(self._database)
             self._distances = scan.search(self.query, k).distances
 
     def recall(self, found: Neighbours, k: int) -> float:
-        """Mean share of k places filled with codes as near as the exact k-th neighbour.
+        """Average the share of k places filled with codes as near as the exact k-th neighbour.
 
-        The distances of what was found are computed here, whatever the engine says they are; a
-        position that comes twice counts once.
+        The distances of the neighbours are computed here, not taken from the engine; a position
+        that occurs twice counts once.
 
         Args:
             found: An engine's answers to ``query``.
-            k: Neighbours asked for; all N of the database where k is above N.
+            k: Neighbours a query; all N of the database where k is above N.
         """
         self.prepare(k)
         places = min(k, len(self._database))

@@ -1,6 +1,7 @@
 """One index measured in a process of its own: ``python -m hashbench.search.trial TRIAL.json``.
 
-It says what it does in lines of JSON: ``building``, ``built``, and then a measurement each.
+It reports its progress as lines of JSON: the events ``building`` and ``built``, then ``measured``
+for each workload.
 """
 
 from __future__ import annotations
@@ -19,24 +20,16 @@ from hashbench.core.codes import Codes
 from hashbench.core.errors import HashbenchError
 from hashbench.core.plugins import load_plugins
 from hashbench.core.registry import Kind, registry
-from hashbench.search.latency import Ask, measure_engine
+from hashbench.search.latency import Workload, measure_engine
 from hashbench.search.recall import ExactAnswers
 
 
 @dataclass(frozen=True)
 class Trial:
-    """What is measured.
+    """One index to build, and the searches to time in it.
 
-    Attributes:
-        engine: Name of the engine.
-        params: Its parameters.
-        threads: Its threads.
-        bits: Code length.
-        query: File of the queries' packed codes.
-        database: File of the database's.
-        exact: File of the exact scan's distances, int32 (queries looked at, largest k).
-        asked: How it is asked.
-        plugins: Plugin files to load first.
+    ``query`` and ``database`` are .npy files of packed codes, ``exact`` one of the exact distances,
+    int32 (queries answered, largest k).
     """
 
     engine: str
@@ -46,7 +39,7 @@ class Trial:
     query: Path
     database: Path
     exact: Path
-    asked: tuple[Ask, ...]
+    workloads: tuple[Workload, ...]
     plugins: tuple[Path, ...] = ()
 
 
@@ -55,7 +48,7 @@ TRIAL = TypeAdapter(Trial)
 
 
 def run(trial: Trial) -> None:
-    """Measure, and tell it on standard output."""
+    """Measure, and report on standard output."""
     load_plugins(trial.plugins, registry())
     cls = registry().load(Kind.ENGINE, trial.engine)
     engine = cls(cls.Params(**trial.params))
@@ -65,21 +58,21 @@ def run(trial: Trial) -> None:
     )
     distances = np.load(trial.exact, allow_pickle=False)
     exact = ExactAnswers.known(query, database, distances)
-    _say(event="building")
+    _report(event="building")
     results = measure_engine(
         engine,
         query,
         database,
-        trial.asked,
+        trial.workloads,
         threads=trial.threads,
         exact=exact,
-        on_built=lambda: _say(event="built"),
+        on_built=lambda: _report(event="built"),
     )
     for result in results:
-        _say(event="measured", result=asdict(result))
+        _report(event="measured", result=asdict(result))
 
 
-def _say(**event: Any) -> None:
+def _report(**event: Any) -> None:
     sys.stdout.write(json.dumps(event) + "\n")
     sys.stdout.flush()
 
@@ -88,4 +81,4 @@ if __name__ == "__main__":
     try:
         run(TRIAL.validate_json(Path(sys.argv[1]).read_bytes()))
     except (HashbenchError, MemoryError, RuntimeError) as error:
-        _say(event="failed", why=" ".join(f"{type(error).__name__}: {error}".split()))
+        _report(event="failed", why=" ".join(f"{type(error).__name__}: {error}".split()))

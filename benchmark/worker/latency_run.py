@@ -23,11 +23,11 @@ from hashbench.core.record import (
     timestamp,
 )
 from hashbench.core.registry import Registry
-from hashbench.search.distances import distance_histogram
 from hashbench.search.isolation import SkippedError, run_trial
 from hashbench.search.latency import LatencyResult
 from hashbench.search.recall import ExactAnswers
 from hashbench.search.resample import Resampling, resample
+from hashbench.search.scan import distance_histogram
 from hashbench.search.trial import TRIAL, Trial
 from hashbench.store.codes import EncodedSplit, load_codes
 from hashbench.store.model import has_model
@@ -217,7 +217,7 @@ class _LatencyRun:
             query=folder / "query.npy",
             database=folder / "database.npy",
             exact=folder / "exact.npy",
-            asked=tuple(query_plans(group)),
+            workloads=tuple(query_plans(group)),
             plugins=self.plan.plugins,
         )
         file = folder / "trial.json"

@@ -12,7 +12,7 @@ from hashbench.core.registry import Kind, Registry
 from hashbench.core.sources import package_sha256
 from hashbench.evaluation.entries import evaluate_entries
 from hashbench.search.engine import IndexEngine
-from hashbench.search.latency import Ask, LatencyResult, measure_engine
+from hashbench.search.latency import LatencyResult, Workload, measure_engine
 from hashbench.search.recall import ExactAnswers
 from hashbench.store.codes import EncodedSplit
 from hashbench.store.store import Store
@@ -103,9 +103,9 @@ def build_engine(setting: LatencySetting, registry: Registry) -> IndexEngine:
     return engine
 
 
-def query_plans(settings: Iterable[LatencySetting]) -> list[Ask]:
+def query_plans(settings: Iterable[LatencySetting]) -> list[Workload]:
     """Return how the engine is queried in each setting."""
-    return [Ask(each.k, each.batch, each.samples, each.seconds) for each in settings]
+    return [Workload(each.k, each.batch, each.samples, each.seconds) for each in settings]
 
 
 def engine_sources(settings: Iterable[LatencySetting], registry: Registry) -> dict[str, str]:

@@ -1,1 +1,1 @@
-"""One engine a file."""
+"""The search engines, one a file; each is registered by an entry point."""

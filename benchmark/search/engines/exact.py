@@ -1,4 +1,4 @@
-"""Own exact linear scan on packed codes: XOR, popcount, threshold, sort of what is within it."""
+"""Exact linear scan of packed codes with numpy; see `hashbench.search.scan`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import numpy as np
 from hashbench.core.codes import Codes
 from hashbench.core.info import ComponentInfo
 from hashbench.search.engine import IndexEngine, Neighbours, check_database, check_query
-from hashbench.search.scan import PackedScan
-from hashbench.search.select import nearest
+from hashbench.search.scan import PackedScan, nearest
 
 
 class ExactScan(IndexEngine):
@@ -19,7 +18,7 @@ class ExactScan(IndexEngine):
     _scan: PackedScan | None = None
 
     def build(self, database: Codes) -> None:
-        """Lay the codes out word by word."""
+        """Arrange the codes word by word."""
         check_database(database)
         self._scan = PackedScan(database)
 
@@ -38,5 +37,5 @@ class ExactScan(IndexEngine):
 
     @property
     def bytes(self) -> int:
-        """Bytes of the packed words, 8 for each begun 64 bits of a code."""
+        """Bytes of the packed words: 8 for each 64 bits of a code, rounded up."""
         return 0 if self._scan is None else self._scan.bytes

@@ -1,4 +1,4 @@
-"""Own exact linear scan on a CUDA device."""
+"""Exact linear scan on a CUDA device, with torch."""
 
 from __future__ import annotations
 
@@ -15,11 +15,7 @@ if TYPE_CHECKING:
 
 
 class ExactCUDA(IndexEngine):
-    """Exact search on a CUDA device: all distances, and of every part of the database the nearest.
-
-    Attributes:
-        device: Where it searches.
-    """
+    """Exact search on a CUDA device: all distances, and the nearest of each part."""
 
     info = ComponentInfo(title="Exact linear scan on CUDA", version=1)
     device: ClassVar[str] = "cuda"
@@ -28,11 +24,11 @@ class ExactCUDA(IndexEngine):
 
     @classmethod
     def available(cls) -> str | None:
-        """None where torch has a CUDA device."""
+        """Return None if torch has a CUDA device, else the remedy."""
         import torch
 
         if cls.device == "cuda" and not torch.cuda.is_available():
-            return "exact_cuda needs a CUDA device, and torch finds none; write exact"
+            return "engine 'exact_cuda' needs a CUDA device, and torch finds none; write exact"
         return None
 
     def build(self, database: Codes) -> None:

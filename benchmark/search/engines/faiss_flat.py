@@ -1,4 +1,4 @@
-"""faiss IndexBinaryFlat: an exact scan in compiled code, by counting sort of the distances."""
+"""faiss IndexBinaryFlat: an exact scan in compiled code, with a counting sort of the distances."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hashbench.search.faiss_binary import CITATION, PAPER, FaissBinary
 
 
 class FaissFlat(FaissBinary):
-    """Exact search by faiss; codes are padded with zeros to the whole bytes that it wants.
+    """Exact search by faiss; codes are padded with zeros to whole bytes.
 
     ``use_heap`` is off: faiss then counts distances, of which there are few, and keeps no heap.
     """
@@ -31,7 +31,7 @@ class FaissFlat(FaissBinary):
         return index
 
     def search(self, query: Codes, k: int) -> Neighbours:
-        """Scan the whole database, several queries at once; the finds come in order."""
+        """Scan the whole database, several queries at once; faiss returns neighbours in order."""
         if self._index is None:
             raise RuntimeError("build an index before searching it")
         check_query(query, k, bits=self._bits)
@@ -40,5 +40,5 @@ class FaissFlat(FaissBinary):
 
     @property
     def bytes(self) -> int:
-        """Bytes of the codes as faiss keeps them, one for each begun 8 bits of a code."""
+        """Bytes of the codes in faiss: code length in whole bytes, times the codes."""
         return 0 if self._index is None else int(self._index.ntotal * self._index.code_size)

@@ -1,4 +1,4 @@
-"""faiss IndexBinaryHNSW: a graph of near codes that a query walks through."""
+"""faiss IndexBinaryHNSW: a graph of near codes, searched by walking along its links."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from hashbench.search.faiss_binary import CITATION, PAPER, FaissBinary
 class FaissHNSW(FaissBinary):
     """Approximate search by faiss: a hierarchical navigable small-world graph.
 
-    Built on one thread the graph is the same every time; on several it depends on their timing.
-    Equal codes are neighbours of each other first of all, so where there are many of them the walk
-    may not leave them, and fewer than k codes are found or farther ones.
+    Built on one thread the graph is always the same; on several it depends on their timing. Equal
+    codes are each other's nearest neighbours, so where there are many of them the walk may not
+    leave them, and fewer than k codes are found or farther ones.
     """
 
     class Params(BaseParams):

@@ -1,4 +1,4 @@
-"""faiss IndexBinaryIVF: codes in lists around centres, of which a query visits a few."""
+"""faiss IndexBinaryIVF: codes in lists around centres; a query visits a few of the lists."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class FaissIVF(FaissBinary):
 
     @classmethod
     def refusals(cls, params: BaseParams, *, bits: int, items: int) -> list[str]:
-        """More lists than codes, or more visits than lists."""
+        """Refuse more lists than codes, and more visits than lists."""
         assert isinstance(params, cls.Params)  # noqa: S101 - the caller resolved them
         if params.nlist is None:
             return []
@@ -62,7 +62,7 @@ class FaissIVF(FaissBinary):
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        """How many lists there are, and how many a query visits."""
+        """The number of lists, and how many of them a query visits."""
         if self._index is None:
             return {}
         return {"nlist": int(self._index.nlist), "nprobe": int(self._index.nprobe)}

@@ -24,11 +24,10 @@ _REVERSED = np.packbits(
 class FaissMultiHash(FaissBinary):
     """Approximate search by faiss: ``nhash`` tables, each keyed by ``b`` other bits of the code.
 
-    A query looks into the bucket of its own key in every table and into those whose key differs in
-    at most ``nflip`` bits. A code that differs in at most nhash * (nflip + 1) - 1 bits in all does
-    so in one table at least (pigeonhole), so all codes within that distance are found; of those
-    farther away only some, and perhaps fewer than k. The time grows with the codes in the buckets:
-    popular buckets are slow.
+    A query visits, in every table, the bucket of its own key and those whose key differs in at most
+    ``nflip`` bits. A code that differs in at most nhash * (nflip + 1) - 1 bits in all has such a
+    key in at least one table (pigeonhole), so all codes within that distance are found; of those
+    farther away only some, and perhaps fewer than k. The time grows with the codes in the buckets.
     """
 
     class Params(BaseParams):
@@ -57,7 +56,7 @@ class FaissMultiHash(FaissBinary):
 
     @classmethod
     def refusals(cls, params: BaseParams, *, bits: int, items: int) -> list[str]:
-        """Tables that need more bits than a code has, or more flips than a key has bits."""
+        """Refuse tables that need more bits than a code has, and more flips than a key has bits."""
         assert isinstance(params, cls.Params)  # noqa: S101 - the caller resolved them
         nhash, b = _tables(params, bits=bits, items=items)
         found = []
@@ -75,13 +74,13 @@ class FaissMultiHash(FaissBinary):
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        """How many tables there are, and how many bits a key has."""
+        """The number of tables, and of bits of a key."""
         if self._index is None:
             return {}
         return {"nhash": int(self._index.nhash), "b": int(self._index.b)}
 
     def layout(self, codes: Codes) -> NDArray[np.uint8]:
-        """The codes with the first bit of each byte lowest: faiss makes keys from there up.
+        """Reverse the bits of each byte: faiss makes keys from the lowest bit upwards.
 
         So keys are made of a code's bits in order and never of the padding.
         """
@@ -97,7 +96,7 @@ class FaissMultiHash(FaissBinary):
 
 
 def _tables(params: FaissMultiHash.Params, *, bits: int, items: int) -> tuple[int, int]:
-    """Tables and bits of a key."""
+    """Choose the number of tables and of bits of a key."""
     usual = max(1, params.nflip, min(bits, _MOST_BITS, round(math.log2(items))))
     if params.b is None and params.nhash is not None:
         usual = max(1, min(usual, bits // params.nhash))

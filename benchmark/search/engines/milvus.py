@@ -1,4 +1,4 @@
-"""Milvus: a distributed vector database, for those who outgrow one machine."""
+"""Milvus: a distributed vector database, for databases larger than one machine."""
 
 from __future__ import annotations
 
@@ -17,10 +17,9 @@ from hashbench.core.info import ComponentInfo
 from hashbench.core.params import BaseParams
 from hashbench.search.engine import IndexEngine, Neighbours, check_build, check_query
 from hashbench.search.milvus_client import Collection, lite_problem
-from hashbench.search.order import in_order
 
 MOST_NEIGHBOURS = 16_384
-"""What a Milvus server gives at most for one query."""
+"""The most neighbours that a Milvus server returns for one query."""
 
 _INSTALL = "pip install 'hashbench[milvus]'"
 _ID_BYTES = 8
@@ -29,11 +28,11 @@ _ID_BYTES = 8
 class Milvus(IndexEngine):
     """Search by Milvus over binary vectors, by Hamming distance.
 
-    Codes are padded with zeros to whole bytes. Without ``uri`` the embedded Milvus Lite serves
-    them, from a process of its own and a temporary folder: a linear scan. With it a server does,
-    in a collection that is dropped afterwards; what it needs to log in is in the environment
-    variable HASHBENCH_MILVUS_TOKEN. Which of the codes at the distance of the last place are found
-    is up to Milvus; whatever is found comes by distance, then by id.
+    Codes are padded with zeros to whole bytes. Without ``uri`` the embedded Milvus Lite scans them
+    linearly, in a process of its own and a temporary folder. With ``uri`` a server searches them,
+    in a collection that is dropped afterwards; the environment variable HASHBENCH_MILVUS_TOKEN
+    holds its token. Which of the codes at the distance of the last place are found is up to Milvus;
+    the result is sorted by distance, then by id.
     """
 
     class Params(BaseParams):
@@ -70,16 +69,16 @@ class Milvus(IndexEngine):
 
     @classmethod
     def available(cls) -> str | None:
-        """None if the client is installed."""
+        """Return None if the client is installed, else the remedy."""
         if find_spec("pymilvus") is None:
             return f"engine 'milvus' needs pymilvus: {_INSTALL}"
         return None
 
     @classmethod
     def refusals(cls, params: BaseParams, *, bits: int, items: int) -> list[str]:
-        """Say what the embedded Milvus Lite cannot do."""
+        """Refuse what the embedded Milvus Lite cannot do."""
         del bits, items
-        assert isinstance(params, cls.Params)  # noqa: S101 - the contract of the registry
+        assert isinstance(params, cls.Params)  # noqa: S101 - the caller resolved them
         if params.uri:
             return []
         if params.index != "BIN_FLAT":
@@ -94,13 +93,13 @@ class Milvus(IndexEngine):
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        """What serves the codes."""
+        """Name and version of the server or of Milvus Lite."""
         return self._facts
 
     def build(self, database: Codes) -> None:
         """Make a collection and insert the codes."""
         check_build(self, database)
-        self._forget()
+        self._drop()
         given = {"nlist": self.params.nlist} if self.params.index == "BIN_IVF_FLAT" else {}
         index = {"index_type": self.params.index, "params": given}
         with self._on_cpus():
@@ -115,7 +114,7 @@ class Milvus(IndexEngine):
         self._bits, self._items = database.bits, len(database)
 
     def search(self, query: Codes, k: int) -> Neighbours:
-        """Ask Milvus, many queries at once."""
+        """Search in Milvus, many queries at once."""
         if self._collection is None:
             raise RuntimeError("build an index before searching it")
         check_query(query, k, bits=self._bits)
@@ -131,24 +130,21 @@ class Milvus(IndexEngine):
         for row, hits in enumerate(answers):
             for place, (at, far) in enumerate(hits):
                 ids[row, place], distances[row, place] = at, far
-        return in_order(distances, ids, bits=self._bits)
+        return Neighbours.in_order(distances, ids, bits=self._bits)
 
     @property
     def bytes(self) -> int:
-        """Bytes of the codes and ids that Milvus was given; it does not tell what it holds."""
+        """Bytes of the codes and ids sent to Milvus; it does not report its own memory."""
         if self._collection is None:
             return 0
         return self._items * (-(-self._bits // 8) + _ID_BYTES)
 
     @contextmanager
     def pinned_threads(self, threads: int) -> Iterator[int]:
-        """Start Milvus Lite on so many processors; a server's threads are its own affair.
-
-        Args:
-            threads: The limit.
+        """Start Milvus Lite on so many processors; a server's threads cannot be limited.
 
         Yields:
-            The threads that may search; 1 for a server, which is what this process waits on.
+            The threads that may search; 1 for a server, because this process waits for it.
         """
         if self.params.uri:
             yield 1
@@ -161,7 +157,7 @@ class Milvus(IndexEngine):
 
     @contextmanager
     def _on_cpus(self) -> Iterator[None]:
-        """A process started in this block has the processors that were asked for."""
+        """Limit processes started inside this block to the pinned processors."""
         before = os.sched_getaffinity(0)
         os.sched_setaffinity(0, self._cpus or before)
         try:
@@ -169,7 +165,7 @@ class Milvus(IndexEngine):
         finally:
             os.sched_setaffinity(0, before)
 
-    def _forget(self) -> None:
+    def _drop(self) -> None:
         if self._collection is not None:
             self._collection.close()
         self._collection, self._facts = None, {}

@@ -1,4 +1,4 @@
-"""usearch: another graph of near codes, in a small library of its own."""
+"""usearch: an HNSW graph of near codes, in a small library."""
 
 from __future__ import annotations
 
@@ -15,14 +15,13 @@ from hashbench.core.codes import Codes
 from hashbench.core.info import ComponentInfo
 from hashbench.core.params import BaseParams
 from hashbench.search.engine import IndexEngine, Neighbours, check_build, check_query
-from hashbench.search.order import in_order
 
 
 class USearch(IndexEngine):
     """Approximate search by usearch: an HNSW graph over packed bits.
 
-    Codes are padded with zeros to whole bytes. Built on one thread the graph is the same every
-    time; on several it depends on their timing.
+    Codes are padded with zeros to whole bytes. Built on one thread the graph is always the same; on
+    several it depends on their timing.
     """
 
     class Params(BaseParams):
@@ -49,7 +48,7 @@ class USearch(IndexEngine):
 
     @classmethod
     def available(cls) -> str | None:
-        """None if usearch is installed."""
+        """Return None if usearch is installed, else the remedy."""
         if find_spec("usearch") is None:
             return "engine 'usearch' needs usearch: pip install 'hashbench[usearch]'"
         return None
@@ -78,13 +77,13 @@ class USearch(IndexEngine):
         wanted = min(k, len(self._index))
         packed = np.ascontiguousarray(query.packed)
         found = self._index.search(packed, wanted, threads=self._threads)
-        counts = getattr(found, "counts", [len(found)])  # of a single query it gives no table
+        counts = getattr(found, "counts", [len(found)])  # absent for a single query
         distances = np.zeros((len(query), wanted))
         ids = np.full((len(query), wanted), -1, dtype=np.int64)
         keys, far = np.atleast_2d(found.keys), np.atleast_2d(found.distances)
         for row, count in enumerate(counts):
             ids[row, :count], distances[row, :count] = keys[row, :count], far[row, :count]
-        return in_order(distances, ids, bits=self._bits)
+        return Neighbours.in_order(distances, ids, bits=self._bits)
 
     @property
     def bytes(self) -> int:

@@ -28,7 +28,7 @@ from hashbench.core.record import (
 )
 from hashbench.datasets.loading import LoadedData, load_data
 from hashbench.datasets.protocols.protocol import load_protocol
-from hashbench.search.distances import distance_histogram
+from hashbench.search.scan import distance_histogram
 from hashbench.store.codes import EncodedSplit, save_codes
 from hashbench.store.store import Store, document_bytes
 

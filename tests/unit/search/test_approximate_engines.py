@@ -7,12 +7,12 @@ import pytest
 
 from hashbench.core.codes import Codes
 from hashbench.core.errors import ConfigError
+from hashbench.search.engine import Neighbours
 from hashbench.search.engines.exact import ExactScan
 from hashbench.search.engines.faiss_hnsw import FaissHNSW
 from hashbench.search.engines.faiss_ivf import FaissIVF
 from hashbench.search.engines.faiss_multihash import FaissMultiHash
 from hashbench.search.engines.usearch import USearch
-from hashbench.search.order import in_order
 
 APPROXIMATE = [FaissIVF, FaissHNSW, FaissMultiHash, USearch]
 WIDTHS = [1, 7, 8, 12, 24, 48, 64, 65, 255, 256, 1024]
@@ -193,7 +193,7 @@ def test_usearch_takes_its_threads_only_while_pinned():
 
 
 def test_finds_are_sorted_by_distance_then_id_with_missing_ones_last():
-    found = in_order(np.array([[3, 2**31 - 1, 0, 3]]), np.array([[9, -1, 7, 2]]), bits=8)
+    found = Neighbours.in_order(np.array([[3, 2**31 - 1, 0, 3]]), np.array([[9, -1, 7, 2]]), bits=8)
     assert found.ids.tolist() == [[7, 2, 9, -1]]
     assert found.distances.tolist() == [[0, 3, 3, 9]]
     assert (found.ids.dtype, found.distances.dtype) == (np.int64, np.int32)

@@ -11,7 +11,7 @@ import pytest
 
 from hashbench.core.codes import Codes
 from hashbench.search.isolation import SkippedError, resident_bytes, run_trial
-from hashbench.search.latency import Ask, LatencyResult
+from hashbench.search.latency import LatencyResult, Workload
 from hashbench.search.recall import ExactAnswers
 from hashbench.search.trial import TRIAL, Trial
 
@@ -31,9 +31,9 @@ def trial(tmp_path):
         np.save(tmp_path / f"{name}.npy", array)
 
     def write(engine, **params):
-        asked = (Ask(5, 1, 30, 9.0), Ask(3, 4, 1, 9.0))
+        workloads = (Workload(5, 1, 30, 9.0), Workload(3, 4, 1, 9.0))
         files = {name: tmp_path / f"{name}.npy" for name in arrays}
-        made = Trial(engine=engine, params=params, threads=1, bits=12, asked=asked, **files)
+        made = Trial(engine=engine, params=params, threads=1, bits=12, workloads=workloads, **files)
         (tmp_path / "trial.json").write_bytes(TRIAL.dump_json(made))
         return tmp_path / "trial.json"
 

@@ -16,7 +16,7 @@ from hashbench.search.engine import IndexEngine, Neighbours
 from hashbench.search.engines.exact import ExactScan
 from hashbench.search.engines.faiss_flat import FaissFlat
 from hashbench.search.engines.faiss_ivf import FaissIVF
-from hashbench.search.latency import Ask, measure_engine, measure_latency, percentile
+from hashbench.search.latency import Workload, measure_engine, percentile
 from hashbench.search.recall import ExactAnswers
 
 QUICK = {"warmup_seconds": 0.0, "max_seconds": 0.02}
@@ -24,6 +24,15 @@ QUICK = {"warmup_seconds": 0.0, "max_seconds": 0.02}
 
 def codes(items, bits=16):
     return Codes.from_outputs(np.random.default_rng(items).standard_normal((items, bits)))
+
+
+def measure_one(
+    engine, query, database, *, k, batch=1, min_samples=1000, max_seconds=3.0, **options
+):
+    """Measure a single kind of search."""
+    load = Workload(k, batch, min_samples, max_seconds)
+    (result,) = measure_engine(engine, query, database, [load], **options)
+    return result
 
 
 class Recorder(IndexEngine):
@@ -55,7 +64,7 @@ class Recorder(IndexEngine):
 
 def test_it_builds_once_inside_the_thread_limit_and_warms_up_before_sampling():
     engine = Recorder()
-    result = measure_latency(
+    result = measure_one(
         engine, codes(5), codes(40), k=7, batch=2, threads=4, min_samples=6, **QUICK
     )
     warm_up_and_samples = ["search 2 for 7"] * (1 + 6)
@@ -67,7 +76,7 @@ def test_it_builds_once_inside_the_thread_limit_and_warms_up_before_sampling():
 
 def test_batches_go_through_the_queries_in_order_and_start_over():
     engine, query = Recorder(), codes(3)
-    measure_latency(engine, query, codes(9), k=1, batch=2, min_samples=3, **QUICK)
+    measure_one(engine, query, codes(9), k=1, batch=2, min_samples=3, **QUICK)
     seen = np.concatenate(engine.batches)
     wanted = query.packed[[0, 1, 2, 0, 0, 1, 2, 0]]
     np.testing.assert_array_equal(seen, wanted)
@@ -75,12 +84,12 @@ def test_batches_go_through_the_queries_in_order_and_start_over():
 
 def test_a_batch_above_the_number_of_queries_repeats_them():
     engine = Recorder()
-    measure_latency(engine, codes(3), codes(9), k=1, batch=7, min_samples=1, **QUICK)
+    measure_one(engine, codes(3), codes(9), k=1, batch=7, min_samples=1, **QUICK)
     assert [len(batch) for batch in engine.batches] == [7, 7]
 
 
 def test_time_runs_out_before_the_samples_do():
-    result = measure_latency(
+    result = measure_one(
         Recorder(), codes(3), codes(9), k=1, min_samples=10**9, warmup_seconds=0, max_seconds=0
     )
     assert result.samples == 1
@@ -90,9 +99,14 @@ def test_time_runs_out_before_the_samples_do():
 
 def test_several_settings_share_one_index_and_each_is_warmed_up():
     engine = Recorder()
-    asked = [Ask(k=1, batch=2, samples=2, seconds=9), Ask(k=7, batch=1, samples=1, seconds=9)]
+    workloads = [
+        Workload(k=1, batch=2, samples=2, seconds=9),
+        Workload(k=7, batch=1, samples=1, seconds=9),
+    ]
 
-    results = list(measure_engine(engine, codes(4), codes(40), asked, threads=2, warmup_seconds=0))
+    results = list(
+        measure_engine(engine, codes(4), codes(40), workloads, threads=2, warmup_seconds=0)
+    )
 
     searches = ["search 2 for 1"] * (1 + 2) + ["search 1 for 7"] * (1 + 1)
     assert engine.events == ["pin 2", "build 40", *searches, "unpin"]
@@ -103,9 +117,7 @@ def test_several_settings_share_one_index_and_each_is_warmed_up():
 
 
 def test_ten_thousand_samples_give_the_999th_of_a_thousand():
-    result = measure_latency(
-        Recorder(), codes(3), codes(9), k=1, min_samples=10_000, max_seconds=600
-    )
+    result = measure_one(Recorder(), codes(3), codes(9), k=1, min_samples=10_000, max_seconds=600)
     assert result.samples == 10_000
     assert result.p99_ms is not None
     assert result.p999_ms is not None
@@ -115,32 +127,32 @@ def test_ten_thousand_samples_give_the_999th_of_a_thousand():
 def test_recall_and_what_was_chosen_come_with_the_times():
     query, database = codes(20), codes(400)
     exact = ExactAnswers(query, database)
-    whole = measure_latency(FaissIVF(), query, database, k=9, exact=exact, **QUICK)
+    whole = measure_one(FaissIVF(), query, database, k=9, exact=exact, **QUICK)
     params = FaissIVF.Params(nlist=100, nprobe=1)
-    part = measure_latency(FaissIVF(params), query, database, k=9, exact=exact, **QUICK)
+    part = measure_one(FaissIVF(params), query, database, k=9, exact=exact, **QUICK)
     assert (whole.recall_queries, whole.facts) == (20, {"nlist": 20, "nprobe": 8})
     assert part.facts == {"nlist": 100, "nprobe": 1}
     assert 0 < part.recall < whole.recall <= 1
-    assert measure_latency(ExactScan(), query, database, k=9, **QUICK).recall is None
-    assert measure_latency(ExactScan(), query, database, k=9, exact=exact, **QUICK).recall == 1
+    assert measure_one(ExactScan(), query, database, k=9, **QUICK).recall is None
+    assert measure_one(ExactScan(), query, database, k=9, exact=exact, **QUICK).recall == 1
 
 
 def test_the_machines_load_before_the_build_is_kept(monkeypatch):
     monkeypatch.setattr("os.getloadavg", lambda: (1.25, 9.0, 9.0))
-    result = measure_latency(ExactScan(), codes(2), codes(9), k=1, **QUICK)
+    result = measure_one(ExactScan(), codes(2), codes(9), k=1, **QUICK)
     assert result.load_average == 1.25
 
 
 def test_an_engine_that_refuses_the_codes_builds_nothing():
     engine = FaissIVF(FaissIVF.Params(nlist=10))
     with pytest.raises(ConfigError, match="nlist 10 is more than the 9 codes"):
-        measure_latency(engine, codes(2), codes(9), k=1, **QUICK)
+        measure_one(engine, codes(2), codes(9), k=1, **QUICK)
     assert engine.bytes == 0
 
 
 @pytest.mark.parametrize("engine", [ExactScan, FaissFlat])
 def test_a_real_engine_gives_ordered_percentiles_that_json_can_hold(engine):
-    result = measure_latency(engine(), codes(20), codes(300), k=10, max_seconds=30)
+    result = measure_one(engine(), codes(20), codes(300), k=10, max_seconds=30)
     assert result.samples == 1000
     assert result.p50_ms is not None
     assert result.p95_ms is not None
@@ -152,7 +164,7 @@ def test_a_real_engine_gives_ordered_percentiles_that_json_can_hold(engine):
 
 
 def test_the_own_scan_says_that_it_has_one_thread():
-    result = measure_latency(ExactScan(), codes(2), codes(9), k=1, threads=8, **QUICK)
+    result = measure_one(ExactScan(), codes(2), codes(9), k=1, threads=8, **QUICK)
     assert (result.threads, result.threads_asked) == (1, 8)
 
 
@@ -180,18 +192,18 @@ def test_a_percentile_is_stated_only_with_ten_samples_beyond_it(share, needed):
         ({"k": 0}, "k: must be at least 1, got 0"),
         ({"k": 1, "batch": 0}, "batch: must be at least 1, got 0"),
         ({"k": 1, "threads": -1}, "threads: must be at least 1, got -1"),
-        ({"k": 1, "min_samples": 0}, "min_samples: must be at least 1, got 0"),
+        ({"k": 1, "min_samples": 0}, "samples: must be at least 1, got 0"),
     ],
 )
 def test_a_setting_out_of_range_is_named(settings, problem):
     with pytest.raises(ConfigError) as caught:
-        measure_latency(ExactScan(), codes(2), codes(9), **settings)
+        measure_one(ExactScan(), codes(2), codes(9), **settings)
     assert str(caught.value) == problem
 
 
 def test_every_setting_out_of_range_is_named_at_once():
     with pytest.raises(ConfigError) as caught:
-        measure_latency(ExactScan(), codes(2), codes(9), k=0, batch=0)
+        measure_one(ExactScan(), codes(2), codes(9), k=0, batch=0)
     assert len(caught.value.problems) == 2
 
 
@@ -200,12 +212,12 @@ def test_every_setting_out_of_range_is_named_at_once():
 )
 def test_codes_that_cannot_be_searched_are_refused(query, database):
     with pytest.raises(DataError):
-        measure_latency(ExactScan(), query, database, k=1, **QUICK)
+        measure_one(ExactScan(), query, database, k=1, **QUICK)
 
 
 def test_an_engine_that_is_not_installed_is_not_measured(monkeypatch):
     monkeypatch.setattr(Recorder, "available", classmethod(lambda cls: "pip install recorder"))
     engine = Recorder()
     with pytest.raises(ConfigError, match="pip install recorder"):
-        measure_latency(engine, codes(2), codes(9), k=1)
+        measure_one(engine, codes(2), codes(9), k=1)
     assert engine.events == []

@@ -168,7 +168,7 @@ def test_milvus_lite_forgets_what_it_had_and_leaves_no_folder_behind(tmp_path, m
     found = engine.search(codes(3, 24), 10)
     assert found.ids[:, 0].tolist() == [0, 1, 2]
     assert found.ids.shape == (3, 3)
-    engine._forget()
+    engine._drop()
     assert list(tmp_path.glob("hashbench-milvus-*")) == []
 
 

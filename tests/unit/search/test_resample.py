@@ -7,8 +7,8 @@ import pytest
 
 from hashbench.core.codes import Codes
 from hashbench.core.errors import DataError
-from hashbench.search.distances import distance_histogram
 from hashbench.search.resample import FEWEST, ClassRates, Resampling, resample
+from hashbench.search.scan import distance_histogram
 
 # Share of set bits by class (row) and bit: from never to always.
 SHARES = np.array([[0.0, 0.25, 0.5, 0.75, 1.0], [1.0, 0.9, 0.5, 0.05, 0.0]])

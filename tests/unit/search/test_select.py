@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hashbench.search.select import nearest
+from hashbench.search.scan import nearest
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
