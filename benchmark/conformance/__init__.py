@@ -1,1 +1,1 @@
-"""Conformance: whether a component keeps to what the harness counts on, seen on tiny data."""
+"""Conformance: check on tiny data that a component meets the requirements of the harness."""

@@ -1,4 +1,4 @@
-"""What the harness counts on in a backbone."""
+"""Conformance of backbones."""
 
 from __future__ import annotations
 
@@ -8,11 +8,18 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from hashbench.conformance.card import CARD, FIX_CARD, check_card
-from hashbench.conformance.findings import Check, Finding, NotConformingError, examine, expect
-from hashbench.conformance.tensors import unregistered
+from hashbench.conformance.device import moves_to_a_device
+from hashbench.conformance.findings import (
+    Check,
+    Finding,
+    NotConformingError,
+    card_check,
+    check,
+    examine,
+    expect,
+)
 from hashbench.conformance.tiny import TinyLoss, single_labels
-from hashbench.conformance.training import Trial, differences, resumed_equals_unbroken, runs_on_cuda
+from hashbench.conformance.training import Trial, differences, resumed_equals_unbroken
 from hashbench.core.errors import DataError
 from hashbench.core.params import BaseParams
 from hashbench.methods.interface import Backbone, BackboneOutput
@@ -26,18 +33,13 @@ _SAME = 1e-4
 
 @dataclass(frozen=True)
 class BackboneBench:
-    """A backbone's class with its parameters.
-
-    Attributes:
-        cls: The class.
-        params: Its parameters.
-    """
+    """A backbone's class with its parameters, and what the checks build from them."""
 
     cls: type[Backbone]
     params: BaseParams
 
     def build(self, *, seed: int, size: int) -> Backbone:
-        """Build one as the harness does, in eval mode."""
+        """Build a backbone as the harness does, in eval mode."""
         seed_everything(seed)
         backbone = self.cls(self.params, image_size=size)
         backbone.eval()
@@ -50,7 +52,7 @@ class BackboneBench:
             try:
                 backbone = self.build(seed=0, size=size)
                 backbone(torch.zeros(2, 3, size, size))
-            except Exception as error:  # whatever a network does with an image too small for it
+            except Exception as error:  # an image too small for a network can raise anything
                 last = error
             else:
                 return size, backbone
@@ -58,33 +60,52 @@ class BackboneBench:
 
     @property
     def size(self) -> int:
-        """The smallest of a few input sizes that work, its own last."""
+        """The smallest of a few input sizes that work; the backbone's own is tried last."""
         return self._sized[0]
 
     @property
     def first(self) -> Backbone:
-        """One with seed 0, for looking only."""
+        """A backbone with seed 0, which no check changes."""
         return self._sized[1]
 
     @cached_property
     def spare(self) -> Backbone:
-        """One like the first, for changing: a large network takes seconds to build."""
+        """An equal one that checks may change, built once as a large network takes seconds."""
         return self.build(seed=0, size=self.size)
 
     @cached_property
     def images(self) -> Tensor:
-        """Images as a stream gives them, float32 (4, 3, size, size)."""
+        """Images as a stream returns them, float32 (4, 3, size, size)."""
         return torch.randn((_IMAGES, 3, self.size, self.size), generator=generator(1))
 
+    @cached_property
+    def trial(self) -> Trial:
+        """A training of the backbone with a tiny loss."""
+        # Plain SGD has no state that would double the checkpoint of a large network.
+        return Trial(
+            self.cls,
+            TinyLoss,
+            single_labels(_IMAGES),
+            self.params,
+            BaseParams(),
+            image_size=self.size,
+            epochs=2,
+            batch_size=_IMAGES,
+            optimiser="sgd",
+        )
+
     @torch.no_grad()
-    def see(self, images: Tensor) -> BackboneOutput:
-        """What the first one gives."""
+    def output(self, images: Tensor) -> BackboneOutput:
+        """The output of `first`."""
         output: BackboneOutput = self.first(images)
         return output
 
 
+CHECKS: list[Check[BackboneBench]] = [card_check()]
+
+
 def check_backbone(cls: type[Backbone], params: BaseParams | None = None) -> list[Finding]:
-    """Look at a backbone with random images, on the CPU and, if there is one, on a CUDA device.
+    """Check a backbone with random images, on the CPU and, if there is one, on a CUDA device.
 
     Args:
         cls: The backbone's class.
@@ -93,24 +114,28 @@ def check_backbone(cls: type[Backbone], params: BaseParams | None = None) -> lis
     Returns:
         One finding a check.
     """
-    return examine(CHECKS, BackboneBench(cls, cls.Params() if params is None else params))
+    return examine(CHECKS, BackboneBench(cls, params or cls.Params()))
 
 
-def _card(bench: BackboneBench) -> str:
-    return check_card(bench.cls)
-
-
+@check(
+    CHECKS,
+    "output shapes",
+    fix="return BackboneOutput(pooled (N, feature_dim), tokens (N, tokens, feature_dim) or None) "
+    "with has_tokens to say which, and set self.feature_dim in the constructor",
+)
 def _shapes(bench: BackboneBench) -> str:
     kept = bench.images.clone()
-    output = bench.see(bench.images)
+    output = bench.output(bench.images)
     width = bench.first.feature_dim
     expect(torch.equal(kept, bench.images), "the images were changed in place")
     pooled, tokens = output.pooled, output.tokens
     right = tuple(pooled.shape) == (_IMAGES, width)
     expect(right, f"pooled is {tuple(pooled.shape)}, not ({_IMAGES}, feature_dim {width})")
     expect(bool(torch.isfinite(pooled).all()), "a feature is NaN or infinite")
-    stated = bench.cls.has_tokens
-    expect((tokens is not None) == stated, f"has_tokens is {stated}, which the output is not")
+    stated, there = bench.cls.has_tokens, tokens is not None
+    expect(
+        there == stated, f"has_tokens is {stated}, but tokens are {'' if there else 'not '}there"
+    )
     seen = f"{bench.size} px: pooled {tuple(pooled.shape)}"
     if tokens is None:
         return f"{seen}, no tokens"
@@ -119,6 +144,11 @@ def _shapes(bench: BackboneBench) -> str:
     return f"{seen}, tokens {tuple(tokens.shape)}"
 
 
+@check(
+    CHECKS,
+    "deterministic under a seed",
+    fix="draw first weights from torch's global generator, which the harness seeds",
+)
 def _seeded(bench: BackboneBench) -> str:
     again = bench.spare
     different = differences(bench.first.state_dict(), again.state_dict())
@@ -126,15 +156,26 @@ def _seeded(bench: BackboneBench) -> str:
     return f"{len(again.state_dict())} tensors equal in every bit when built twice with one seed"
 
 
+@check(
+    CHECKS,
+    "one image at a time",
+    fix="in eval mode, use no statistics of the batch and no dropout",
+)
 def _alone(bench: BackboneBench) -> str:
-    together = bench.see(bench.images).pooled
-    expect(torch.equal(bench.see(bench.images).pooled, together), "two passes differ")
-    single = torch.cat([bench.see(image[None]).pooled for image in bench.images])
+    together = bench.output(bench.images).pooled
+    expect(torch.equal(bench.output(bench.images).pooled, together), "two passes differ")
+    single = torch.cat([bench.output(image[None]).pooled for image in bench.images])
     gap = float((single - together).abs().max() / together.abs().max().clamp_min(1e-12))
     expect(gap <= _SAME, f"an image alone and in a batch differ by {gap:.1e} of the largest value")
     return f"two passes equal; an image alone and in a batch within {gap:.0e}"
 
 
+@check(
+    CHECKS,
+    "gradient reaches its parameters",
+    fix="drop layers that pooled does not use (a classifier), and let new_parameters() name "
+    "parameters of this module, each once",
+)
 def _trainable(bench: BackboneBench) -> str:
     backbone = bench.spare.train()
     backbone(bench.images).pooled.square().sum().backward()
@@ -149,6 +190,12 @@ def _trainable(bench: BackboneBench) -> str:
     return f"{numbers:,} numbers, {sum(p.numel() for p in new):,} of them new"
 
 
+@check(
+    CHECKS,
+    "loads weights",
+    fix="load_pretrained copies all tensors that state_dict() gives, and raises DataError when "
+    "one is missing (backbones.loading.load_trunk does both)",
+)
 def _weights(bench: BackboneBench) -> str:
     other = bench.spare.eval()
     state = {name: tensor.clone() for name, tensor in bench.first.state_dict().items()}
@@ -157,83 +204,32 @@ def _weights(bench: BackboneBench) -> str:
             parameter.zero_()
         other.load_pretrained(state)
         loaded = other(bench.images).pooled
-    expect(torch.equal(loaded, bench.see(bench.images).pooled), "loading its own weights differs")
+    expect(
+        torch.equal(loaded, bench.output(bench.images).pooled),
+        "with its own weights loaded again, the output differs",
+    )
     del state[max(state, key=lambda name: state[name].numel())]
     try:
         other.load_pretrained(state)
     except DataError as error:
-        return f"its own weights make the round trip; too few: {str(error)[:60]}..."
-    raise NotConformingError("weights with a tensor missing are taken without an error")
+        return f"its own weights load; a missing tensor is refused: {str(error)[:60]}..."
+    raise NotConformingError("weights with a tensor missing are loaded without an error")
 
 
-def _moves(bench: BackboneBench) -> str:
-    backbone = bench.spare  # for the last time: what is on 'meta' has no values any more
-    plain = [name for name, tensor in unregistered(backbone).items() if tensor.numel() > 1]
-    expect(not plain, f"would stay behind: self.{', self.'.join(sorted(plain))}")
-    moved = backbone.to("meta")
-    tensors = [*moved.parameters(), *moved.buffers()]
-    expect(all(tensor.is_meta for tensor in tensors), "a parameter or buffer did not move")
-    return f"{len(tensors)} tensors moved to 'meta'; {runs_on_cuda(_trial(bench))}"
-
-
-def _resumes(bench: BackboneBench) -> str:
-    return resumed_equals_unbroken(_trial(bench))
-
-
-def _trial(bench: BackboneBench) -> Trial:
-    # Plain SGD has no state that would double what a large network's checkpoint weighs.
-    return Trial(
-        bench.cls,
-        TinyLoss,
-        single_labels(_IMAGES),
-        bench.params,
-        BaseParams(),
-        image_size=bench.size,
-        epochs=2,
-        batch_size=_IMAGES,
-        optimiser="sgd",
-    )
-
-
-CHECKS: tuple[Check[BackboneBench], ...] = (
-    Check(CARD, _card, FIX_CARD),
-    Check(
-        "output shapes",
-        _shapes,
-        "return BackboneOutput(pooled (N, feature_dim), tokens (N, tokens, feature_dim) or None) "
-        "with has_tokens to say which, and set self.feature_dim in the constructor",
-    ),
-    Check(
-        "deterministic under a seed",
-        _seeded,
-        "draw first weights from torch's global generator, which the harness seeds",
-    ),
-    Check(
-        "one image at a time",
-        _alone,
-        "in eval mode, use no statistics of the batch and no dropout",
-    ),
-    Check(
-        "gradient reaches its parameters",
-        _trainable,
-        "drop layers that pooled does not use (a classifier), and let new_parameters() name "
-        "parameters of this module, each once",
-    ),
-    Check(
-        "loads weights",
-        _weights,
-        "load_pretrained copies all tensors that state_dict() gives, and raises DataError when "
-        "one is missing (backbones.loading.load_trunk does both)",
-    ),
-    Check(
-        "moves to a device",
-        _moves,
-        "register tensors as buffers (register_buffer), and make new ones on images.device",
-    ),
-    Check(
-        "resumed equals unbroken",
-        _resumes,
-        "keep what training changes in parameters and buffers, and draw from torch's global "
-        "generator only",
-    ),
+@check(
+    CHECKS,
+    "moves to a device",
+    fix="register tensors as buffers (register_buffer), and make new ones on images.device",
 )
+def _moves(bench: BackboneBench) -> str:
+    return moves_to_a_device(bench.spare, bench.trial)  # no later check uses `spare`
+
+
+@check(
+    CHECKS,
+    "resumed equals unbroken",
+    fix="keep what training changes in parameters and buffers, and draw from torch's global "
+    "generator only",
+)
+def _resumes(bench: BackboneBench) -> str:
+    return resumed_equals_unbroken(bench.trial)

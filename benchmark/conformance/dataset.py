@@ -1,4 +1,4 @@
-"""What the harness counts on in a dataset and its protocols."""
+"""Conformance of datasets and their protocols."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hashbench.conformance.card import CARD, FIX_CARD, check_card
-from hashbench.conformance.findings import Check, Finding, examine, expect
+from hashbench.conformance.findings import Check, Finding, card_check, check, examine, expect
 from hashbench.core.info import LabelKind
 from hashbench.core.registry import Kind, registry
 from hashbench.datasets.interface import Dataset, ImageData
@@ -23,26 +22,24 @@ _COLOURS = 3
 
 @dataclass(frozen=True)
 class DatasetBench:
-    """A dataset by its name.
-
-    Attributes:
-        name: In the registry.
-        root: The user's data root.
-    """
+    """A registered dataset and the user's data root."""
 
     name: str
     root: Path | None
 
     @property
     def cls(self) -> type[Dataset]:
-        """Its class."""
+        """The dataset's class."""
         cls: type[Dataset] = registry().load(Kind.DATASET, self.name)
         return cls
 
     @cached_property
     def data(self) -> ImageData:
-        """All its images."""
+        """All images of the dataset."""
         return self.cls().load(self.root)
+
+
+CHECKS: list[Check[DatasetBench]] = [card_check()]
 
 
 def check_dataset(name: str, root: Path | None = None) -> list[Finding]:
@@ -58,10 +55,12 @@ def check_dataset(name: str, root: Path | None = None) -> list[Finding]:
     return examine(CHECKS, DatasetBench(name, data_root(root)))
 
 
-def _card(bench: DatasetBench) -> str:
-    return check_card(bench.cls)
-
-
+@check(
+    CHECKS,
+    "images and labels",
+    fix="load returns ImageData(uint8 images (N, H, W) or (N, H, W, 3), uint8 multi-hot labels "
+    "(N, classes), class names)",
+)
 def _arrays(bench: DatasetBench) -> str:
     images, labels, classes = bench.data.images, bench.data.labels, bench.data.classes
     shape = images.shape
@@ -77,6 +76,7 @@ def _arrays(bench: DatasetBench) -> str:
     return f"images {shape}, labels {labels.shape}"
 
 
+@check(CHECKS, "loads the same twice", fix="let nothing in load depend on chance or folder order")
 def _repeats(bench: DatasetBench) -> str:
     again = bench.cls().load(bench.root)
     expect(np.array_equal(bench.data.images, again.images), "loaded twice, images differ")
@@ -84,6 +84,11 @@ def _repeats(bench: DatasetBench) -> str:
     return "images and labels equal when loaded twice"
 
 
+@check(
+    CHECKS,
+    "label kinds of its info",
+    fix="say labels=frozenset({LabelKind.SINGLE}), or MULTI where an image may have several",
+)
 def _label_kinds(bench: DatasetBench) -> str:
     counts = bench.data.labels.sum(axis=1, dtype=np.int64)
     multi = bool((counts > 1).any())
@@ -93,6 +98,12 @@ def _label_kinds(bench: DatasetBench) -> str:
     return f"{found}: {counts.min()} to {counts.max()} labels an image"
 
 
+@check(
+    CHECKS,
+    "protocols fit the data",
+    fix="put protocols/NAME@VERSION.toml beside the dataset's file; its sizes and checksums are "
+    "printed by: python -m hashbench.datasets.protocols.seal NAME@VERSION PLUGIN_FILE",
+)
 def _protocols(bench: DatasetBench) -> str:
     names = protocols_of(bench.name)
     usual = bench.cls.default_protocol
@@ -105,26 +116,3 @@ def _protocols(bench: DatasetBench) -> str:
         sizes = "/".join(str(loaded.sizes[role]) for role in ("train", "query", "database"))
         seen.append("; ".join([f"{name} {sizes}", *loaded.warnings]))
     return ", ".join(seen)
-
-
-CHECKS: tuple[Check[DatasetBench], ...] = (
-    Check(CARD, _card, FIX_CARD),
-    Check(
-        "images and labels",
-        _arrays,
-        "load returns ImageData(uint8 images (N, H, W) or (N, H, W, 3), uint8 multi-hot labels "
-        "(N, classes), class names)",
-    ),
-    Check("loads the same twice", _repeats, "let nothing in load depend on chance or folder order"),
-    Check(
-        "label kinds of its info",
-        _label_kinds,
-        "say labels=frozenset({LabelKind.SINGLE}), or MULTI where an image may have several",
-    ),
-    Check(
-        "protocols fit the data",
-        _protocols,
-        "put protocols/NAME@VERSION.toml beside the dataset's file; its sizes and checksums are "
-        "printed by: python -m hashbench.datasets.protocols.seal NAME@VERSION PLUGIN_FILE",
-    ),
-)

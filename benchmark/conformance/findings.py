@@ -1,28 +1,32 @@
-"""Checks, and what came of them."""
+"""Checks of a component, and what they found."""
 
 from __future__ import annotations
 
+import inspect
 import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from hashbench.core.errors import HashbenchError
+from hashbench.core.info import ComponentInfo
+from hashbench.core.params import BaseParams, resolve_params
 
 Subject = TypeVar("Subject")
+Inspection: TypeAlias = Callable[[Subject], str]
 
 
 class NotConformingError(Exception):
-    """A component does not keep to its interface; the message says what was seen."""
+    """A component violates its interface; the message says what was seen."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check(Generic[Subject]):
-    """One thing that the harness counts on.
+    """One requirement of the harness.
 
     Attributes:
-        title: What is checked.
-        run: Looks at the subject and says what was seen; raises what it likes if it fails.
+        title: The requirement.
+        run: Inspects a component and returns what was seen; any exception is a failure.
         fix: What to do about a failure.
     """
 
@@ -33,13 +37,13 @@ class Check(Generic[Subject]):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What came of one check.
+    """The outcome of one check.
 
     Attributes:
-        title: What was checked.
-        passed: Whether it held.
+        title: The requirement.
+        passed: Whether it is met.
         seen: What was seen, in one line.
-        fix: What to do about it; empty if it held.
+        fix: What to do about it; empty if the check passed.
     """
 
     title: str
@@ -48,26 +52,26 @@ class Finding:
     fix: str = ""
 
 
-def expect(holds: bool, seen: str) -> None:
-    """Go on if something holds.
+def check(
+    checks: list[Check[Subject]], title: str, *, fix: str
+) -> Callable[[Inspection[Subject]], Inspection[Subject]]:
+    """Decorate a function so that it is added to a list of checks."""
 
-    Raises:
-        NotConformingError: With ``seen``, if it does not.
-    """
+    def add(run: Inspection[Subject]) -> Inspection[Subject]:
+        checks.append(Check(title, run, fix))
+        return run
+
+    return add
+
+
+def expect(holds: bool, seen: str) -> None:
+    """Raise `NotConformingError` with what was seen, unless a condition holds."""
     if not holds:
         raise NotConformingError(seen)
 
 
 def examine(checks: Iterable[Check[Subject]], subject: Subject) -> list[Finding]:
-    """Run every check, whatever came of the ones before it.
-
-    Args:
-        checks: The checks.
-        subject: What they look at.
-
-    Returns:
-        One finding a check, in order.
-    """
+    """Run all checks on a component, also after a failure; one finding a check, in order."""
     return [_examine(check, subject) for check in checks]
 
 
@@ -77,14 +81,50 @@ def _examine(check: Check[Subject], subject: Subject) -> Finding:
     except NotConformingError as failure:
         return Finding(check.title, passed=False, seen=str(failure), fix=check.fix)
     except Exception as error:
-        return Finding(check.title, passed=False, seen=_told(error), fix=check.fix)
+        return Finding(check.title, passed=False, seen=_one_line(error), fix=check.fix)
 
 
-def _told(error: Exception) -> str:
-    """An error in one line; one that is not meant for users with the line that raised it."""
+def _one_line(error: Exception) -> str:
+    """Describe an error; one that is not meant for users with the line that raised it."""
     if isinstance(error, HashbenchError):
         return " ".join(str(error).split())
     frame = traceback.extract_tb(error.__traceback__)[-1]
     file = frame.filename.rpartition("/")[2]
     what = " ".join(f"{type(error).__name__}: {error}".split())
     return f"{what} ({file}:{frame.lineno})"
+
+
+class HasClass(Protocol):
+    """A component under test."""
+
+    @property
+    def cls(self) -> type[Any]:
+        """The component's class."""
+        ...
+
+
+def _card(component: HasClass) -> str:
+    cls = component.cls
+    info = getattr(cls, "info", None)
+    expect(isinstance(info, ComponentInfo) and bool(info.title), "no info with a title")
+    assert isinstance(info, ComponentInfo)  # noqa: S101 - for the type checker: seen just above
+    documented = bool(vars(cls).get("__doc__")) and bool(inspect.getdoc(cls))
+    expect(documented, "no docstring: hashbench list and describe would show none")
+    seen = f"'{info.title}', version {info.version}"
+    params = getattr(cls, "Params", None)
+    if params is None:
+        return seen
+    expect(inspect.isclass(params) and issubclass(params, BaseParams), "Params is no BaseParams")
+    for preset in (None, *params.presets):
+        resolve_params(params, preset=preset, params={})
+    return f"{seen}, {len(params.model_fields)} parameters, {len(params.presets)} presets"
+
+
+def card_check() -> Check[Any]:
+    """Return the check of ``info``, the docstring, and ``Params`` with its presets."""
+    return Check(
+        "card and parameters",
+        _card,
+        "give the class info = ComponentInfo(title, ...), a docstring, and Params derived from "
+        "BaseParams with a default for every parameter and presets that it accepts",
+    )

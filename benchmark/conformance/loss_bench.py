@@ -21,13 +21,13 @@ IMAGES, BATCH = 48, 16
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one step showed.
+    """The outcome of one step.
 
     Attributes:
         terms: The loss's terms, detached.
         total: Their weighted sum, detached.
-        gradient: With respect to the outputs (n, bits); None if none reached them.
-        batch: What the loss was given.
+        gradient: The gradient at the outputs, (n, bits); None if none reached them.
+        batch: The input of the loss.
     """
 
     terms: LossTerms
@@ -38,7 +38,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class FixedOutputs:
-    """An `OutputAccess` that gives what it was made with."""
+    """An `OutputAccess` that returns fixed outputs and features."""
 
     network_outputs: Tensor
     pooled: Tensor
@@ -57,9 +57,7 @@ class Prepared:
     """A loss that is set up and in its first epoch.
 
     Attributes:
-        loss: The loss.
-        ctx: What it was set up with.
-        labels: float32 (N, classes); the loss had a copy.
+        labels: float32 (N, classes); the loss got a copy.
         positions: The training positions of its first epoch, int64.
     """
 
@@ -68,12 +66,17 @@ class Prepared:
     labels: Tensor
     positions: Tensor
 
+    @property
+    def given(self) -> tuple[Tensor | None, ...]:
+        """The tensors that the harness gave the loss."""
+        return self.ctx.labels, self.ctx.features
+
     def step(self, outputs: Tensor | None = None, *, count: int = BATCH) -> Step:
-        """Call the loss on the first positions and go backwards.
+        """Compute the loss of the first positions and its gradient.
 
         Args:
             outputs: float32 (n, bits); drawn if None.
-            count: How many outputs to draw.
+            count: Number of outputs to draw.
         """
         draw = generator(1)
         if outputs is None:
@@ -84,7 +87,7 @@ class Prepared:
         second = (outputs + 0.1 * torch.randn(outputs.shape, generator=draw)).to(device)
         batch = HashBatch(
             outputs=given,
-            features=features(len(outputs)).to(device),
+            features=_features(len(outputs)).to(device),
             labels=self.labels[indices],
             indices=indices,
             progress=0.0,
@@ -98,18 +101,17 @@ class Prepared:
         return Step(LossTerms(plain, terms.weights), total.detach(), given.grad, batch)
 
     def end_epoch(self) -> None:
-        """End the epoch with outputs of a network that has not learned anything."""
+        """End the step and the epoch, with the outputs of an untrained network."""
+        self.loss.after_step()
         self.loss.end_epoch(0, _untrained(len(self.labels), self.ctx.device))
 
 
 @dataclass(frozen=True)
 class LossBench:
-    """A loss's class with its parameters, ready to be set up on labels.
+    """A loss's class with its parameters, to be set up on labels.
 
     Attributes:
-        cls: The class.
-        params: Its parameters.
-        device: Where it computes; the same numbers are drawn for every device.
+        device: Where the loss computes; the same numbers are drawn for every device.
     """
 
     cls: type[HashLoss]
@@ -134,8 +136,8 @@ class LossBench:
 
         Args:
             labels: float32 (N, classes); those of the bench if None.
-            seed: Of all random numbers.
-            begin: Whether the first epoch begins; where a checkpoint is to be loaded it does not.
+            seed: Seed of all random numbers.
+            begin: Whether the first epoch begins; False to load a state instead.
         """
         labels = (self.labels if labels is None else labels).to(self.device)
         seed_everything(seed)
@@ -148,7 +150,7 @@ class LossBench:
             batch_size=BATCH,
             generator=generator(seed),
             device=self.device,
-            features=features(len(labels)).to(self.device) if self.cls.needs.prepass else None,
+            features=_features(len(labels)).to(self.device) if self.cls.needs.prepass else None,
         )
         loss.setup(ctx)
         loss = loss.to(self.device).train()
@@ -161,11 +163,10 @@ class LossBench:
         return Prepared(loss, ctx, labels, positions)
 
 
-def features(count: int) -> Tensor:
-    """Features as a backbone gives them: float32 (count, 8)."""
+def _features(count: int) -> Tensor:
     return torch.randn((count, WIDTH), generator=generator(3))
 
 
 def _untrained(count: int, device: torch.device) -> FixedOutputs:
     outputs = torch.randn((count, BITS), generator=generator(2))
-    return FixedOutputs(outputs.to(device), features(count).to(device))
+    return FixedOutputs(outputs.to(device), _features(count).to(device))

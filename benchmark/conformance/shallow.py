@@ -1,4 +1,4 @@
-"""What the harness counts on in a method that is no backbone with a loss."""
+"""Conformance of methods that are not a backbone with a loss."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hashbench.conformance.card import CARD, FIX_CARD, check_card
-from hashbench.conformance.findings import Check, Finding, examine, expect
+from hashbench.conformance.findings import Check, Finding, card_check, check, examine, expect
 from hashbench.conformance.tiny import TinyImages, single_labels
 from hashbench.core.cell import Cell, Component, DataChoice
 from hashbench.core.codes import Codes, Embeddings, Role
@@ -28,12 +27,7 @@ _CPU = torch.device("cpu")
 
 @dataclass(frozen=True)
 class MethodBench:
-    """A method's class with its parameters, and a training set.
-
-    Attributes:
-        cls: The class.
-        params: Its parameters.
-    """
+    """A method's class with its parameters, and a training set."""
 
     cls: type[Method]
     params: BaseParams
@@ -54,9 +48,9 @@ class MethodBench:
         return whole.part(positions)
 
     def fit(self) -> tuple[Method, FitReport]:
-        """Build one as the harness does, on pixels, and fit it."""
+        """Build a method as the harness does, on pixels, and fit it."""
         seed_everything(0)
-        # `Method` leaves the constructor open; the harness calls it so for all but deep ones.
+        # `Method` leaves the constructor open; the harness calls all but deep methods like this.
         build: Callable[..., Method] = self.cls
         method = build(self.params, bits=self.bits, features=PixelFeatures())
         choice = DataChoice("conformance", 1, "conformance@1", "0" * 64, image_size=_SIZE)
@@ -67,12 +61,15 @@ class MethodBench:
 
     @cached_property
     def fitted(self) -> Method:
-        """A fitted one; for encoding only."""
+        """A fitted method, for encoding only."""
         return self.fit()[0]
 
 
+CHECKS: list[Check[MethodBench]] = [card_check()]
+
+
 def check_method(cls: type[Method], params: BaseParams | None = None) -> list[Finding]:
-    """Look at a shallow method on the pixels of tiny images.
+    """Check a shallow method on the pixels of tiny images.
 
     Args:
         cls: The method's class, built as ``cls(params, bits=..., features=...)``.
@@ -81,17 +78,18 @@ def check_method(cls: type[Method], params: BaseParams | None = None) -> list[Fi
     Returns:
         One finding a check.
     """
-    return examine(CHECKS, MethodBench(cls, cls.Params() if params is None else params))
+    return examine(CHECKS, MethodBench(cls, params or cls.Params()))
 
 
-def _card(bench: MethodBench) -> str:
-    return check_card(bench.cls)
-
-
+@check(
+    CHECKS,
+    "encodes every image",
+    fix="encode returns Codes.from_outputs(outputs (N, bits)), or Embeddings where binary is False",
+)
 def _encodes(bench: MethodBench) -> str:
     encoded = bench.fitted.encode(bench.images(), Role.DATABASE)
     wanted = Codes if bench.cls.binary else Embeddings
-    expect(isinstance(encoded, wanted), f"encode gives {type(encoded).__name__}")
+    expect(isinstance(encoded, wanted), f"encode returns {type(encoded).__name__}")
     expect(len(encoded) == _IMAGES, f"{len(encoded)} rows for {_IMAGES} images")
     if isinstance(encoded, Embeddings):
         return f"embeddings {encoded.values.shape}"
@@ -101,21 +99,32 @@ def _encodes(bench: MethodBench) -> str:
     return f"{_IMAGES} codes of {_BITS} bits, {different} different ones"
 
 
+@check(
+    CHECKS,
+    "deterministic under a seed",
+    fix="draw from a generator seeded by derive_seed(ctx.cell.seed, Purpose.METHOD)",
+)
 def _repeats(bench: MethodBench) -> str:
     one, other = (bench.fit()[0].encode(bench.images(), Role.QUERY) for _ in range(2))
     expect(np.array_equal(_rows(one), _rows(other)), "two fits with one seed encode differently")
     return "two fits with one seed encode equally in every bit"
 
 
+@check(
+    CHECKS,
+    "encodes an image by itself",
+    fix="encode uses nothing but what fit learned: no mean and no order of the images given",
+)
 def _in_order(bench: MethodBench) -> str:
     whole = _rows(bench.fitted.encode(bench.images(), Role.DATABASE))
     for positions in (slice(0, 1), slice(5, 12)):
         part = _rows(bench.fitted.encode(bench.images(positions), Role.DATABASE))
         same = np.allclose(part, whole[positions], rtol=1e-5)
-        expect(same, "some images alone are encoded otherwise than among all")
+        expect(same, "some images get another code alone than among all images")
     return "one image, and seven, are encoded as among all"
 
 
+@check(CHECKS, "labels are left alone", fix="copy labels before you change them")
 def _labels(bench: MethodBench) -> str:
     kept = bench.labels.clone()
     bench.fit()
@@ -123,40 +132,19 @@ def _labels(bench: MethodBench) -> str:
     return f"({_IMAGES}, {kept.shape[1]}) as they were after fit"
 
 
+@check(
+    CHECKS,
+    "reports its fit",
+    fix="fit returns FitReport(phases={...}); database_codes() one code a training image, or None",
+)
 def _reports(bench: MethodBench) -> str:
     method, report = bench.fit()
     expect(bool(report.phases), "fit reports no phase")
     learned = method.database_codes()
     count = None if learned is None else (len(learned), learned.bits)
-    expect(count in (None, (_IMAGES, _BITS)), f"database_codes() gives {count}")
+    expect(count in (None, (_IMAGES, _BITS)), f"database_codes() returns {count}")
     return f"phases {', '.join(report.phases)}; {report.parameters:,} numbers"
 
 
 def _rows(encoded: Codes | Embeddings) -> NDArray[Any]:
     return encoded.packed if isinstance(encoded, Codes) else encoded.values
-
-
-CHECKS: tuple[Check[MethodBench], ...] = (
-    Check(CARD, _card, FIX_CARD),
-    Check(
-        "encodes every image",
-        _encodes,
-        "encode returns Codes.from_outputs(outputs (N, bits)), or Embeddings where binary is False",
-    ),
-    Check(
-        "deterministic under a seed",
-        _repeats,
-        "draw from a generator seeded by derive_seed(ctx.cell.seed, Purpose.METHOD)",
-    ),
-    Check(
-        "encodes an image by itself",
-        _in_order,
-        "encode uses nothing but what fit learned: no mean and no order of the images given",
-    ),
-    Check("labels are left alone", _labels, "copy labels before you change them"),
-    Check(
-        "reports its fit",
-        _reports,
-        "fit returns FitReport(phases={...}); database_codes() one code a training image, or None",
-    ),
-)

@@ -1,4 +1,4 @@
-"""Images, labels, a backbone and a loss so small that a whole training takes a moment."""
+"""Images, labels, a backbone and a loss so small that a whole training takes a second."""
 
 from __future__ import annotations
 
@@ -39,12 +39,11 @@ def multi_labels(count: int) -> Tensor:
 
 
 class TinyImages:
-    """An `ImageStream` of noise about a pattern for each class.
+    """An `ImageStream` of images that show the patterns of their classes, with noise.
 
     Args:
         labels: (N, classes), multi-hot; an image shows the mean of its classes' patterns.
         size: Side in pixels.
-        device: Where the images lie.
     """
 
     def __init__(self, labels: Tensor, *, size: int, device: torch.device) -> None:
@@ -59,7 +58,7 @@ class TinyImages:
         return len(self._images)
 
     def part(self, positions: slice) -> TinyImages:
-        """Some of the images, as a stream of their own."""
+        """Return a stream of some of the images."""
         part = copy(self)
         part._images = self._images[positions]
         return part
@@ -106,7 +105,7 @@ class TinyBackbone(Backbone):
 
 
 class TinyLoss(HashLoss):
-    """Outputs are drawn to a random centre of their class."""
+    """Pulls outputs to a random centre of their class."""
 
     info: ClassVar[ComponentInfo] = ComponentInfo("tiny loss")
     centres: Tensor

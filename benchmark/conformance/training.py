@@ -1,4 +1,4 @@
-"""Trainings of a backbone with a loss by the harness's own loop, whole and interrupted."""
+"""Train a backbone with a loss by the harness's own loop, whole and interrupted."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ class _InterruptedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """What a training left behind.
+    """The results of a training.
 
     Attributes:
         state: The last checkpoint: network, loss, optimiser, generator, history.
-        codes: Of the training images.
-        learned: The loss's own codes of them, if it has any.
+        codes: Codes of the training images.
+        learned: The loss's learned codes of the training images, if it has any.
     """
 
     state: Mapping[str, Any]
@@ -46,18 +46,11 @@ class Trained:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A backbone and a loss, to be trained on tiny data.
+    """A backbone and a loss to train on tiny data.
 
     Attributes:
-        backbone: The backbone's class.
-        loss: The loss's class.
-        labels: float32 (N, classes), of the training images.
-        backbone_params: The backbone's parameters.
-        loss_params: The loss's parameters.
-        image_size: Side of the images.
-        epochs: Epochs of a whole training.
-        batch_size: Images a step.
-        optimiser: As in a recipe.
+        labels: Labels of the training images, float32 (N, classes).
+        optimiser: An optimiser's name in a recipe.
     """
 
     backbone: type[Backbone]
@@ -72,7 +65,7 @@ class Trial:
 
     @property
     def settings(self) -> TrainSettings:
-        """How it is trained."""
+        """The training settings."""
         return TrainSettings(
             recipe="conformance",
             modified=(),
@@ -91,7 +84,7 @@ class Trial:
 
     @property
     def cell(self) -> Cell:
-        """The cell that it stands for."""
+        """The cell of the training."""
         return Cell(
             DataChoice("conformance", 1, "conformance@1", "0" * 64, image_size=self.image_size),
             bits=BITS,
@@ -103,7 +96,7 @@ class Trial:
         )
 
     def train(self, folder: Path, *, device: torch.device = CPU) -> Trained:
-        """Train all epochs that are left, keeping checkpoints in a folder."""
+        """Train all epochs that are left, with checkpoints in a folder."""
         images = TinyImages(self.labels, size=self.image_size, device=device)
         method = self._fit(images, folder, device=device, until=None)
         state = Checkpoints(folder).load()
@@ -133,13 +126,10 @@ class Trial:
 
 
 def resumed_equals_unbroken(trial: Trial) -> str:
-    """Train once whole and once with an interruption; both must end in the same state.
-
-    Returns:
-        What was compared.
+    """Train once whole and once with an interruption, and describe the comparison.
 
     Raises:
-        NotConformingError: If anything differs in a bit.
+        NotConformingError: If the last states differ in any bit.
     """
     half = trial.epochs // 2
     with TemporaryDirectory() as name:
@@ -157,21 +147,8 @@ def resumed_equals_unbroken(trial: Trial) -> str:
     return f"{trial.epochs} epochs, interrupted after {half}: every bit of the last state equal"
 
 
-def runs_on_cuda(trial: Trial) -> str:
-    """Train on the CUDA device if there is one.
-
-    Returns:
-        What was done.
-    """
-    if not torch.cuda.is_available():
-        return "no CUDA device here, so no step on one"
-    with TemporaryDirectory() as name:
-        trial.train(Path(name), device=torch.device("cuda"))
-    return f"{trial.epochs} epochs on {torch.cuda.get_device_name()}"
-
-
 def differences(one: Any, other: Any, place: str = "") -> list[str]:
-    """The places where two nested states of plain values and tensors differ in a bit."""
+    """Find the places where two nested states of plain values and tensors differ in any bit."""
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         keys = [key for key in {**one, **other} if key not in _NOT_COMPARED]
         return [
