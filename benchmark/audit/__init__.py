@@ -1,1 +1,1 @@
-"""Whether records can be trusted: sealed numbers checked, run again, compared and handed on."""
+"""Check the numbers of stored records, and exchange records as bundles or between stores."""

@@ -1,4 +1,4 @@
-"""A bundle opened with distrust: nothing is written that its manifest does not seal."""
+"""Open and check a bundle: only files that its manifest names are unpacked."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _AGAIN = "ask for the bundle again"
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A bundle taken apart.
+    """An unpacked bundle.
 
     Attributes:
-        root: A folder with its files, for as long as it is open: a store, and what tells of it.
-        manifest: What it says it holds, which it does.
+        root: A temporary folder with its files: a store, and documents about it.
+        manifest: Its manifest; every file agrees with it.
     """
 
     root: Path
@@ -39,24 +39,21 @@ class Bundle:
 
 @contextmanager
 def opened_bundle(path: Path, *, max_bytes: int = MAX_BYTES) -> Iterator[Bundle]:
-    """Check a bundle and take it apart into a temporary folder.
-
-    Args:
-        path: The bundle.
-        max_bytes: Most that its files may take.
+    """Check a bundle and unpack it into a temporary folder.
 
     Raises:
-        DamagedStoreError: If it is no zip, holds a path, a link or a file that its manifest does
-            not name, or anything differs from its checksum.
-        StoreError: If it cannot be read, is too large, or there is no room.
+        DamagedStoreError: If it is no zip file, holds a path, a link or a file that its manifest
+            does not name, or a file differs from its checksum.
+        StoreError: If it cannot be read, its files take more than ``max_bytes``, or there is no
+            room for them.
     """
     if not path.exists():
         raise StoreError(f"bundle {path}: no such file")
     with TemporaryDirectory(prefix="hashbench-bundle-") as folder:
-        yield Bundle(Path(folder), _take_apart(path, Path(folder), max_bytes))
+        yield Bundle(Path(folder), _unpack_all(path, Path(folder), max_bytes))
 
 
-def _take_apart(path: Path, into: Path, max_bytes: int) -> Manifest:
+def _unpack_all(path: Path, into: Path, max_bytes: int) -> Manifest:
     try:
         with zipfile.ZipFile(path) as file:
             manifest = _check_names(file, path, max_bytes)
@@ -65,12 +62,12 @@ def _take_apart(path: Path, into: Path, max_bytes: int) -> Manifest:
             return manifest
     except OSError as error:
         raise StoreError(
-            f"bundle {path}: cannot be read or unpacked: {error.strerror or error}; see that it is "
-            f"there and that there is room (TMPDIR names another place)"
+            f"bundle {path}: cannot be read or unpacked: {error.strerror or error}; check that "
+            f"it is readable and the disk has room (TMPDIR names another temporary folder)"
         ) from None
     except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError, struct.error) as error:
         raise DamagedStoreError(
-            f"bundle {path}: is no whole zip file ({error}); {_AGAIN}"
+            f"bundle {path}: is no complete zip file ({error}); {_AGAIN}"
         ) from None
 
 
@@ -84,13 +81,13 @@ def verify_bundle(
     """Audit the store in a bundle; see `verify_store`."""
     left_out = {*absent, *bundle.manifest.absent}
     audit = verify_store(bundle.root, deep=deep, data_root=data_root, absent=left_out)
-    leaflets = {name for name in bundle.manifest.files if not STORED.fullmatch(name)} | {NAME}
-    audit.notes = [note for note in audit.notes if note.file not in leaflets]
+    documents = {name for name in bundle.manifest.files if not STORED.fullmatch(name)} | {NAME}
+    audit.notes = [note for note in audit.notes if note.file not in documents]
     return audit
 
 
 def _check_names(file: zipfile.ZipFile, path: Path, max_bytes: int) -> Manifest:
-    """Everything that can be refused before anything is written."""
+    """Check names, forms and sizes of all files, before any of them is unpacked."""
     entries = file.infolist()
     names = [entry.filename for entry in entries]
     for entry in entries:
@@ -98,16 +95,17 @@ def _check_names(file: zipfile.ZipFile, path: Path, max_bytes: int) -> Manifest:
         plain = FILE.fullmatch(entry.filename) or entry.filename == NAME
         if not plain or form not in (0, stat.S_IFREG):
             raise DamagedStoreError(
-                f"bundle {path}: {entry.filename!r} is no file that a bundle may hold; do not "
-                f"trust it"
+                f"bundle {path}: {entry.filename!r} is not allowed in a bundle; do not trust it"
             )
         if entry.flag_bits & 1 or entry.compress_type != zipfile.ZIP_STORED:
             raise DamagedStoreError(
-                f"bundle {path}: {entry.filename} is packed or encrypted, which export never does; "
-                f"{_AGAIN}"
+                f"bundle {path}: {entry.filename} is compressed or encrypted, which export never "
+                f"does; {_AGAIN}"
             )
     if len(set(names)) != len(names):
-        raise DamagedStoreError(f"bundle {path}: holds two files of one name; do not trust it")
+        raise DamagedStoreError(
+            f"bundle {path}: holds two files with the same name; do not trust it"
+        )
     total = sum(entry.file_size for entry in entries)
     if total > max_bytes:
         raise StoreError(
@@ -125,7 +123,7 @@ def _read_manifest(file: zipfile.ZipFile, path: Path, names: list[str]) -> Manif
     manifest = Manifest.read(file.read(NAME), source=str(path))
     differing = sorted({*names} ^ {*manifest.files, NAME})
     if differing or MARKER not in names:
-        what = f"{differing[0]} is only in one of the zip and its manifest"
+        what = f"{differing[0]} is in the zip file or its manifest, but not in both"
         raise DamagedStoreError(
             f"bundle {path}: {what if differing else f'holds no {MARKER}'}; {_AGAIN}"
         )
@@ -138,4 +136,6 @@ def _unpack(file: zipfile.ZipFile, name: str, seal: FileSeal, *, into: Path, sou
     with file.open(name) as packed, target.open("wb") as unpacked:
         shutil.copyfileobj(packed, unpacked)
     if target.stat().st_size != seal.bytes or digest_file(target) != seal.sha256:
-        raise DamagedStoreError(f"bundle {source}: {name} is not what {NAME} says; {_AGAIN}")
+        raise DamagedStoreError(
+            f"bundle {source}: {name} differs from its checksum in {NAME}; {_AGAIN}"
+        )

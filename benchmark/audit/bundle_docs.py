@@ -1,4 +1,4 @@
-"""The files of a bundle that are made for people: matrix, constraints, citations, a note."""
+"""Make the documents in a bundle: matrix, version constraints, citations, a readme."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from hashbench.core.record import FitRecord, Record
 from hashbench.core.registry import Registry
 
 _README = """\
-Records of hashbench, sealed by their own digests, with the codes they were computed from.
+Records of hashbench, each named by its own digest, with the codes they were computed from.
 
-  hashbench verify BUNDLE.zip                 check every number again
+  hashbench verify BUNDLE.zip                 compute every number again and compare
   hashbench import BUNDLE.zip --store FOLDER  add the records to a store
   hashbench report --store FOLDER             print them as tables
 
 {cells} cells, {records} records. matrix.json: every cell with all its settings.
-constraints-N.txt: the versions that fits were made with, for pip install -c.
+constraints-N.txt: the library versions of the fits, for pip install -c.
 references.bib: the papers behind the methods, data and engines; CITATION.cff: how to cite this.
 {more}"""
 
@@ -34,18 +34,15 @@ keywords: [deep hashing, image retrieval, benchmark]
 """
 
 
-def make_leaflets(
+def make_documents(
     records: Sequence[Record], registry: Registry, *, absent: int
 ) -> dict[str, bytes]:
-    """Write what goes into a bundle beside the records.
+    """Make the documents that go into a bundle beside the records, by file name.
 
     Args:
-        records: All of them, in a fixed order.
-        registry: Where components are looked up, for their papers.
+        records: All records, in a fixed order.
+        registry: Gives the papers of components.
         absent: Number of artifacts left out.
-
-    Returns:
-        Contents by file name.
     """
     fits = [record for record in records if isinstance(record, FitRecord)]
     used = [each for record in records for each in components_of(record)]
@@ -68,7 +65,7 @@ def make_leaflets(
 
 
 def _matrix(fits: Sequence[FitRecord]) -> bytes:
-    """Every cell resolved; what a matrix file leaves to defaults and recipes is spelt out."""
+    """Every cell with all its settings, defaults and recipes included, as JSON."""
     documents = {fit.fit_id: fit.model_dump(mode="json")["cell"] for fit in fits}
     cells = [{"fit_id": fit_id, "cell": documents[fit_id]} for fit_id in sorted(documents)]
     text = json.dumps({"version": 1, "cells": cells}, indent=1, sort_keys=True)
@@ -76,12 +73,12 @@ def _matrix(fits: Sequence[FitRecord]) -> bytes:
 
 
 def _constraints(fits: Sequence[FitRecord]) -> dict[str, bytes]:
-    """One file for each set of versions that fits were made with."""
+    """One file of version constraints for each set of versions among the fits."""
     found: dict[str, list[str]] = {}
     for fit in fits:
-        where = fit.environment
-        lines = [f"{name}=={version}" for name, version in sorted(where.libraries.items())]
-        text = "\n".join([f"# python {where.python}", f"hashbench=={where.hashbench}", *lines, ""])
+        used = fit.environment
+        lines = [f"{name}=={version}" for name, version in sorted(used.libraries.items())]
+        text = "\n".join([f"# python {used.python}", f"hashbench=={used.hashbench}", *lines, ""])
         found.setdefault(text, []).append(fit.fit_id)
     return {
         f"constraints-{number}.txt": (

@@ -1,4 +1,4 @@
-"""What made a record, and how to cite it."""
+"""The components that made a record, and their citations."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hashbench.reports.bibliography import bibtex
 
 
 def components_of(record: Record) -> list[tuple[Kind, str]]:
-    """The components a record names itself: those of a fit's cell, the engines of a latency."""
+    """The components that a record names: those of a fit's cell, or the engines of a latency."""
     if isinstance(record, LatencyRecord):
         return [(Kind.ENGINE, entry.setting.engine) for entry in record.entries]
     if not isinstance(record, FitRecord):
@@ -25,15 +25,11 @@ def components_of(record: Record) -> list[tuple[Kind, str]]:
 def bibliography(
     components: Iterable[tuple[Kind, str]], registry: Registry
 ) -> tuple[dict[str, str], list[str]]:
-    """BibTeX entries of components.
-
-    Args:
-        components: Kinds and names; each may come several times.
-        registry: Where they are looked up.
+    """Collect the BibTeX entries of components.
 
     Returns:
-        Entries by key, sorted; and the names of components that are not installed, so that nobody
-        knows what to cite.
+        The entries by key, sorted; and the names of components that are not installed, whose papers
+        are therefore unknown.
     """
     texts: dict[str, str] = {}
     unknown = []

@@ -1,4 +1,4 @@
-"""Put records and their arrays into one file that checks itself."""
+"""Write records and their arrays into one bundle, with the checksums of all of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from hashbench.audit.bundle_docs import make_leaflets
+from hashbench.audit.bundle_docs import make_documents
 from hashbench.audit.left_out import read_left_out
 from hashbench.audit.manifest import NAME, FileSeal, Manifest, seal_file
 from hashbench.core.canonical import digest_file
@@ -28,8 +28,8 @@ from hashbench.core.record import Artifact, FitRecord, Record
 from hashbench.core.registry import Registry
 from hashbench.store.store import FORMAT, MARKER, Store, document_bytes, record_name
 
-# The earliest time a zip can tell. Files are stored as they are: how deflating packs them differs
-# from one zlib to the next, and equal records shall be equal bundles everywhere.
+# The earliest time that a zip file can state. Files are not compressed, since the result differs
+# between versions of zlib, and equal records shall give equal bundles everywhere.
 _TIME = (1980, 1, 1, 0, 0, 0)
 _PLAIN_FILE = 0o100644 << 16
 _UNIX = 3
@@ -37,14 +37,7 @@ _UNIX = 3
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What went into a bundle.
-
-    Attributes:
-        cells: Cells.
-        records: Records.
-        absent: Artifacts left out.
-        bytes: Size of the bundle.
-    """
+    """Numbers of cells, records and left-out artifacts of a bundle, and its size."""
 
     cells: int
     records: int
@@ -63,16 +56,16 @@ def export_bundle(
     """Write a bundle; equal records give equal bytes.
 
     Args:
-        store: Where the records are.
-        output: The bundle.
-        registry: Where components are looked up, for their papers.
-        wanted: Which cells.
-        without: Artifacts to leave out, by name (``model``) or file (``FIT_ID/FILE``); those that
-            the store itself does without (``left-out.txt``) are left out anyhow.
+        store: The store to export.
+        output: The bundle's file.
+        registry: Gives the papers of components.
+        wanted: Selects cells.
+        without: Artifacts to leave out, by name (``model``) or file (``FIT_ID/FILE``). Those that
+            the store's ``left-out.txt`` names are left out where they are missing.
 
     Raises:
-        NothingSelectedError: If no cell is wanted.
-        ConfigError: If there is no such artifact to leave out.
+        NothingSelectedError: If no cell is selected.
+        ConfigError: If ``without`` names an artifact that no record has.
         DamagedStoreError: If a record or an artifact is not what was written.
         StoreError: If the bundle cannot be written.
     """
@@ -92,7 +85,7 @@ def export_bundle(
             else:
                 files[place] = store.root / place
                 seals[place] = _seal_artifact(store.root / place, artifact, what)
-    files |= make_leaflets(records, registry, absent=len(absent))
+    files |= make_documents(records, registry, absent=len(absent))
     seals |= {name: seal_file(data) for name, data in files.items() if isinstance(data, bytes)}
     manifest = Manifest(files=dict(sorted(seals.items())), absent=dict(sorted(absent.items())))
     size = _write(output, files | {NAME: manifest.data()})
@@ -101,7 +94,7 @@ def export_bundle(
 
 
 def _check_left_out(without: Iterable[str], records: Sequence[Record], store: Store) -> None:
-    """Refuse to leave out what there is not: it may be a slip of the pen."""
+    """Refuse names of artifacts that no record has: they may be misspelt."""
     kinds = {what for record in records for what in record.artifacts}
     places = {f"{r.fit_id}/{artifact.file}" for r in records for artifact in r.artifacts.values()}
     for name in sorted(set(without) - kinds - places):
@@ -136,13 +129,13 @@ def _seal_artifact(path: Path, artifact: Artifact, name: str) -> FileSeal:
         ) from None
     if found != artifact.sha256:
         raise DamagedStoreError(
-            f"export: {path} is not what its record says; hashbench verify says what is damaged"
+            f"export: {path} differs from its record's checksum; hashbench verify lists all damage"
         )
     return FileSeal(sha256=found, bytes=path.stat().st_size)
 
 
 def _write(output: Path, files: Mapping[str, bytes | Path]) -> int:
-    """Write the zip under a temporary name, and rename it; its size."""
+    """Write the zip file under a temporary name, rename it, and return its size."""
     temporary = output.parent / f"{TEMPORARY_PREFIX}{os.getpid()}-{output.name}"
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
@@ -170,6 +163,6 @@ def _add(bundle: zipfile.ZipFile, name: str, content: bytes | Path) -> None:
     if isinstance(content, bytes):
         bundle.writestr(entry, content)
         return
-    entry.file_size = content.stat().st_size  # said beforehand, it decides the header's form
+    entry.file_size = content.stat().st_size  # known beforehand, it decides the form of the header
     with content.open("rb") as source, bundle.open(entry, "w") as target:
         shutil.copyfileobj(source, target)

@@ -1,4 +1,4 @@
-"""What an audit looked at, and what it found."""
+"""The findings of an audit: numbers checked, problems and notes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class Subject(StrEnum):
-    """What is checked, in the order of the summary."""
+    """The things that an audit checks, in the order of its summary."""
 
     RECORDS = "records"
     CELLS = "fit ids"
@@ -26,12 +26,12 @@ class Subject(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Finding:
-    """One thing that is not as it should be, or that could not be checked.
+    """A problem, or a remark on something that could not be checked.
 
     Attributes:
-        file: The file, from the store's root.
-        what: What was seen, in one line.
-        subject: What was being checked; None for what is no part of a store.
+        file: The file, relative to the store.
+        what: A description in one line.
+        subject: The subject of a problem; None for a remark.
     """
 
     file: str
@@ -41,28 +41,28 @@ class Finding:
 
 @dataclass(slots=True)
 class Audit:
-    """The tally of an audit, filled as it goes.
+    """The result of an audit, filled while it runs.
 
     Attributes:
-        checked: How many of each subject were looked at.
-        problems: What is wrong.
-        notes: What could not be checked, and why; left-overs of interrupted work.
+        checked: Numbers of things checked, by subject.
+        problems: Contradictions and damage.
+        notes: Things that could not be checked, with the reason; left-overs of interrupted work.
     """
 
     checked: Counter[Subject] = field(default_factory=Counter)
     problems: list[Finding] = field(default_factory=list)
     notes: list[Finding] = field(default_factory=list)
 
-    def wrong(self, subject: Subject, file: str, what: str) -> None:
+    def add_problem(self, subject: Subject, file: str, what: str) -> None:
         """Add a problem."""
         self.problems.append(Finding(file, _line(what), subject))
 
-    def note(self, file: str, what: str) -> None:
-        """Add what is no problem, but what a reader should know."""
+    def add_note(self, file: str, what: str) -> None:
+        """Add a remark that is no problem."""
         self.notes.append(Finding(file, _line(what)))
 
     def summary(self) -> list[tuple[str, int, int]]:
-        """Subject, number looked at, number of problems, for each subject that came up."""
+        """Subject, number checked and number of problems, for each subject that occurred."""
         found = Counter(problem.subject for problem in self.problems)
         return [
             (each.value, self.checked[each], found[each])

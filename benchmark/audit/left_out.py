@@ -1,4 +1,7 @@
-"""Artifacts that a store says it does without, e.g. too large for the repository it lies in."""
+"""Read and write ``left-out.txt``: the artifacts that a store lacks on purpose.
+
+An artifact may be too large, for instance, for the repository that the store is committed to.
+"""
 
 from __future__ import annotations
 
@@ -14,16 +17,10 @@ _ARTIFACT = re.compile(r"[0-9a-f]{16}/[A-Za-z0-9_][A-Za-z0-9_.-]*\.safetensors")
 
 
 def read_left_out(root: Path) -> frozenset[str]:
-    """The artifacts, as ``FIT_ID/FILE``, that a store's ``left-out.txt`` names, one a line.
+    """Read the artifacts, as ``FIT_ID/FILE``, that a store's ``left-out.txt`` names, one a line.
 
-    Empty lines and those that start with ``#`` are for people. Only single files can be named, so
-    that nobody excuses more than was seen; one that is there all the same is checked like any.
-
-    Args:
-        root: The store's folder.
-
-    Returns:
-        The names; none where there is no such file.
+    Empty lines and comments after ``#`` are skipped. Only single files can be named, no patterns. A
+    named file that exists is checked like any other. Without ``left-out.txt`` there are no names.
 
     Raises:
         DamagedStoreError: If it cannot be read, or a line names no artifact.
@@ -40,18 +37,18 @@ def read_left_out(root: Path) -> frozenset[str]:
     for number, text in artifacts.items():
         if not _ARTIFACT.fullmatch(text):
             raise DamagedStoreError(
-                f"store: {path} line {number}: {text[:60]!r} is no FIT_ID/FILE of an artifact; "
-                f"write one a line, and notes behind a #"
+                f"store: {path} line {number}: {text[:60]!r} is no artifact's FIT_ID/FILE; "
+                f"write one a line, and comments after a #"
             )
     return frozenset(artifacts.values())
 
 
 def add_left_out(root: Path, names: Iterable[str]) -> None:
-    """Say of more artifacts that a store does without them.
+    """Add artifacts to a store's ``left-out.txt``, unless they exist or are named already.
 
     Args:
         root: The store's folder.
-        names: As ``FIT_ID/FILE``; those that are there, or named already, are not written.
+        names: Artifacts as ``FIT_ID/FILE``.
 
     Raises:
         DamagedStoreError: If the present file cannot be read.

@@ -11,7 +11,7 @@ from hashbench.core.canonical import canonical_json, digest_bytes
 from hashbench.core.errors import DamagedStoreError
 
 NAME = "manifest.json"
-# A file of a store, or one that tells of it: never a path out of the bundle.
+# A file of a store, or a document about it; never a path that leads out of the bundle.
 FILE = re.compile(
     r"store\.json|[0-9a-f]{16}/[A-Za-z0-9_][A-Za-z0-9_.-]*"
     r"|matrix\.json|constraints-[0-9]+\.txt|CITATION\.cff|references\.bib|README\.txt"
@@ -34,12 +34,11 @@ class FileSeal(_Part):
 
 
 class Manifest(_Part):
-    """What a bundle holds.
+    """The list of a bundle's files.
 
     Attributes:
-        files: By name; all but the manifest itself.
-        absent: Artifacts that records name and that were left out, ``FIT_ID/FILE``, with their
-            checksums.
+        files: Every file but the manifest, by name.
+        absent: Checksums of artifacts that records name and that were left out, by ``FIT_ID/FILE``.
     """
 
     format: Literal["hashbench-bundle"] = "hashbench-bundle"
@@ -48,7 +47,7 @@ class Manifest(_Part):
     absent: dict[_Name, _Sha256] = {}
 
     def data(self) -> bytes:
-        """The manifest as the bundle holds it: equal content, equal bytes."""
+        """The manifest as JSON bytes; equal content gives equal bytes."""
         return canonical_json(self.model_dump(mode="json"))
 
     @classmethod
@@ -56,11 +55,11 @@ class Manifest(_Part):
         """Read a manifest.
 
         Args:
-            data: Its file.
-            source: The bundle's name, for the message.
+            data: The content of its file.
+            source: The bundle's name, for messages.
 
         Raises:
-            DamagedStoreError: If it is not one that this version reads.
+            DamagedStoreError: If this version cannot read it.
         """
         try:
             found = cls.model_validate_json(data)

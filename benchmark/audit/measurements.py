@@ -1,4 +1,4 @@
-"""Whether the numbers of an evaluation follow from the stored codes and labels."""
+"""Check that evaluations and latency measurements follow from the stored codes and labels."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from hashbench.search.resample import Resampling, resample
 from hashbench.search.scan import distance_histogram
 from hashbench.store.codes import EncodedSplit
 
-# Counting codes is exact; only the order of the last sum is numpy's own. Cosines come from a matrix
-# product, whose last digits differ from one processor to the next.
+# Metrics of codes are counts; only the order of the last sum may differ. Cosines are matrix
+# products, whose last digits differ between processors.
 _EXACT = 1e-12
 _FLOAT = 1e-6
 
@@ -37,11 +37,11 @@ def check_evaluation(
 
     Args:
         record: The evaluation.
-        fit: The fit it is of.
+        fit: The fit that it belongs to.
         encoded: That fit's codes and labels.
-        arrays: The evaluation's stored arrays; None where they are not to be had.
-        file: The record's file, for the report.
-        audit: Hears of what differs.
+        arrays: The evaluation's stored arrays; None if they are missing.
+        file: The record's file, for messages.
+        audit: Receives the differences.
 
     Raises:
         HashbenchError: If the codes cannot be evaluated, or a metric's name cannot be read.
@@ -58,15 +58,15 @@ def check_evaluation(
     audit.checked[Subject.METRICS] += len(record.metrics)
     for name, entry in record.metrics.items():
         for what in _entry_differences(entry, again.metrics.get(name), tolerance):
-            audit.wrong(Subject.METRICS, file, f"{name}: {what}")
+            audit.add_problem(Subject.METRICS, file, f"{name}: {what}")
     if record.codes is not None:
         audit.checked[Subject.STATISTICS] += len(record.codes)
         for what in _fact_differences(record.codes, again.codes or {}):
-            audit.wrong(Subject.STATISTICS, file, what)
+            audit.add_problem(Subject.STATISTICS, file, what)
     if arrays is not None:
         audit.checked[Subject.ARRAYS] += len(arrays)
         for what in _array_differences(arrays, again.arrays, tolerance):
-            audit.wrong(Subject.ARRAYS, file, what)
+            audit.add_problem(Subject.ARRAYS, file, what)
 
 
 def _entry_differences(
@@ -82,7 +82,7 @@ def _fact_differences(
     stored: Mapping[str, CodeFacts], again: Mapping[str, CodeFacts]
 ) -> Iterator[str]:
     if stored.keys() != again.keys():
-        yield f"statistics of {sorted(stored)}; the codes are {sorted(again)}"
+        yield f"statistics of {sorted(stored)}, computed again they are of {sorted(again)}"
         return
     for side, facts in stored.items():
         differences = _differences(facts.model_dump(), again[side].model_dump(), _EXACT)
@@ -107,7 +107,7 @@ def _array_differences(
     stored: Mapping[str, NDArray[Any]], again: Mapping[str, NDArray[Any]], tolerance: float
 ) -> Iterator[str]:
     for name in sorted(stored.keys() ^ again.keys()):
-        yield f"{name}: {'no such array is to be there' if name in stored else 'not in the arrays'}"
+        yield f"{name}: {'unexpected array' if name in stored else 'array is missing'}"
     for name in sorted(stored.keys() & again.keys()):
         old, new = stored[name], again[name]
         if old.shape != new.shape or old.dtype != new.dtype:
@@ -126,28 +126,25 @@ _ROUNDING = 1e-9
 
 
 def entry_differences(entry: LatencyEntry, encoded: EncodedSplit | None) -> Iterator[str]:
-    """Say where an entry contradicts itself or the codes it is of.
+    """Describe where a latency entry contradicts itself or the codes that were searched.
 
-    The samples themselves are not stored, so the percentiles cannot be computed again.
-
-    Args:
-        entry: The entry.
-        encoded: The codes; None where they are not to be had.
+    The samples themselves are not stored, so the percentiles cannot be computed again. Without the
+    codes only the entry itself is checked.
     """
     ordered = [entry.p50_ms, entry.p95_ms, entry.p99_ms, entry.p999_ms]
     known = [value for value in ordered if value is not None]
     if any(low > high for low, high in pairwise(known)):
-        yield f"percentiles fall: {known}"
+        yield f"percentiles are not in rising order: {known}"
     rate = 1000 / entry.mean_ms if entry.mean_ms else math.inf
     if not math.isclose(rate, entry.queries_per_second, rel_tol=_ROUNDING):
-        yield f"{entry.queries_per_second!r} queries a second, a mean of {entry.mean_ms!r} ms"
+        yield f"{entry.queries_per_second!r} queries a second, but {entry.mean_ms!r} ms a query"
     if encoded is None or not isinstance(encoded.database, Codes):
         return
     if entry.bits != encoded.database.bits:
-        yield f"bits are {entry.bits}, the codes have {encoded.database.bits}"
+        yield f"states {entry.bits} bits, the codes have {encoded.database.bits}"
     size = entry.database if entry.resampled_from is None else entry.resampled_from
     if size != len(encoded.database):
-        yield f"a database of {size:,} codes, the fit has {len(encoded.database):,}"
+        yield f"states a database of {size:,} codes, the fit has {len(encoded.database):,}"
 
 
 def histogram_differences(
@@ -157,17 +154,17 @@ def histogram_differences(
     *,
     resampled: bool,
 ) -> Iterator[str]:
-    """Count distances again.
+    """Count the distances between queries and database again, and describe differences.
 
     Args:
         arrays: Counts by database size.
-        about: How larger databases were drawn: ``seed`` and ``redraw``.
+        about: Parameters of resampling for larger databases: ``seed`` and ``redraw``.
         encoded: The fit's codes.
         resampled: Whether to draw larger databases again as well.
     """
     query, database = encoded.query, encoded.database
     if not isinstance(query, Codes) or not isinstance(database, Codes):
-        yield "distances of embeddings"
+        yield "embeddings have no distances to count"
         return
     for size, counts in arrays.items():
         searched = database
@@ -183,4 +180,4 @@ def histogram_differences(
                 way=Resampling(about.get("resampling", Resampling.FLIP)),
             )
         if not np.array_equal(counts, distance_histogram(query, searched)):
-            yield f"distances to {int(size):,} codes are not those of the codes"
+            yield f"distances to {int(size):,} codes differ from those computed again"

@@ -1,4 +1,4 @@
-"""Whether a fit's data are those of the protocol as this installation has it."""
+"""Compare a fit's data with the installed protocol and with the dataset."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hashbench.store.codes import EncodedSplit
 
 
 def find_protocol(name: str) -> ProtocolSpec | None:
-    """A protocol's definition; None where this installation does not know it.
+    """Load a protocol's definition; None if it is not installed.
 
     Raises:
         DataError: If its file is damaged.
@@ -32,11 +32,11 @@ def find_protocol(name: str) -> ProtocolSpec | None:
 def protocol_differences(
     choice: DataChoice, facts: DataFacts | None, spec: ProtocolSpec
 ) -> Iterator[str]:
-    """Say where a fit's data are not those of a protocol.
+    """Describe where a fit's data differ from an installed protocol.
 
     Args:
-        choice: What the cell asks for.
-        facts: What was loaded; None for a fit that got no further.
+        choice: The data that the cell names.
+        facts: The data as they were loaded; None for a fit that failed before.
         spec: The protocol as installed.
     """
     if choice.protocol_sha256 != spec.sha256:
@@ -52,7 +52,7 @@ def protocol_differences(
     whole = ("pixels", "labels", *(ROLES if choice.subset is None else ()))
     for what in whole:
         found = facts.checksums.get(what)
-        expected = spec.checksums.get(what, found)  # what a protocol does not state is free
+        expected = spec.checksums.get(what, found)  # a protocol may not state it
         if found != expected:
             yield f"{what} of SHA-256 {found}, {choice.protocol} says {expected}"
     if choice.subset is None:
@@ -70,16 +70,16 @@ def _load(choice: DataChoice, root: Path | None) -> LoadedData:
 def data_differences(
     choice: DataChoice, facts: DataFacts, encoded: EncodedSplit | None, *, root: Path | None
 ) -> Iterator[str]:
-    """Load a fit's dataset, and say where it is not what was loaded then.
+    """Load a fit's dataset, and describe where it differs from the data of the fit.
 
     Args:
-        choice: What the cell asks for.
-        facts: What was loaded.
-        encoded: The fit's codes and labels, to compare the labels with the dataset's.
-        root: Where datasets are looked for.
+        choice: The data that the cell names.
+        facts: The data as they were loaded for the fit.
+        encoded: The fit's codes and labels; the labels are compared with the dataset's.
+        root: The folder of datasets.
 
     Raises:
-        HashbenchError: If the dataset is not there, or not what its protocol says.
+        HashbenchError: If the dataset is missing or differs from its protocol.
     """
     loaded = _load(choice, root)
     for what, checksum in loaded.checksums.items():
@@ -93,4 +93,4 @@ def data_differences(
     sides = (("query", encoded.query_labels), ("database", encoded.database_labels))
     for role, stored in sides:
         if not np.array_equal(stored, loaded.data.labels[getattr(loaded.split, role)]):
-            yield f"labels of the {role} images are not the dataset's"
+            yield f"labels of the {role} images differ from the dataset's"

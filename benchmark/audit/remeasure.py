@@ -1,4 +1,4 @@
-"""More metrics of codes that are already there, in records of their own."""
+"""Compute more metrics of stored codes, as new records."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from hashbench.store.store import Store
 
 
 def missing_metrics(results: CellResults, names: Sequence[str]) -> tuple[str, ...]:
-    """The metrics among some that a cell's codes can have and no record says.
+    """The wanted metrics that no record of a cell has yet.
 
     Args:
-        results: What the store has of the cell.
-        names: Full or short names.
+        results: The cell's records.
+        names: Full or short names of the wanted metrics.
 
     Returns:
-        Full names, each once; without those that embeddings cannot have.
+        Full names, each once, without metrics that are not defined for embeddings.
 
     Raises:
         ConfigError: If a name cannot be read.
@@ -40,17 +40,17 @@ def missing_metrics(results: CellResults, names: Sequence[str]) -> tuple[str, ..
 def evaluate_more(
     store: Store, fit: FitRecord, names: Sequence[str], *, threads: int = 1
 ) -> EvaluationRecord:
-    """Compute metrics of a fit's stored codes and keep them as a new record beside the others.
+    """Compute metrics of a fit's stored codes, and write them as a new record.
 
     Args:
-        store: Where the fit is and the record goes.
-        fit: A fit that went well.
+        store: The store of the fit and of the new record.
+        fit: A successful fit.
         names: Full names; see `missing_metrics`.
         threads: Most threads to use; no value depends on them.
 
     Raises:
         DataError: If a metric leaves out every query.
-        DamagedStoreError: If the codes are not what was written.
+        DamagedStoreError: If the codes differ from what was written.
         StoreError: If the record cannot be written.
     """
     started = timestamp()

@@ -1,4 +1,4 @@
-"""Every file of a store, sorted by what it is; names are read, contents are not."""
+"""List the files of a store by their kind; only names are read, not contents."""
 
 from __future__ import annotations
 
@@ -12,60 +12,56 @@ from hashbench.store.store import MARKER
 
 FIT_ID = re.compile(r"[0-9a-f]{16}")
 _WORK = ".work"
-_ASIDE = (".leases", ".logs", ".collections")
-# In .work, of no cell: where a search worker is, and what was read of the records.
-_OF_THE_STORE = ("serve.json", "serve.lock", "serve.token", "index")
+_AUXILIARY = (".leases", ".logs", ".collections")
+# Files in .work that belong to no cell: those of a search service, and the index of records.
+_OF_NO_CELL = ("serve.json", "serve.lock", "serve.token", "index")
 
 
 @dataclass(slots=True)
-class Shelves:
-    """Files of a store, as paths.
+class StoreFiles:
+    """The files of a store.
 
     Attributes:
-        records: Files that ought to be records.
+        records: Files that should be records.
         arrays: Files of arrays.
-        temporary: What a killed process left behind.
-        work: Files of unfinished cells: checkpoints and logs.
-        aside: Who does or did which cell, and what was printed then; no record needs them.
-        strange: Files that no store has.
+        temporary: Left-overs of killed processes.
+        work: Checkpoints and logs of unfinished cells.
+        auxiliary: Leases, logs of workers and other files that no record needs.
+        strange: Files that are no part of a store.
     """
 
     records: list[Path] = field(default_factory=list)
     arrays: list[Path] = field(default_factory=list)
     temporary: list[Path] = field(default_factory=list)
     work: list[Path] = field(default_factory=list)
-    aside: list[Path] = field(default_factory=list)
+    auxiliary: list[Path] = field(default_factory=list)
     strange: list[Path] = field(default_factory=list)
 
 
-def sort_files(root: Path) -> Shelves:
-    """Walk a store; symbolic links are strange, and not followed.
-
-    Args:
-        root: Its folder.
-    """
-    found = Shelves()
+def sort_files(root: Path) -> StoreFiles:
+    """Walk a store's folder; symbolic links count as strange and are not followed."""
+    found = StoreFiles()
     for path in sorted(root.rglob("*")):
         if path.is_symlink() or not path.is_dir():
-            _shelf(found, path, path.relative_to(root)).append(path)
+            _group(found, path, path.relative_to(root)).append(path)
     known = (root / MARKER, root / LEFT_OUT)
     found.strange = [path for path in found.strange if path not in known or path.is_symlink()]
     return found
 
 
-def _shelf(found: Shelves, path: Path, inside: Path) -> list[Path]:
+def _group(found: StoreFiles, path: Path, inside: Path) -> list[Path]:
     folder = inside.parts[:-1]
     if inside.name.startswith(TEMPORARY_PREFIX) or (folder and _is_temporary(folder[0])):
         return found.temporary
-    if folder == (_WORK,) and inside.name in _OF_THE_STORE:
-        return found.aside
-    if folder and folder[0] in (_WORK, *_ASIDE):
-        return found.work if folder[0] == _WORK else found.aside
+    if folder == (_WORK,) and inside.name in _OF_NO_CELL:
+        return found.auxiliary
+    if folder and folder[0] in (_WORK, *_AUXILIARY):
+        return found.work if folder[0] == _WORK else found.auxiliary
     hidden = inside.name.startswith(".")
     if path.is_symlink() or hidden or len(folder) != 1 or not FIT_ID.fullmatch(folder[0]):
         return found.strange
-    shelves = {".json": found.records, ".safetensors": found.arrays}
-    return shelves.get(inside.suffix, found.strange)
+    groups = {".json": found.records, ".safetensors": found.arrays}
+    return groups.get(inside.suffix, found.strange)
 
 
 def _is_temporary(folder: str) -> bool:

@@ -1,4 +1,4 @@
-"""Check all that a store says against itself, its codes, and this installation's protocols."""
+"""Check a store's records against each other, its codes and the installed protocols."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hashbench.audit.left_out import NAME as LEFT_OUT
 from hashbench.audit.left_out import read_left_out
 from hashbench.audit.measurements import check_evaluation, entry_differences, histogram_differences
 from hashbench.audit.protocols import data_differences, find_protocol, protocol_differences
-from hashbench.audit.store_files import Shelves, sort_files
+from hashbench.audit.store_files import StoreFiles, sort_files
 from hashbench.core.codes import Codes
 from hashbench.core.errors import DamagedStoreError, HashbenchError
 from hashbench.core.record import (
@@ -43,27 +43,27 @@ def verify_store(
     """Audit a store; nothing is written.
 
     Args:
-        root: Its folder.
+        root: The store's folder.
         deep: Whether to load datasets again, and to draw resampled databases again.
-        data_root: Where datasets are looked for.
-        absent: Artifacts that need not be there, by name (``codes``) or file (``FIT_ID/FILE``);
-            those that the store's own ``left-out.txt`` names need not either.
-        say: Hears of progress: the cell being looked at.
+        data_root: The folder of datasets.
+        absent: Artifacts that may be missing, by name (``codes``) or file (``FIT_ID/FILE``), beside
+            those that the store's ``left-out.txt`` names.
+        say: Called with the fit id of each cell before it is checked.
 
     Raises:
         StoreError: If there is no store.
     """
     if not (root / MARKER).is_file():
-        Store.open(root)  # says what is wrong
-    audit, shelves = Audit(), sort_files(root)
+        Store.open(root)  # raises the error that fits
+    audit, files = Audit(), sort_files(root)
     _check_marker(root, audit)
-    cells = _read_records(root, shelves.records, audit)
+    cells = _read_records(root, files.records, audit)
     stated = _read_left_out(root, audit)
     settings = _Settings(Store(root), deep, data_root, frozenset(absent), stated)
     for fit_id in sorted(cells):
         say(fit_id)
         _CellAudit(settings, cells[fit_id], audit).check()
-    _note_left_overs(root, shelves, cells, audit)
+    _note_left_overs(root, files, cells, audit)
     audit.problems.sort()
     audit.notes.sort()
     return audit
@@ -80,7 +80,7 @@ class _Settings:
 
 def _check_marker(root: Path, audit: Audit) -> None:
     if (root / MARKER).read_bytes().strip() != json.dumps(FORMAT).encode():
-        audit.wrong(Subject.RECORDS, MARKER, f"its content should be {json.dumps(FORMAT)}")
+        audit.add_problem(Subject.RECORDS, MARKER, f"its content should be {json.dumps(FORMAT)}")
 
 
 def _read_records(root: Path, paths: Iterable[Path], audit: Audit) -> dict[str, list[Record]]:
@@ -91,7 +91,7 @@ def _read_records(root: Path, paths: Iterable[Path], audit: Audit) -> dict[str, 
             cells[path.parent.name].append(read_sealed(path))
         except DamagedStoreError as error:
             what = str(error).removeprefix(f"store: {path} ")
-            audit.wrong(Subject.RECORDS, str(path.relative_to(root)), what)
+            audit.add_problem(Subject.RECORDS, str(path.relative_to(root)), what)
     return cells
 
 
@@ -100,12 +100,12 @@ def _read_left_out(root: Path, audit: Audit) -> frozenset[str]:
         return read_left_out(root)
     except DamagedStoreError as error:
         what = str(error).removeprefix(f"store: {root / LEFT_OUT} ")
-        audit.wrong(Subject.RECORDS, LEFT_OUT, what)
+        audit.add_problem(Subject.RECORDS, LEFT_OUT, what)
         return frozenset()
 
 
 def _note_left_overs(
-    root: Path, shelves: Shelves, cells: dict[str, list[Record]], audit: Audit
+    root: Path, files: StoreFiles, cells: dict[str, list[Record]], audit: Audit
 ) -> None:
     named = {
         root / record.fit_id / artifact.file
@@ -114,16 +114,16 @@ def _note_left_overs(
         for artifact in record.artifacts.values()
     }
     kinds = (
-        (shelves.temporary, "left behind by a process that was killed; may be deleted"),
-        ([p for p in shelves.arrays if p not in named], "named by no record that can be read"),
-        (shelves.strange, "no part of a store; nothing reads it"),
+        (files.temporary, "left behind by a process that was killed; may be deleted"),
+        ([p for p in files.arrays if p not in named], "not named by any readable record"),
+        (files.strange, "no part of a store; no command reads it"),
     )
     for paths, what in kinds:
         for path in paths:
-            audit.note(str(path.relative_to(root)), what)
-    folders = {path.relative_to(root).parts[:2] for path in shelves.work}
+            audit.add_note(str(path.relative_to(root)), what)
+    folders = {path.relative_to(root).parts[:2] for path in files.work}
     for parts in folders:
-        audit.note("/".join(parts), "checkpoints and log of a cell that has not finished")
+        audit.add_note("/".join(parts), "checkpoints and log of a cell that has not finished")
 
 
 @dataclass(slots=True)
@@ -138,7 +138,7 @@ class _CellAudit:
     _whole: dict[tuple[str, str], bool] = field(default_factory=dict)
 
     def check(self) -> None:
-        """Check fits first, then what was made of them."""
+        """Check the fits first, then the records made from them."""
         self._fits = {r.record_id: r for r in self.records if isinstance(r, FitRecord)}
         for record in self.records:
             for name in record.artifacts:
@@ -150,39 +150,41 @@ class _CellAudit:
                 self._check_later(record)
 
     def _wrong(self, subject: Subject, record: Record, what: str) -> None:
-        self.audit.wrong(subject, f"{record.fit_id}/{record_name(record)}", what)
+        self.audit.add_problem(subject, f"{record.fit_id}/{record_name(record)}", what)
 
     def _is_whole(self, record: Record, name: str) -> bool:
-        """Whether an artifact is there and what its record says; told once."""
+        """Whether an artifact exists and agrees with its record; each is checked once."""
         artifact = record.artifacts[name]
         key = (artifact.file, artifact.sha256)
         if key not in self._whole:
-            self._whole[key] = self._look_at(record, artifact, name)
+            self._whole[key] = self._check_artifact(record, artifact, name)
         return self._whole[key]
 
-    def _look_at(self, record: Record, artifact: Artifact, name: str) -> bool:
+    def _check_artifact(self, record: Record, artifact: Artifact, name: str) -> bool:
         file = f"{record.fit_id}/{artifact.file}"
         path = self.settings.store.root / file
         stated = file in self.settings.stated
         if not path.is_file() and (stated or self.settings.absent & {file, name}):
             where = f" ({LEFT_OUT} says so)" if stated else ""
-            self.audit.note(file, f"left out{where}; what was computed from it is not checked")
+            self.audit.add_note(file, f"left out{where}; values computed from it are not checked")
             return False
         self.audit.checked[Subject.ARTIFACTS] += 1
         if not path.is_file():
-            self.audit.wrong(
-                Subject.ARTIFACTS, file, f"is not there; {record_name(record)} names it"
+            self.audit.add_problem(
+                Subject.ARTIFACTS, file, f"is missing; {record_name(record)} names it"
             )
             return False
         try:
             self.settings.store.read_arrays(record.fit_id, artifact)
         except DamagedStoreError as error:
             what = str(error).removeprefix("store: ").replace(f"{path} ", "").replace(f"{path}", "")
-            self.audit.wrong(Subject.ARTIFACTS, file, what)
+            self.audit.add_problem(Subject.ARTIFACTS, file, what)
             return False
         if path.stat().st_size != artifact.bytes:
             self._wrong(
-                Subject.ARTIFACTS, record, f"{artifact.file} has not {artifact.bytes} bytes"
+                Subject.ARTIFACTS,
+                record,
+                f"the size of {artifact.file} is not {artifact.bytes} bytes",
             )
         return True
 
@@ -198,7 +200,7 @@ class _CellAudit:
     def _load_codes(self, fit: FitRecord) -> EncodedSplit | None:
         artifact = fit.artifacts.get(CODES)
         if artifact is None or fit.data is None:
-            self._wrong(Subject.CODES, fit, "ended well, but names no codes or no data")
+            self._wrong(Subject.CODES, fit, "was successful, but names no codes or no data")
             return None
         if not self._is_whole(fit, CODES):
             return None
@@ -220,9 +222,9 @@ class _CellAudit:
     def _check_protocol(self, fit: FitRecord) -> None:
         spec = find_protocol(fit.cell.data.protocol)
         if spec is None:
-            self.audit.note(
+            self.audit.add_note(
                 f"{fit.fit_id}/{record_name(fit)}",
-                f"protocol {fit.cell.data.protocol} is not known here (a plugin's?), not checked",
+                f"protocol {fit.cell.data.protocol} is not installed, so it is not checked",
             )
             return
         self.audit.checked[Subject.PROTOCOLS] += 1
@@ -237,10 +239,10 @@ class _CellAudit:
             self._wrong(Subject.DATA, fit, what)
 
     def _check_later(self, record: Record) -> None:
-        assert not isinstance(record, FitRecord)  # noqa: S101 - its caller looked
+        assert not isinstance(record, FitRecord)  # noqa: S101 - its caller checked
         fit = self._fits.get(record.fit_record)
         if fit is None:
-            self._wrong(Subject.RECORDS, record, f"its fit {record.fit_record} is not there")
+            self._wrong(Subject.RECORDS, record, f"its fit {record.fit_record} is missing")
         elif record.status is not Status.OK:
             return
         elif isinstance(record, EvaluationRecord):
@@ -250,10 +252,10 @@ class _CellAudit:
         else:
             self._check_reproduction(record, fit)
 
-    def _guarded(self, subject: Subject, record: Record, look: Callable[[Any], None]) -> None:
-        """What cannot even be computed is a problem like any other."""
+    def _guarded(self, subject: Subject, record: Record, check: Callable[[Any], None]) -> None:
+        """Run a check; an error while computing is a problem like any other."""
         try:
-            look(record)
+            check(record)
         except (HashbenchError, KeyError, ValueError) as error:
             self._wrong(subject, record, str(error))
 
@@ -268,7 +270,7 @@ class _CellAudit:
         if encoded is None:
             return
         if record.metrics and "per_query" not in record.artifacts:
-            self._wrong(Subject.ARRAYS, record, "names no values of the queries")
+            self._wrong(Subject.ARRAYS, record, "names no per-query values")
         check_evaluation(
             record,
             fit,

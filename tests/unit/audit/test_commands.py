@@ -62,7 +62,7 @@ def test_verify_prints_a_line_for_each_problem_and_ends_with_7(
     result = call("verify", store.root)
     assert result.exit_code == 7
     first, second = result.stderr.splitlines()
-    assert first.startswith(f"problem: {codes}: is not there")
+    assert first.startswith(f"problem: {codes}: is missing")
     assert second.startswith(f"problem: {evaluation}: was changed after it was written")
     assert result.stdout.endswith(f"{store.root}: 2 problems\n")
 
@@ -76,8 +76,8 @@ def test_what_is_exported_verifies_by_itself_and_imports(store: Store, tmp_path:
     assert added.stdout.startswith(f"{tmp_path / 'other'}: 5 files added, 0 there already")
     assert call("verify", tmp_path / "other").exit_code == 0
     bundle.write_bytes(bundle.read_bytes()[:-100])
-    assert "is no whole zip file" in refused("verify", bundle, code=7)
-    assert "is no whole zip file" in refused("import", bundle, code=7)
+    assert "is no complete zip file" in refused("verify", bundle, code=7)
+    assert "is no complete zip file" in refused("import", bundle, code=7)
 
 
 def test_leaving_out_what_there_is_not_is_refused(store: Store, tmp_path: Path) -> None:

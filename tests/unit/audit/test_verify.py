@@ -170,7 +170,7 @@ def test_a_protocol_that_is_not_installed_is_a_note(
     store: Store, forged: Forge, only: Only
 ) -> None:
     forged(only(store, "fit-*.json"), lambda d: d["cell"]["data"].update(protocol="mine@1"))
-    assert any("mine@1 is not known here" in note.what for note in verify_store(store.root).notes)
+    assert any("mine@1 is not installed" in note.what for note in verify_store(store.root).notes)
 
 
 def test_lists_that_the_dataset_does_not_give_are_found_by_a_deep_look_only(
@@ -185,9 +185,9 @@ def test_lists_that_the_dataset_does_not_give_are_found_by_a_deep_look_only(
 @pytest.mark.parametrize(
     ("edit", "told"),
     [
-        ({"p50_ms": 0.75}, "percentiles fall"),
+        ({"p50_ms": 0.75}, "percentiles are not in rising order"),
         ({"mean_ms": 0.3}, "queries a second"),
-        ({"bits": 32}, "bits are 32, the codes have 16"),
+        ({"bits": 32}, "states 32 bits, the codes have 16"),
         ({"database": 99}, "a database of 99 codes, the fit has 100"),
     ],
 )
@@ -248,7 +248,7 @@ def test_a_measurement_whose_fit_was_taken_away_is_found(store: Store, only: Onl
     path.unlink()
     told = problems(verify_store(store.root))
     assert len(told) == 2
-    assert all(f"its fit {path.stem.removeprefix('fit-')} is not there" in line for line in told)
+    assert all(f"its fit {path.stem.removeprefix('fit-')} is missing" in line for line in told)
 
 
 def test_a_field_that_this_version_does_not_know_is_a_problem(
@@ -283,7 +283,7 @@ def test_left_overs_are_listed_and_are_no_problem(store: Store, fit: FitRecord) 
     assert audit.problems == []
     assert {note.file: note.what.partition(";")[0] for note in audit.notes} == {
         f"{fit.fit_id}/.tmp-77-fit-0.json": "left behind by a process that was killed",
-        f"{fit.fit_id}/codes-0000000000000000.safetensors": "named by no record that can be read",
+        f"{fit.fit_id}/codes-0000000000000000.safetensors": "not named by any readable record",
         "notes.txt": "no part of a store",
         f".work/{fit.fit_id}": "checkpoints and log of a cell that has not finished",
     }
@@ -334,7 +334,7 @@ def test_distances_to_a_resampled_database_are_counted_again_by_a_deep_look(
     far = (drawn.signs()[None] != encoded.query.signs()[:, None]).sum(axis=2)
     counts = np.bincount(far.ravel(), minlength=17)
     about = {"seed": "4", "redraw": "0.5", "resampling": way.value}
-    for edited, expected in ((counts, []), (counts[::-1], ["distances to 300 codes are not"])):
+    for edited, expected in ((counts, []), (counts[::-1], ["distances to 300 codes differ "])):
         found = histogram_differences({"300": edited}, about, encoded, resampled=True)
         assert [what[:30] for what in found] == expected
         assert list(histogram_differences({"300": edited}, about, encoded, resampled=False)) == []
