@@ -14,7 +14,7 @@ from hashbench.core.errors import ConfigError, ExitCode
 
 if TYPE_CHECKING:
     from hashbench.core.record import FitRecord, ReproductionRecord
-    from hashbench.judge.reproduce.rerun import Means
+    from hashbench.judge.reproduce.rerun import RunOptions
     from hashbench.store.lookup import Found
 
 
@@ -63,21 +63,21 @@ def command(
     from hashbench.core.record import Verdict
     from hashbench.core.registry import registry
     from hashbench.judge.reproduce.reproduce import reproduce
-    from hashbench.judge.reproduce.rerun import Means
+    from hashbench.judge.reproduce.rerun import RunOptions
     from hashbench.store.store import Store
 
     load_plugins(plugins, registry())
     files = tuple(path.resolve() for path in plugins)
     outside = 0
     for found in _named(record, store):
-        means = Means(_device(found.fit), data_root, weights, files, timeout)
-        _check_components(found, means)
+        options = RunOptions(_device(found.fit), data_root, weights, files, timeout)
+        _check_components(found, options)
         with ExitStack() as stack:
             folder = keep or Path(stack.enter_context(TemporaryDirectory(prefix="hashbench-")))
             made = reproduce(
                 found,
                 Store.create(folder),
-                means=means,
+                options=options,
                 tolerance=tolerance,
                 say=lambda line: click.echo(line, err=True),
             )
@@ -122,16 +122,16 @@ def _device(fit: FitRecord) -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def _check_components(found: Found, means: Means) -> None:
+def _check_components(found: Found, options: RunOptions) -> None:
     from hashbench.audit.citations import entries_of
     from hashbench.core.registry import registry
-    from hashbench.judge.reproduce.rerun import check_means
+    from hashbench.judge.reproduce.rerun import check_options
 
     try:
         entries_of(found.fit, registry())
     except ConfigError as error:
         raise ConfigError(f"record {found.fit.record_id}: {error} Name its --plugin.") from None
-    check_means(found.fit, means)
+    check_options(found.fit, options)
 
 
 def _print(found: Found, made: ReproductionRecord) -> None:

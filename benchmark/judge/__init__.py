@@ -1,1 +1,1 @@
-"""Verdicts on records: comparisons, claims, the gate and reproductions."""
+"""Draw conclusions from records: comparisons, claims, the gate and reproductions."""

@@ -1,1 +1,1 @@
-"""Published claims as checks that records answer: supported, refuted or undecided."""
+"""Check published claims against records: supported, refuted or undecided."""

@@ -1,4 +1,4 @@
-"""Which cells of some stores stand against each other in a claim."""
+"""Select the cells that a claim compares with each other."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MISSING = object()
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Arm:
-    """One method on one protocol at one code length: the same cell but for the seed.
+    """One method on one protocol at one code length, under several seeds.
 
     Attributes:
         cell: One of its cells.
@@ -44,8 +44,8 @@ class Arm:
         assert fit is not None  # noqa: S101 - only fitted cells are read
         return fit
 
-    def chosen(self, spec: ArmSpec) -> bool:
-        """Whether a claim's selection takes it."""
+    def matches(self, spec: ArmSpec) -> bool:
+        """Whether a claim's selection includes this arm."""
         equal = all(
             self.settings.get(key, _MISSING) == value for key, value in spec.settings.items()
         )
@@ -54,12 +54,12 @@ class Arm:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pair:
-    """Two arms that a claim sets against each other.
+    """Two arms that a claim compares.
 
     Attributes:
-        better: The arm that the claim says is better.
-        than: The other.
-        entry: Which of the claim's ``than`` it is; 0 for longer codes.
+        better: The arm that is better according to the claim.
+        than: The other arm.
+        entry: Index of the other arm's entry in the claim's ``than``; 0 for longer codes.
     """
 
     better: Arm
@@ -68,7 +68,7 @@ class Pair:
 
 
 def read_arms(stores: Sequence[tuple[Store, Sequence[CellResults]]]) -> list[Arm]:
-    """Every arm in some stores; of a cell in several, the first store's counts."""
+    """Group the cells of stores into arms; of a cell in several stores the first is taken."""
     groups: defaultdict[bytes, dict[int, tuple[CellResults, Store]]] = defaultdict(dict)
     for store, cells in stores:
         for results in cells:
@@ -92,9 +92,9 @@ def _arm(group: dict[int, tuple[CellResults, Store]]) -> Arm:
 
 
 def find_pairs(claim: ClaimSpec, arms: Sequence[Arm]) -> list[Pair]:
-    """The pairs that a claim is about."""
-    within = [arm for arm in arms if arm.chosen(claim.where)]
-    better = [arm for arm in within if arm.chosen(claim.better)]
+    """Find the pairs of arms that a claim compares."""
+    within = [arm for arm in arms if arm.matches(claim.where)]
+    better = [arm for arm in within if arm.matches(claim.better)]
     if claim.longer_codes:
         return list(_by_length(better))
     return [
@@ -102,15 +102,15 @@ def find_pairs(claim: ClaimSpec, arms: Sequence[Arm]) -> list[Pair]:
         for entry, spec in enumerate(claim.than)
         for one in better
         for other in within
-        if other is not one and other.chosen(spec) and _meet(claim, one, other)
+        if other is not one and other.matches(spec) and _comparable(claim, one, other)
     ]
 
 
-def _meet(claim: ClaimSpec, one: Arm, other: Arm) -> bool:
+def _comparable(claim: ClaimSpec, one: Arm, other: Arm) -> bool:
     components = all(
         _component(one.cell, kind) == _component(other.cell, kind) for kind in claim.matching
     )
-    return components and _place(one) == _place(other) and one.cell.bits == other.cell.bits
+    return components and _task(one) == _task(other) and one.cell.bits == other.cell.bits
 
 
 def _component(cell: Cell, kind: str) -> Any:
@@ -118,7 +118,7 @@ def _component(cell: Cell, kind: str) -> Any:
     return None if component is None else (component.name, component.version, component.params)
 
 
-def _place(arm: Arm) -> tuple[Any, ...]:
+def _task(arm: Arm) -> tuple[Any, ...]:
     data = arm.cell.data
     return data.protocol, data.protocol_sha256, data.subset, arm.device
 

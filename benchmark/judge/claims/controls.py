@@ -1,4 +1,4 @@
-"""What two cells must have in common for a claim to be about the one thing that differs."""
+"""Controls: the settings that must be equal in the two cells that a claim compares."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _OWN_CONTROL = {"epochs", "augmentation", "prepass", "batch_size", "validation",
 
 
 def pretraining(weights: Weights) -> str:
-    """Which images first weights were learned from, as far as their tag says.
+    """The image sets that first weights were trained on, as far as their tag names them.
 
     Example:
         >>> pretraining(Weights("timm/vit_base_patch16_224.augreg_in21k_ft_in1k"))
@@ -40,12 +40,12 @@ def pretraining(weights: Weights) -> str:
     if not weights.pretrained:
         return "from scratch"
     found = {(match[1] or match[0]).lower() for match in _CORPUS.finditer(weights.source)}
-    # A tag that names no images is a source of its own, and so is a file.
+    # A tag that names no image set counts as a set of its own, and so does a file.
     return " ".join(sorted(found)) or weights.sha256 or weights.source
 
 
 def _recipe(cell: Cell) -> Any:
-    """The recipe with what departs from it, but for what are controls of their own."""
+    """The recipe and the keys that depart from it, without those that are controls themselves."""
     train = cell.train
     if train is None:
         return None
@@ -58,7 +58,7 @@ def _train(key: str) -> Callable[[Cell], Any]:
     return lambda cell: getattr(cell.train, key, None)
 
 
-# None: the cell has no such thing (a shallow method has no recipe), so nothing can be unequal.
+# None: the cell has no such setting (a shallow method has no recipe), so it cannot be unequal.
 _READ: Final[Mapping[str, Callable[[Cell], Any]]] = {
     "pretraining": lambda cell: pretraining(cell.weights),
     "neck": lambda cell: cell.head.neck if cell.head else None,
@@ -77,12 +77,6 @@ _READ: Final[Mapping[str, Callable[[Cell], Any]]] = {
 
 
 def broken_controls(one: Cell, other: Cell, names: Sequence[str]) -> list[str]:
-    """The controls that differ between two cells, in the order given.
-
-    Args:
-        one: A cell.
-        other: The cell it is compared with.
-        names: The claim's controls.
-    """
+    """The controls, among those named, that differ between two cells."""
     pairs = ((name, _READ[name](one), _READ[name](other)) for name in names)
     return [name for name, a, b in pairs if a is not None and b is not None and a != b]

@@ -1,4 +1,4 @@
-"""From records to a verdict on a claim."""
+"""Judge a claim by the records of stores."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from hashbench.judge.compare.holm import holm
 
 
 class Verdict(StrEnum):
-    """What the records say of a claim."""
+    """The possible verdicts on a claim."""
 
     SUPPORTED = "supported"
     REFUTED = "refuted"
@@ -28,16 +28,16 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Check:
-    """One pair of arms and one quantity.
+    """The comparison of one pair of arms by one quantity.
 
     Attributes:
         pair: The arms.
-        quantity: What was measured.
-        seeds: Seeds that both arms have it for.
-        effect: The advantage of the better arm: of a metric the difference, of a time the logarithm
-            of the ratio; None where a control is broken.
-        broken: The controls that are.
-        records: The records of both arms.
+        quantity: The metric or time.
+        seeds: Seeds for which both arms have a value.
+        effect: The advantage of the better arm: the difference of a metric, or the logarithm of the
+            ratio of times; None where a control is broken.
+        broken: Names of the broken controls.
+        records: Ids of the records of both arms.
     """
 
     pair: Pair
@@ -50,12 +50,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Judged:
-    """A check with its verdict.
-
-    Attributes:
-        check: The check.
-        verdict: What it says.
-    """
+    """A check with its verdict."""
 
     check: Check
     verdict: Verdict
@@ -67,9 +62,9 @@ class Judgement:
 
     Attributes:
         claim: The claim.
-        verdict: What the records say.
-        why: How many comparisons say so, or what is missing; empty where all support it.
-        checks: What it rests on; those with a broken control count for nothing.
+        verdict: The verdict.
+        why: How many comparisons led to it, or what is missing; empty if all support the claim.
+        checks: All comparisons; those with a broken control do not count.
     """
 
     claim: ClaimSpec
@@ -82,20 +77,16 @@ class Judgement:
 
 
 def judge(claim: ClaimSpec, arms: Sequence[Arm]) -> Judgement:
-    """Ask the records about a claim.
+    """Judge a claim.
 
     A check is supported if the whole 95 % interval of the advantage lies above the margin. The
     claim is supported if there is a check for each quantity and each entry of ``than``, and all are
     (which needs no correction: each must pass by itself). It is refuted if for any check the
     advantage is below the margin at 5 % after Holm's correction over all of them. Records that
-    break a control do neither.
-
-    Args:
-        claim: The claim.
-        arms: What there is.
+    break a control neither support nor refute it.
 
     Raises:
-        ConfigError: If a metric has no value a query.
+        ConfigError: If a metric has no per-query values.
         DamagedStoreError: If an artifact is damaged.
     """
     quantities = [parse_quantity(name) for name in claim.quantities]
@@ -113,7 +104,7 @@ def _checks(claim: ClaimSpec, pair: Pair, quantities: Sequence[Quantity]) -> Ite
         one, two = ({s: _measure(quantity, arm, s) for s in common} for arm in _arms(pair))
         known = [(s, a, b) for s in common if (a := one[s]) is not None and (b := two[s])]
         if not known and common:
-            continue  # neither arm was asked for it: no records of it, rather than too few
+            continue  # neither arm was measured: there are no records, rather than too few
         seeds = ["seeds"] if len(known) < claim.controls.seeds else []
         hosts = ["host"] if quantity.kind != "metric" and _hosts(pair) > 1 else []
         faults = (*broken, *hosts, *seeds)
@@ -134,10 +125,12 @@ def _measure(quantity: Quantity, arm: Arm, seed: int) -> Measured | None:
 
 
 def _hosts(pair: Pair) -> int:
-    """On how many hosts or thread counts the times were taken."""
+    """The number of different hosts and thread counts that the times were measured with."""
     fits = [results.fit for arm in _arms(pair) for results, _ in arm.seeds.values()]
     found = [fit.environment for fit in fits if fit is not None]
-    return len({(env.cpu, env.cpu_count, env.threads, env.device.name) for env in found})
+    processors = [getattr(env, "processor", None) for env in found]
+    hosts = [(env.cpu, env.cpu_count, env.threads, env.device.name) for env in found]
+    return len(set(zip(hosts, processors, strict=True)))
 
 
 def _judged(checks: Sequence[Check], margin: float) -> list[Judged]:
@@ -177,7 +170,7 @@ def _overall(
 def _lacking(
     claim: ClaimSpec, judged: Sequence[Judged], quantities: Sequence[Quantity]
 ) -> list[str]:
-    """What has no check that counts, and why."""
+    """Describe the quantities and entries of ``than`` without a valid check."""
     broken: dict[str, None] = {}
     missing = []
     for quantity in quantities:
@@ -204,13 +197,13 @@ def _without_records(
         return ["no records"]
     names = [
         f"{quantity.name.partition('/')[0]}"
-        + (f" against {_spell(claim, e)}" if claim.than else "")
+        + (f" against {_entry_text(claim, e)}" if claim.than else "")
         for quantity, e in missing
     ]
     return [f"no records of {', '.join(names)}"]
 
 
-def _spell(claim: ClaimSpec, entry: int) -> str:
+def _entry_text(claim: ClaimSpec, entry: int) -> str:
     spec = claim.than[entry]
     words = [" or ".join(map(str, values)) for values in spec.names().values()]
     words += [f"{key}={value}" for key, value in spec.settings.items()]

@@ -1,4 +1,4 @@
-"""What claims are about: a metric of every query, or a time of every seed."""
+"""The quantities that claims compare: per-query metrics, and times of training."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ class Direction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """Something measured.
+    """A quantity that a claim may compare.
 
-    ``training_seconds``; ``epochs_to@Q`` and ``seconds_to@Q``, until mAP@all on the held-out part
-    of the training set first reaches Q, by the validation in the fit's history; or any metric with
-    a value a query.
+    It is ``training_seconds``, ``epochs_to@Q``, ``seconds_to@Q`` or any metric with per-query
+    values. The middle two count until the validation in the fit's history first has an mAP@all of Q
+    on the held-out part of the training set.
 
     Attributes:
         name: Its full name.
@@ -55,14 +55,14 @@ class Quantity:
 
 
 def parse_quantity(word: str) -> Quantity:
-    """Read a quantity as a claim writes it.
+    """Parse the name of a quantity in a claim.
 
     Example:
         >>> parse_quantity("epochs_to@0.8").reach
         0.8
 
     Raises:
-        ConfigError: If there is none such.
+        ConfigError: If there is no such quantity.
     """
     kind, at, reach = word.partition("@")
     if kind not in _TIMES:
@@ -80,8 +80,8 @@ class Measured:
     """A quantity of one cell.
 
     Attributes:
-        values: float64 (queries,), or (1,) of a time.
-        record: The record it stands in.
+        values: float64 (queries,) of a metric, (1,) of a time.
+        record: Id of the record that holds it.
     """
 
     values: NDArray[np.float64]
@@ -89,10 +89,10 @@ class Measured:
 
 
 def measure(quantity: Quantity, results: CellResults, store: Store) -> Measured | None:
-    """A quantity of one cell; None where its records do not have it.
+    """Read a quantity of one cell; None if its records do not hold it.
 
     Raises:
-        ConfigError: If a metric has no value a query.
+        ConfigError: If a metric has no per-query values.
         DamagedStoreError: If an artifact is damaged.
     """
     fit = results.fit
@@ -110,10 +110,11 @@ def measure(quantity: Quantity, results: CellResults, store: Store) -> Measured 
 def advantage(
     quantity: Quantity, better: Sequence[Measured], than: Sequence[Measured]
 ) -> NDArray[np.float64]:
-    """How much better one arm is, float64 (seeds, queries): positive is what is claimed.
+    """Compute the advantage of one arm, float64 (seeds, queries); positive agrees with the claim.
 
-    The difference of a metric; of times the logarithm of their ratio, so that half the time is as
-    much as twice the other way round. Queries that a metric leaves out are left out.
+    It is the difference of a metric, or the logarithm of the ratio of times, so that half the time
+    is as great an advantage as twice the time is a disadvantage. Queries that a metric leaves out
+    are left out.
     """
     one, two = (np.stack([each.values for each in arm]) for arm in (better, than))
     gaps = one - two if quantity.kind == "metric" else np.log(two) - np.log(one)

@@ -1,4 +1,4 @@
-"""The schema of a file of claims."""
+"""The schema of files of claims, and their reading: every mistake at once, with its place."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from hashbench.matrix.training_schema import Strict
 
 
 class ArmSpec(NamedSpec):
-    """Selects cells; a key that is given must hold one of its values.
+    """A selection of cells; each given key must have one of the listed values.
 
     ``settings`` are dotted keys as the report prints them, such as ``loss.preset: null`` or
     ``loss.asymmetric: true``; all must be equal.
@@ -28,20 +28,20 @@ class ArmSpec(NamedSpec):
     settings: dict[str, Any] = Field(default_factory=dict)
 
     def names(self) -> dict[str, list[Any]]:
-        """What is asked for by name."""
+        """The selected names by key."""
         given = {key: getattr(self, key) for key in NamedSpec.model_fields}
         return {key: values for key, values in given.items() if values is not None}
 
 
 class ControlSpec(Strict):
-    """What must be equal for records to say anything about a claim."""
+    """The controls of a claim: settings that must be equal, and the least number of seeds."""
 
     same: list[ControlName]
     seeds: Annotated[int, Field(ge=2)] = 3
 
 
 class ClaimSpec(Strict):
-    """One claim: the arm ``better`` is better than every arm of ``than``, wherever both are.
+    """One claim: the arm ``better`` is better than every arm of ``than``, wherever both exist.
 
     Protocol, device class and code length are always equal; ``matching`` adds components. With
     ``longer_codes`` each method is compared with itself at the next shorter length instead.
@@ -71,7 +71,7 @@ class ClaimSpec(Strict):
     @model_validator(mode="after")
     def _fitting(self) -> Self:
         if self.longer_codes == bool(self.than):
-            raise ValueError("than names what is compared with, unless longer_codes: true does")
+            raise ValueError("than names the arms to compare with, unless longer_codes: true does")
         wrong = [q for q in self.quantities if parse_quantity(q).direction != self.direction]
         if wrong:
             usual = parse_quantity(wrong[0]).direction
@@ -95,7 +95,7 @@ def load_claims(place: Path) -> list[ClaimSpec]:
     files = sorted(place.glob("*.yaml")) if place.is_dir() else [place]
     if not files:
         raise ConfigError(
-            f"{place}: holds no .yaml file; name a file of claims or a folder of them"
+            f"{place}: contains no .yaml file; name a file of claims or a folder of them"
         )
     found: dict[str, Path] = {}
     claims: list[ClaimSpec] = []

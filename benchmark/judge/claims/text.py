@@ -1,4 +1,4 @@
-"""Judgements as Markdown."""
+"""Print judgements of claims as Markdown, or prepare them for a page of a report."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ HEAD = (
 
 
 def judgements_text(judgements: Sequence[Judgement]) -> str:
-    """Every claim with its verdict and what it rests on, then a count of the verdicts."""
+    """Every claim with its verdict and comparisons, then the number of each verdict."""
     return "\n\n".join([*map(_section, judgements), _total(judgements)])
 
 
 def summary_text(judgements: Sequence[Judgement]) -> str:
-    """A table of the verdicts, with how many comparisons each rests on, then a count of them."""
+    """A table of claims, verdicts and numbers of comparisons, then the number of each verdict."""
     rows = [
         [each.claim.name, f"{each.claim.says} ({each.claim.source})", str(each), len(each.checks)]
         for each in judgements
@@ -59,14 +59,14 @@ def _section(judgement: Judgement) -> str:
 
 
 def terms(claim: ClaimSpec) -> str:
-    """What counts as better, and what must be equal, in two sentences."""
+    """The direction, margin and controls of a claim, in two sentences."""
     margin = f", margin {claim.margin:g}" if claim.margin else ""
     controls = ", ".join([*claim.controls.same, f"at least {claim.controls.seeds} seeds"])
     return f"Better is {claim.direction}{margin}. Controls: {controls}."
 
 
 def check_rows(judgement: Judgement) -> list[list[str]]:
-    """What a verdict rests on, as text in the columns of `HEAD`."""
+    """The comparisons behind a verdict, as text in the columns of `HEAD`."""
     pairs = [judged.check.pair for judged in judgement.checks]
     arms = list(dict.fromkeys(arm for pair in pairs for arm in (pair.better, pair.than)))
     labels = method_labels([arm.fit for arm in arms])
@@ -91,7 +91,7 @@ def _row(judged: Judged, labels: Mapping[str, str]) -> list[str]:
 
 
 def _label(arm: Arm, other: Arm, labels: Mapping[str, str]) -> str:
-    """The method, with the settings of its parts that tell it from the other and from the rest."""
+    """The method's name, with the settings that distinguish it from the other methods."""
     name = arm.cell.method_label
     if name != other.cell.method_label:
         return labels[arm.fit.record_id]
@@ -124,11 +124,7 @@ def _seeds(number: int) -> str:
 
 
 def shown_claims(judgements: Sequence[Judgement]) -> tuple[ClaimShown, ...]:
-    """Put judgements into words; the supported first, the undecided last.
-
-    Args:
-        judgements: The judgements.
-    """
+    """Prepare judgements for a page: the supported first, the undecided last."""
     order = ("supported", "refuted", "undecided")
     shown = [
         ClaimShown(

@@ -1,1 +1,1 @@
-"""Which of two methods is better, by how much, and how sure that is."""
+"""Compare methods: differences with intervals, corrected p-values and letters."""

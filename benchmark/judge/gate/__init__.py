@@ -1,1 +1,1 @@
-"""A regression check: what a store of today has against a committed baseline."""
+"""The gate: a regression check of a store against a committed baseline."""

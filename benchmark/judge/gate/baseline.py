@@ -1,4 +1,4 @@
-"""Making a store the baseline."""
+"""Replace the baseline of the gate by a store."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from hashbench.store.store import Store
 
 
 def replace_baseline(baseline: Path, store: Store, cells: Sequence[CellResults]) -> None:
-    """Put a copy of a store's cells in the place of a baseline, all of them or none.
+    """Replace a baseline by a copy of a store's cells, all of them or none.
 
     Args:
-        baseline: Folder of the baseline; made if it is not there.
-        store: The store that becomes it.
+        baseline: The baseline's folder; made if it does not exist.
+        store: The store that is copied.
         cells: Its cells.
 
     Raises:
@@ -31,7 +31,7 @@ def replace_baseline(baseline: Path, store: Store, cells: Sequence[CellResults])
     bad = [results for results in cells if not results.fitted or results.failures]
     if bad or not cells:
         why = f"{len(bad)} of its cells failed" if bad else "it is empty"
-        raise ConfigError(f"gate: {store.root} becomes no baseline, {why}; mend that and run again")
+        raise ConfigError(f"gate: {store.root} cannot be a baseline: {why}; fix it and try again")
     made = baseline.parent / f"{TEMPORARY_PREFIX}new-{baseline.name}"
     old = baseline.parent / f"{TEMPORARY_PREFIX}old-{baseline.name}"
     try:
@@ -43,7 +43,7 @@ def replace_baseline(baseline: Path, store: Store, cells: Sequence[CellResults])
         if old.exists() and not baseline.exists():
             old.replace(baseline)
         raise StoreError(
-            f"gate: cannot write {baseline}: {error.strerror or error}; it is as it was"
+            f"gate: cannot write {baseline}: {error.strerror or error}; it was not changed"
         ) from error
     finally:
         for left in (made, old):
@@ -54,7 +54,7 @@ def replace_baseline(baseline: Path, store: Store, cells: Sequence[CellResults])
 def _copy(store: Store, folder: Path, cells: Sequence[CellResults]) -> None:
     copy = Store.create(folder)
     for results in cells:
-        # Hidden files are checkpoints, logs, leases and what a killed process left.
+        # Hidden files are checkpoints, logs, leases and left-overs of killed processes.
         shutil.copytree(
             store.root / results.fit_id,
             copy.root / results.fit_id,

@@ -1,4 +1,4 @@
-"""Every value of a baseline against today's: quality exactly, speed by ratio and floor."""
+"""Compare a store with a baseline: metrics exactly or by a tolerance, times by ratio and floor."""
 
 from __future__ import annotations
 
@@ -20,13 +20,16 @@ EQUAL = 1e-12  # metrics of equal codes are equal to this
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What may move and how far.
+    """The limits of the gate.
+
+    A time is slower if it exceeds both ``ratio`` times the baseline's and the baseline's plus a
+    floor.
 
     Attributes:
-        tolerance: Loss of quality allowed where codes need not be equal bit for bit.
-        ratio: A time is slower from this many times the baseline's on,
-        floor_seconds: and this many seconds more, for training and encoding,
-        floor_ms: or this many milliseconds a query more, for latency.
+        tolerance: Loss of quality allowed where codes need not be equal to the last bit.
+        ratio: Factor for all times.
+        floor_seconds: Seconds, for training and encoding.
+        floor_ms: Milliseconds a query, for latency.
     """
 
     tolerance: float = 0.03
@@ -37,16 +40,16 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One value, or one cell without values.
+    """The check of one value, or of one cell without values.
 
     Attributes:
         cell: The cell.
         quantity: The metric or time; empty for a whole cell.
         baseline: The baseline's value.
-        now: Today's value.
-        verdict: What became of it, in words.
-        failed: Whether the gate stays shut because of it.
-        moved: Whether it is worth a line.
+        now: The new value.
+        verdict: The result in words.
+        failed: Whether it makes the gate fail.
+        moved: Whether it is printed.
     """
 
     cell: str
@@ -60,11 +63,11 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """All that was checked.
+    """The result of a comparison with a baseline.
 
     Attributes:
-        rows: Every value.
-        notes: Why something was checked less strictly, or not at all.
+        rows: Every check.
+        notes: Reasons for checks that were less strict or left out.
     """
 
     rows: tuple[Row, ...]
@@ -72,28 +75,23 @@ class Findings:
 
     @property
     def failed(self) -> bool:
-        """Whether the gate stays shut."""
+        """Whether the gate fails."""
         return any(row.failed for row in self.rows)
 
 
 def check(
     baseline: Sequence[CellResults], now: Sequence[CellResults], *, limits: Limits
 ) -> Findings:
-    """Set today's results against a baseline.
-
-    Args:
-        baseline: The baseline's cells; all must have ended well.
-        now: Today's cells.
-        limits: What may move.
+    """Compare new results with a baseline, whose cells must all have been successful.
 
     Raises:
         StoreError: If the baseline is empty or has a cell that failed.
     """
     for results in baseline:
         if not results.fitted:
-            raise StoreError(f"baseline: {_name(results)} failed there; record the baseline again")
+            raise StoreError(f"baseline: {_name(results)} failed; record the baseline again")
     if not baseline:
-        raise StoreError("baseline: it has no cells; make it with hashbench gate --update")
+        raise StoreError("baseline: has no cells; make it with hashbench gate --update")
     found = {results.fit_id: results for results in now}
     known = {results.fit_id for results in baseline}
     notes: dict[str, None] = {}
@@ -106,7 +104,7 @@ def check(
     rows += [_failure(results) for results in new if not results.fitted]
     good = sum(results.fitted for results in new)
     if good:
-        notes[f"cells not in the baseline: {good}; --update takes them in"] = None
+        notes[f"cells not in the baseline: {good}; --update adds them"] = None
     return Findings(tuple(rows), tuple(notes))
 
 
@@ -115,7 +113,7 @@ def _cell_rows(
 ) -> Iterator[Row]:
     name = _name(was)
     if now is None or now.fit is None:
-        yield Row(name, "", None, None, "missing: run the matrix, or --update", True, True)
+        yield Row(name, "", None, None, "missing: run the matrix again, or --update", True, True)
         return
     if not now.fitted:
         yield _failure(now)
@@ -183,7 +181,7 @@ def _latency_rows(
         if quantity not in found:
             yield Row(name, quantity, entry.mean_ms, None, "missing", True, True)
             continue
-        # The median is steadier than the mean; without enough calls there is none.
+        # The median varies less than the mean; with too few calls there is none.
         one, other = entry, found[quantity]
         medians = one.p50_ms is not None and other.p50_ms is not None
         values = (one.p50_ms, other.p50_ms) if medians else (one.mean_ms, other.mean_ms)
@@ -228,7 +226,7 @@ _HEAD = ("cell", "metric", "baseline", "now", "change", "verdict")
 
 
 def findings_text(findings: Findings) -> str:
-    """A table of what moved, the worst first, then what was checked and how."""
+    """A table of the values that moved, failures first, then notes and numbers of checks."""
     moved = sorted((row for row in findings.rows if row.moved), key=lambda row: not row.failed)
     table = tabulate(
         [_line(row) for row in moved], headers=_HEAD, tablefmt="github", disable_numparse=True
@@ -236,8 +234,10 @@ def findings_text(findings: Findings) -> str:
     counts = Counter(row.verdict.partition(":")[0] for row in findings.rows)
     checked = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
     cells = len({row.cell for row in findings.rows})
-    shut = sum(row.failed for row in findings.rows)
-    verdict = f"gate: FAILED by {shut} of {len(findings.rows)} checks" if shut else "gate: passed"
+    failed = sum(row.failed for row in findings.rows)
+    verdict = (
+        f"gate: FAILED by {failed} of {len(findings.rows)} checks" if failed else "gate: passed"
+    )
     notes = [f"note: {note}" for note in findings.notes]
     return "\n".join(
         [*([table, ""] if moved else []), *notes, f"cells: {cells}; values: {checked}", verdict]

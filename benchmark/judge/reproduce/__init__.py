@@ -1,1 +1,1 @@
-"""Running a stored record again and judging whether its numbers came out again."""
+"""Run a recorded fit again and compare codes and metrics with the record."""

@@ -1,4 +1,4 @@
-"""Every field in which two records differ."""
+"""Compare two records: every field that differs, with its likely meaning."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from hashbench.store.lookup import Found
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """A kind of difference.
+    """A likely cause of different results.
 
     Attributes:
-        prefix: The fields it is about, by the start of their dotted name.
-        group: What it belongs to.
-        why: Why it matters.
+        prefix: Start of the dotted names of the fields concerned.
+        group: The group of these fields.
+        why: Why a difference matters.
     """
 
     prefix: str
@@ -27,7 +27,7 @@ class Suspect:
 
 _COMPARABLE: Final = "another task: the values cannot be compared"
 _METHOD: Final = "another method: this is what is being compared"
-_TRAINING: Final = "trained otherwise"
+_TRAINING: Final = "another way of training"
 _WEIGHTS: Final = "starts from other weights"
 
 # In order of suspicion; the first prefix that fits counts.
@@ -54,36 +54,32 @@ SUSPECTS: Final = (
     Suspect("environment.dirty_sha256", "code", "changes that no commit holds"),
     Suspect("environment.commit", "code", "another commit"),
     Suspect("environment.hashbench", "code", "another release"),
-    Suspect("environment.libraries.torch", "versions", "its sums come in another order"),
-    Suspect("environment.libraries", "versions", "may round otherwise"),
+    Suspect("environment.libraries.torch", "versions", "may add numbers in another order"),
+    Suspect("environment.libraries", "versions", "may round differently"),
     Suspect("environment.python", "versions", "rarely matters"),
-    Suspect("environment.device", "device", "another device class rounds otherwise"),
-    Suspect("environment.threads", "device", "sums come in another order"),
+    Suspect("environment.device", "device", "another device class rounds differently"),
+    Suspect("environment.threads", "device", "adds numbers in another order"),
     Suspect("environment.cpu", "device", "may choose other kernels"),
     Suspect("environment.platform", "device", "other system libraries"),
-    Suspect("status", "results", "one of them did not end well"),
-    Suspect("error", "results", "one of them did not end well"),
+    Suspect("status", "results", "one of them failed"),
+    Suspect("error", "results", "one of them failed"),
     Suspect("metrics", "results", "the effect"),
     Suspect("artifacts.codes.sha256", "results", "the codes differ; equal here means bit-equal"),
-    Suspect("history", "results", "where training parted"),
-    Suspect("codes", "results", "the codes are spread otherwise"),
-    Suspect("resumed_from", "cost", "one went on from a checkpoint"),
+    Suspect("history", "results", "where training began to differ"),
+    Suspect("codes", "results", "the codes are distributed differently"),
+    Suspect("resumed_from", "cost", "one was resumed from a checkpoint"),
     Suspect("budget", "cost", "other work or memory"),
-    Suspect("latency", "cost", "times of a machine"),
-    Suspect("phases", "cost", "times of a machine"),
-    Suspect("energy", "cost", "the machine drew other power"),
-    Suspect("environment.load_average", "cost", "the machine was busier: times suffer"),
+    Suspect("latency", "cost", "times depend on the machine"),
+    Suspect("phases", "cost", "times depend on the machine"),
+    Suspect("energy", "cost", "the machine used other power"),
+    Suspect("environment.load_average", "cost", "the machine was busier, so times are longer"),
     Suspect("evaluation.environment", "bookkeeping", "where the metrics were computed"),
-    Suspect("", "bookkeeping", "follows from the rest"),
+    Suspect("", "bookkeeping", "follows from other differences"),
 )
 
 
 def rank(field: str) -> tuple[int, Suspect]:
-    """How suspicious a difference in a field is: its place, 0 the most, and what it may mean.
-
-    Args:
-        field: Dotted name.
-    """
+    """The place of a field's difference in `SUSPECTS`, and the suspect; 0 is most suspicious."""
     for place, suspect in enumerate(SUSPECTS):
         if field == suspect.prefix or not suspect.prefix:
             return place, suspect
@@ -97,11 +93,10 @@ class Difference:
     """A field in which two records differ.
 
     Attributes:
-        group: What it belongs to: settings, data, code, versions, device, results, cost or
-            bookkeeping.
-        field: Its dotted name.
-        first: Its value in the first; None also where it is not there.
-        second: Its value in the second.
+        group: Settings, data, code, versions, device, results, cost or bookkeeping.
+        field: The field's dotted name.
+        first: Its value in the first record; None also if it is missing.
+        second: Its value in the second record.
         why: Why it matters.
     """
 
@@ -113,14 +108,9 @@ class Difference:
 
 
 def explain_difference(first: Found, second: Found) -> list[Difference]:
-    """Compare two records: their fits, and what was measured of them.
+    """List the fields in which two records, their fits and their measurements differ.
 
-    Args:
-        first: A record.
-        second: Another.
-
-    Returns:
-        Every field that differs, the most suspicious first.
+    The most suspicious difference comes first.
     """
     one, other = dict(_flat(_document(first))), dict(_flat(_document(second)))
     found = [
@@ -142,13 +132,13 @@ def explain_difference(first: Found, second: Found) -> list[Difference]:
 
 
 def _before(differences: Sequence[Difference]) -> int:
-    """Where what is said of training histories goes: after the other results."""
+    """The index at which the difference of histories is inserted: after the other results."""
     later = ("cost", "bookkeeping")
     return next((i for i, each in enumerate(differences) if each.group in later), len(differences))
 
 
 def _document(found: Found) -> dict[str, Any]:
-    """What a record says, and its fit, and what was measured of that; by meaning, not by file."""
+    """Collect a record's fit, metrics and latencies in one document, sorted by meaning."""
     document = found.fit.model_dump(mode="json", exclude={"history", "kind", "schema_version"})
     evaluations = [each.model_dump(mode="json") for each in found.evaluations]
     entries = [entry for record in found.latencies for entry in record.entries]
@@ -172,7 +162,7 @@ def _document(found: Found) -> dict[str, Any]:
 
 
 def _put_second_run(document: dict[str, Any], record: ReproductionRecord) -> None:
-    """Put what a reproduction knows of its second run in the place of what the first said."""
+    """Replace the results of a first run by those of the second, as a reproduction states them."""
     second = record.model_dump(mode="json")
     document |= {key: second[key] for key in ("environment", "sources", "started", "finished")}
     document["data"] = second["data"] or document["data"]
@@ -191,7 +181,7 @@ def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _history(first: Found, second: Found) -> list[Difference]:
-    """One line for two histories: how long they are, or the first epoch at which they part."""
+    """The difference of two training histories: their lengths, or the first unequal epoch."""
     one, other = first.fit.history, second.fit.history
     if one == other:
         return []

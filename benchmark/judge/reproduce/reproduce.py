@@ -1,4 +1,4 @@
-"""Run a record's fit again and say how near it came."""
+"""Run a record's fit again, and compare its codes and metrics with the first run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from hashbench.core.record import (
 from hashbench.judge.bit_equality import reasons_for_unequal_codes
 from hashbench.judge.compare.bootstrap import paired_bootstrap
 from hashbench.judge.reproduce.reproduction_record import metric_verdict, overall_verdict
-from hashbench.judge.reproduce.rerun import Means, check_means, run_again
+from hashbench.judge.reproduce.rerun import RunOptions, check_options, run_again
 from hashbench.store.catalogue import CellResults
 from hashbench.store.codes import NAME as CODES
 from hashbench.store.lookup import Found
@@ -31,36 +31,38 @@ from hashbench.store.store import Store
 
 TOLERANCE = 0.01
 _PER_QUERY = "per_query"
-_FEWEST = 2  # queries that have a scatter
+_FEWEST = 2  # queries for which an interval can be computed
 
 
 def reproduce(
     found: Found,
     again_in: Store,
     *,
-    means: Means,
+    options: RunOptions,
     tolerance: float = TOLERANCE,
     say: Callable[[str], None] = lambda _: None,
 ) -> ReproductionRecord:
-    """Run a fit again, compare, and give the record of it, sealed but not written.
+    """Run a fit again, compare both runs, and return a sealed record of the comparison.
 
     Args:
-        found: The record.
+        found: The record of the first run.
         again_in: An empty store for the second run.
-        means: What the second run needs that the record does not hold.
+        options: Settings of the second run that the record does not hold.
         tolerance: Largest difference of a metric that counts as within, whatever its interval.
-        say: Hears of progress.
+        say: Called with lines about progress.
 
     Raises:
-        ConfigError: If the first run has no codes, or cannot be made again here.
+        ConfigError: If the first run has no codes, or cannot be repeated on this machine.
         StoreError: If the second store cannot be written.
     """
     fit, started = found.fit, timestamp()
     if fit.status is not Status.OK or CODES not in fit.artifacts:
-        raise ConfigError(f"record {fit.record_id}: {fit.cell} ended {fit.status}, without codes")
-    check_means(fit, means)
+        raise ConfigError(
+            f"record {fit.record_id}: {fit.cell} has the status {fit.status}, so there are no codes"
+        )
+    check_options(fit, options)
     first = _metrics(found)
-    results = run_again(fit, again_in, metrics=list(first), means=means, say=say)
+    results = run_again(fit, again_in, metrics=list(first), options=options, say=say)
     again = results.fit
     if again is None or again.status is not Status.OK or results.failures:
         return _failed(found, results, started=started, tolerance=tolerance)
@@ -104,7 +106,7 @@ def _failed(
 ) -> ReproductionRecord:
     bad = results.failures[-1] if results.failures else results.fit
     if bad is None:
-        raise DamagedStoreError("reproduce: the second run left no record; run it again")
+        raise DamagedStoreError("reproduce: the second run wrote no record; run it again")
     return seal(
         ReproductionRecord(
             fit_id=found.fit.fit_id,
@@ -116,7 +118,7 @@ def _failed(
             started=started,
             finished=timestamp(),
             level=Level.STATISTICAL,
-            reasons=["the second run did not end well"],
+            reasons=["the second run failed"],
             codes_first=found.fit.artifacts[CODES].sha256,
             tolerance=tolerance,
         )
@@ -160,7 +162,7 @@ def _per_query(
 def _interval(
     first: NDArray[np.float64] | None, again: NDArray[np.float64] | None
 ) -> tuple[float | None, float | None]:
-    """The 95 % interval of the mean difference over queries; None where there is none to give."""
+    """The 95 % interval of the mean difference over queries; None if it cannot be computed."""
     if first is None or again is None or first.shape != again.shape:
         return None, None
     differences = (again - first)[~np.isnan(again - first)]  # NaN: a query left out
@@ -180,7 +182,7 @@ def _compare_codes(found: Found, again: FitRecord, again_in: Store) -> tuple[boo
     try:
         stored = found.store.read_arrays(found.fit.fit_id, old)
     except DamagedStoreError:
-        return False, None  # left out on purpose or not: its checksum differs
+        return False, None  # the file is missing or damaged, but the checksums differ
     return _compare_arrays(stored, again_in.read_arrays(again.fit_id, new), found.fit.cell.bits)
 
 

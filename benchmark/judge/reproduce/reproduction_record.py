@@ -1,4 +1,4 @@
-"""Verdicts on a second run, and whether a stored one follows from what it says."""
+"""Verdicts on a second run, and a check that a stored verdict follows from its numbers."""
 
 from __future__ import annotations
 
@@ -18,18 +18,11 @@ from hashbench.store.codes import NAME as CODES
 def metric_verdict(
     first: float, again: float, *, low: float | None, high: float | None, tolerance: float
 ) -> Verdict:
-    """How near a second value is to a first.
-
-    Args:
-        first: The first value.
-        again: The second.
-        low: Lower end of the interval of the difference; None where there is none.
-        high: Its upper end.
-        tolerance: Largest difference that counts as within, whatever the interval.
+    """Judge how near the second value of a metric is to the first.
 
     Returns:
-        ``bit-equal`` for equal values; ``within`` where the interval holds 0, or the difference is
-        at most the tolerance; else ``outside``.
+        ``bit-equal`` for equal values; ``within`` if the interval of the difference from ``low`` to
+        ``high`` holds 0, or the difference is at most the tolerance; else ``outside``.
     """
     if first == again:
         return Verdict.BIT_EQUAL
@@ -41,15 +34,10 @@ def metric_verdict(
 def overall_verdict(
     level: Level, *, codes_equal: bool, metrics: Iterable[RepeatedMetric]
 ) -> Verdict:
-    """The verdict on a whole run.
+    """Judge a whole second run.
 
-    Where bit equality is promised, anything else is outside. Where it is not, the metrics decide;
-    without any, nothing shows that other codes are as good as the first.
-
-    Args:
-        level: What the run is held to.
-        codes_equal: Whether both runs gave the same codes.
-        metrics: Values of both runs.
+    Where codes must be equal, any difference is outside. Elsewhere the metrics decide; without any
+    metric other codes are outside too, since nothing shows that they are as good as the first.
     """
     verdicts = [metric.verdict for metric in metrics]
     if codes_equal and all(verdict is Verdict.BIT_EQUAL for verdict in verdicts):
@@ -62,16 +50,10 @@ def overall_verdict(
 def reproduction_differences(
     record: ReproductionRecord, fit: FitRecord, evaluations: Iterable[EvaluationRecord]
 ) -> Iterator[str]:
-    """Say where a stored reproduction does not follow from itself and the records it is of.
-
-    Args:
-        record: The reproduction.
-        fit: The fit that was run again.
-        evaluations: The evaluations of its cell.
-    """
+    """Describe where a stored reproduction contradicts itself, its fit or its evaluations."""
     codes = fit.artifacts.get(CODES)
     if codes is not None and record.codes_first != codes.sha256:
-        yield f"its first codes are {record.codes_first}, those of the fit {codes.sha256}"
+        yield f"its first codes have SHA-256 {record.codes_first}, those of the fit {codes.sha256}"
     known = {each.record_id: each.metrics for each in evaluations}
     for name, metric in record.metrics.items():
         entry = known.get(metric.record, {}).get(name)
@@ -85,11 +67,11 @@ def reproduction_differences(
             tolerance=record.tolerance,
         )
         if follows is not metric.verdict:
-            yield f"{name}: verdict {metric.verdict}, from its numbers follows {follows}"
+            yield f"{name}: verdict is {metric.verdict}, but {follows} follows from its numbers"
     if record.codes_first == record.codes_again and not record.codes_equal:
         yield "its two codes are the same, but it says that they differ"
     follows = overall_verdict(
         record.level, codes_equal=bool(record.codes_equal), metrics=record.metrics.values()
     )
     if follows is not record.verdict:
-        yield f"verdict {record.verdict}, from its numbers follows {follows}"
+        yield f"verdict is {record.verdict}, but {follows} follows from its numbers"

@@ -1,4 +1,4 @@
-"""A fit made once more, from its record alone."""
+"""Run a fit again from its record alone."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ _VALIDATION = "validation/"
 
 
 @dataclass(frozen=True, slots=True)
-class Means:
-    """What a second run needs that a record does not hold.
+class RunOptions:
+    """Settings of a second run that its record does not hold.
 
     Attributes:
         device: ``cpu`` or ``cuda``.
-        data_root: Where datasets are looked for.
+        data_root: The folder of datasets.
         weights: File of the backbone's first weights.
-        plugins: Plugin files, resolved.
-        timeout: Seconds it may take, or None.
+        plugins: Plugin files, with absolute paths.
+        timeout: Seconds that it may take, or None.
     """
 
     device: str = "cpu"
@@ -40,7 +40,7 @@ class Means:
 
 
 class _Listener:
-    """Passes on what the worker says."""
+    """Reports the progress of the worker as text."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
@@ -59,16 +59,11 @@ class _Listener:
         self._say(f"  {seconds:.1f} s")
 
 
-def check_means(fit: FitRecord, means: Means) -> None:
-    """See that a fit can be made again here, before anything is run.
-
-    Args:
-        fit: The fit.
-        means: What there is.
+def check_options(fit: FitRecord, options: RunOptions) -> None:
+    """Check that a fit can be run again, before anything is run.
 
     Raises:
-        ConfigError: If the installed protocol is another one, or the weights are not there or not
-            the same.
+        ConfigError: If the installed protocol is another one, or the weights are missing or others.
     """
     data, weights = fit.cell.data, fit.cell.weights
     installed = load_protocol(data.protocol).sha256
@@ -80,20 +75,20 @@ def check_means(fit: FitRecord, means: Means) -> None:
         )
     if weights.sha256 is None:
         return
-    if means.weights is None:
+    if options.weights is None:
         raise ConfigError(
             f"record {fit.record_id}: starts from a weights file of SHA-256 {weights.sha256}; "
             f"name it with --weights FILE"
         )
-    if not means.weights.is_file() or digest_file(means.weights) != weights.sha256:
+    if not options.weights.is_file() or digest_file(options.weights) != weights.sha256:
         raise ConfigError(
-            f"--weights {means.weights}: not the file of SHA-256 {weights.sha256} that record "
+            f"--weights {options.weights}: not the file of SHA-256 {weights.sha256} that record "
             f"{fit.record_id} starts from"
         )
 
 
-def job_of(fit: FitRecord, store: Store, *, metrics: Sequence[str], means: Means) -> Job:
-    """The job that made a fit, for another store; nothing of it comes from a matrix."""
+def job_of(fit: FitRecord, store: Store, *, metrics: Sequence[str], options: RunOptions) -> Job:
+    """The job that made a fit, for another store; it is built without the matrix."""
     epochs = [
         entry["epoch"]
         for entry in fit.history
@@ -107,11 +102,11 @@ def job_of(fit: FitRecord, store: Store, *, metrics: Sequence[str], means: Means
         metrics=tuple(metrics),
         validation_metrics=tuple(sorted(key.removeprefix(_VALIDATION) for key in validated)),
         validate_every=int(epochs[0]) if epochs else 0,
-        device=means.device,
+        device=options.device,
         threads=fit.environment.threads,
-        data_root=means.data_root,
-        weights=means.weights,
-        plugins=means.plugins,
+        data_root=options.data_root,
+        weights=options.weights,
+        plugins=options.plugins,
     )
 
 
@@ -120,25 +115,25 @@ def run_again(
     store: Store,
     *,
     metrics: Sequence[str],
-    means: Means,
+    options: RunOptions,
     say: Callable[[str], None] = lambda _: None,
 ) -> CellResults:
-    """Make a fit again, in a worker's process as the first.
+    """Run a fit again in a worker process, as in the first run.
 
     Args:
-        fit: The fit; see `check_means`.
-        store: An empty store for what comes of it.
-        metrics: Full names of what to compute of its codes.
-        means: What the record does not hold.
-        say: Hears of progress, a line at a time.
+        fit: The fit; see `check_options`.
+        store: An empty store for the results.
+        metrics: Full names of the metrics to compute.
+        options: Settings that the record does not hold.
+        say: Called with lines about progress.
 
     Returns:
-        What came of it; a failure is in its fit's status.
+        The results; a failure is in the status of their fit.
 
     Raises:
         StoreError: If the store cannot be written.
     """
-    job = job_of(fit, store, metrics=metrics, means=means)
+    job = job_of(fit, store, metrics=metrics, options=options)
     planned = Planned(fit.cell, State.MISSING, CellResults(fit.cell.fit_id), job)
-    (found,) = run_cells([planned], store, timeout=means.timeout, observer=_Listener(say))
+    (found,) = run_cells([planned], store, timeout=options.timeout, observer=_Listener(say))
     return found

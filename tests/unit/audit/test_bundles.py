@@ -228,7 +228,9 @@ def test_an_edited_record_is_refused_even_where_the_manifest_was_made_anew(
         name = next(name for name in files if "/evaluation-" in name)
         files[name] = files[name].replace(b'"queries": 20', b'"queries": 21')
 
-    assert "differs from its checksum in manifest.json" in refused(repacked(bundle, edit, seal=False), tmp_path)
+    assert "differs from its checksum in manifest.json" in refused(
+        repacked(bundle, edit, seal=False), tmp_path
+    )
     assert "was changed after it was written" in refused(
         repacked(bundle, edit, seal=True), tmp_path
     )

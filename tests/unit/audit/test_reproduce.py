@@ -29,7 +29,7 @@ from hashbench.judge.bit_equality import reasons_for_unequal_codes
 from hashbench.judge.reproduce import reproduce as module
 from hashbench.judge.reproduce.reproduce import reproduce
 from hashbench.judge.reproduce.reproduction_record import metric_verdict, overall_verdict
-from hashbench.judge.reproduce.rerun import Means, check_means, job_of
+from hashbench.judge.reproduce.rerun import RunOptions, check_options, job_of
 from hashbench.store.catalogue import CellResults, read_cell
 from hashbench.store.lookup import find_record
 from hashbench.store.store import Store
@@ -169,7 +169,7 @@ def second_run(
 def done(store: Store, fit: FitRecord, tmp_path: Path, **settings: Any) -> ReproductionRecord:
     found = find_record(fit.fit_id, store.root)
     again_in = Store.create(tmp_path / "again")
-    return store.write_record(reproduce(found, again_in, means=Means(), **settings))
+    return store.write_record(reproduce(found, again_in, options=RunOptions(), **settings))
 
 
 def test_equal_codes_under_equal_conditions_are_bit_equal_and_kept_beside_the_record(
@@ -246,11 +246,11 @@ def test_a_second_run_that_fails_is_kept_with_its_cause_and_no_verdict(
 @pytest.mark.parametrize(
     ("edit", "told"),
     [
-        (lambda d: d.update(verdict="outside"), "from its numbers follows bit-equal"),
-        (lambda d: d.update(codes_first="0" * 64), "its first codes are 000"),
+        (lambda d: d.update(verdict="outside"), "bit-equal follows from its numbers"),
+        (lambda d: d.update(codes_first="0" * 64), "its first codes have SHA-256 000"),
         (lambda d: d.update(codes_equal=False), "says that they differ"),
         (lambda d: d["metrics"][MAP].update(first=0.5), "does not say 0.5"),
-        (lambda d: d["metrics"][MAP].update(again=0.9), "from its numbers follows outside"),
+        (lambda d: d["metrics"][MAP].update(again=0.9), "outside follows from its numbers"),
     ],
 )
 def test_verify_finds_a_verdict_that_does_not_follow(
@@ -275,7 +275,7 @@ def test_the_job_of_a_second_run_is_read_off_the_record(store: Store, fit: FitRe
     history[2][f"validation/{MAP}"] = history[5][f"validation/{MAP}"] = 0.5
     environment = fit.environment.model_copy(update={"threads": 3})
     made = fit.model_copy(update={"history": history, "environment": environment})
-    job = job_of(made, store, metrics=[MAP], means=Means(device="cpu"))
+    job = job_of(made, store, metrics=[MAP], options=RunOptions(device="cpu"))
     assert (job.cell, job.fit, job.metrics, job.threads) == (fit.cell, True, (MAP,), 3)
     assert (job.validate_every, job.validation_metrics) == (3, (MAP,))
 
@@ -286,10 +286,10 @@ def test_a_fit_from_a_weights_file_asks_for_that_file(fit: FitRecord, tmp_path: 
     cell = replace(fit.cell, weights=Weights("file", "b" * 64))
     made = fit.model_copy(update={"cell": cell})
     with pytest.raises(ConfigError, match="name it with --weights FILE"):
-        check_means(made, Means())
+        check_options(made, RunOptions())
     (tmp_path / "other.safetensors").write_bytes(b"other")
     with pytest.raises(ConfigError, match="not the file of SHA-256 bbb"):
-        check_means(made, Means(weights=tmp_path / "other.safetensors"))
+        check_options(made, RunOptions(weights=tmp_path / "other.safetensors"))
 
 
 def test_a_fit_of_another_protocol_is_refused_before_anything_runs(fit: FitRecord) -> None:
@@ -297,4 +297,4 @@ def test_a_fit_of_another_protocol_is_refused_before_anything_runs(fit: FitRecor
 
     cell = replace(fit.cell, data=replace(fit.cell.data, protocol_sha256="0" * 64))
     with pytest.raises(ConfigError, match=r"digits@1 of SHA-256 000000000000…, this install"):
-        check_means(fit.model_copy(update={"cell": cell}), Means())
+        check_options(fit.model_copy(update={"cell": cell}), RunOptions())

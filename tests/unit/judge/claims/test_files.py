@@ -74,7 +74,7 @@ def test_a_good_file_is_read(tmp_path: Path) -> None:
         ("map@all", "mapp@all", ["FILE:8:5: claims.0.quantities: metric 'mapp@all': unknown"]),
         ("map@all", "epochs_to@9", ["FILE:8:5: claims.0.quantities: quantity 'epochs_to@9'"]),
         ("higher", "lower", ["FILE:3:5: claims.0: direction: lower does not fit map@all"]),
-        ("    than: {loss: two}\n", "", ["FILE:3:5: claims.0: than names what is compared"]),
+        ("    than: {loss: two}\n", "", ["FILE:3:5: claims.0: than names the arms to comp"]),
         ("name: one", "name: One!", ["FILE:3:5: claims.0.name: string should match pattern"]),
         ("version: 1", "version: 2", ["FILE:1:1: version: should be 1"]),
     ],
@@ -87,7 +87,7 @@ def test_a_mistake_is_told_with_its_place(
 
 
 def test_a_name_given_twice_and_an_empty_folder_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"holds no \.yaml file"):
+    with pytest.raises(ConfigError, match=r"contains no \.yaml file"):
         load_claims(tmp_path)
     for name in ("a.yaml", "b.yaml"):
         (tmp_path / name).write_text(GOOD)
