@@ -1,7 +1,8 @@
 # Every target is a few plain commands; README.md gives the ones worth typing by hand.
 #   make quickstart   install, run the quickstart matrix, print its report
-#   make test         install with the test extra, run the whole test suite
-#   make browser      install Chromium by apt where there is none; the tests open the HTML report
+#   make test         install with the test extra, run the daily tests: all but those marked thorough
+#   make test-all     the same with every test
+#   make browser      install Chromium by apt where there is none; tests open pages in it
 #   make clusters     install Slurm by apt where there is none; the tests start a cluster of their own
 #   make gate         run matrices/ci.yaml and set it against results/ci
 #   make check-code   linter, formatter, types
@@ -19,14 +20,20 @@ GPU_PYTHON ?= $(firstword $(wildcard $(BIN)/python) $(PYTHON))
 SETUP := pyproject.toml setup.py constraints.txt
 
 .DELETE_ON_ERROR:
-.PHONY: quickstart test gate browser clusters install install-test install-docs docs check-code lint types links constraints gpu torture clean
+.PHONY: quickstart test test-all gate browser clusters install install-test install-docs docs check-code lint types links constraints gpu torture clean
 
 quickstart: install
 	$(BIN)/hashbench run matrices/quickstart.yaml
 	$(BIN)/hashbench report --format markdown
 
+# A worker that has nothing left takes tests from another; those of one file mostly stay together.
+TEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+
 test: install-test browser
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(TEST) -m "not thorough"
+
+test-all: install-test browser
+	$(TEST)
 
 # The floors let a busy machine pass; a lost optimisation still fails.
 gate: install

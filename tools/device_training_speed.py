@@ -90,9 +90,9 @@ def _slot_rows(scale: float) -> Sequence[str]:
     seconds, start = _SMALL_SECONDS * min(scale, 1), _START_SECONDS if scale == 1 else 8.0
     for slots in _SLOTS if scale == 1 else _SLOTS[:2]:
         begin = time.time() + start
-        command = [sys.executable, "-m", __spec__.name, "--slot", str(begin), str(seconds)]
+        command = [sys.executable, __file__, "--slot", str(begin), str(seconds)]
         started = [
-            subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603 - this module
+            subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603 - this program
             for _ in range(slots)
         ]
         # The window is the same for all: what each did in it adds up.

@@ -52,6 +52,7 @@ DEEP = "{backbone: tiny, loss: {name: waits, last_layer: bn}}"
 
 pytestmark = [
     pytest.mark.ray,
+    pytest.mark.thorough,
     pytest.mark.skipif(
         importlib.util.find_spec("ray") is None,
         reason="not installed: ray (pip install 'hashbench[ray]')",

@@ -53,6 +53,7 @@ overrides:
 LACKING = slurm_engine.missing() + ([] if importlib.util.find_spec("submitit") else ["submitit"])
 pytestmark = [
     pytest.mark.slurm,
+    pytest.mark.thorough,
     pytest.mark.skipif(
         bool(LACKING), reason=f"not installed: {', '.join(LACKING)} (make clusters)"
     ),

@@ -1,9 +1,10 @@
 """A reader of documentation: does what a page says, block by block, and compares what it shows.
 
-* `console`: every command runs in a shell, in the reader's folder, and must print what the page
-  shows. ``...`` on a line of its own stands for any lines, elsewhere for the rest of a line. Ids
-  and numbers with a point may differ, those of the form 0.dddd by 0.05; so may the width of
-  columns. A command must end with 0, or with what ``$ echo $?`` after it shows.
+* `console`: every command runs in the reader's folder, `hashbench` in this process unless a shell
+  has to read the line, and must print what the page shows. ``...`` on a line of its own stands for
+  any lines, elsewhere for the rest of a line. Ids and numbers with a point may differ, those of the
+  form 0.dddd by 0.05; so may the width of columns. A command must end with 0, or with what
+  ``$ echo $?`` after it shows.
 * A `console` block with a title that starts with "needs" or "takes" does not run. Its commands must
   be there, with all their options, and its matrices without mistakes.
 * `yaml` that is a matrix, and `python` that is a function, go into the file that was named last.
@@ -28,6 +29,7 @@ from pathlib import Path
 import click
 import pytest
 import yaml
+from in_process import hashbench
 
 from hashbench.cli import main
 
@@ -49,6 +51,7 @@ PATTERNS = {
 }
 NOT_RUN = ("needs ", "takes ")
 NEIGHBOURING = 0.05
+SHELL = "|&;<>$`*?#~\n"  # characters by which a shell changes a line
 PROGRAMS_NOT_OURS = {"cd", "git", "python3", "pip", ".venv/bin/pip", "ray", "source"}
 
 
@@ -170,20 +173,26 @@ class Reader:
             return ""
         if call.command.startswith("hashbench check "):
             self.checked.add(call.command.split()[-1])
-        done = subprocess.run(
-            ["bash", "-c", call.command],
-            cwd=self.folder,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = self._done(call.command)
         everything = (done.stdout + done.stderr).replace(str(self.folder), "$PWD")
         assert done.returncode == call.code, f"{call.command}\n{everything}"
         printed = done.stdout.replace(str(self.folder), "$PWD")
         if call.shown and differs(call.shown, printed) and differs(call.shown, everything):
             raise AssertionError(f"{call.command} wrote\n{everything}")
         return everything
+
+    def _done(self, command: str) -> subprocess.CompletedProcess[str]:
+        program, *words = shlex.split(command)
+        if program == "hashbench" and not set(command) & set(SHELL):
+            return hashbench(*words, folder=self.folder, env=self.environment)
+        return subprocess.run(
+            ["bash", "-c", command],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
     def _look_at(self, call: Call) -> str:
         program, *words = shlex.split(call.command)
@@ -192,8 +201,10 @@ class Reader:
         elif program == "make":
             targets = re.findall(r"^([\w-]+):", (self.root / "Makefile").read_text(), re.M)
             assert words[0] in targets, call.command
+        elif program == "python" and words[0] == "-m":
+            assert importlib.util.find_spec(words[1]), call.command
         elif program == "python":
-            assert words[0] == "-m" and importlib.util.find_spec(words[1]), call.command
+            assert (self.root / words[0]).is_file(), call.command
         else:
             assert program in PROGRAMS_NOT_OURS, call.command
         return ""

@@ -1,4 +1,4 @@
-"""Bad input through the installed command: one line a mistake, its exit code, nothing written."""
+"""Bad input: one line a mistake, its exit code, nothing written."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import in_process
 import pytest
 
 from hashbench.store.store import FORMAT, MARKER, Store
@@ -37,7 +38,9 @@ def matrix(tmp_path: Path) -> Path:
 def hashbench(
     folder: Path, *words: str, before: Callable[[], None] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run the installed command in a folder."""
+    """Call the command in a folder; as a process of its own if something is to be done before."""
+    if before is None:
+        return in_process.hashbench(*words, folder=folder, env={"HASHBENCH_DATA": ""})
     return subprocess.run(
         [COMMAND, *words],
         cwd=folder,

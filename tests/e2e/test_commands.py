@@ -1,4 +1,4 @@
-"""Every command through the installed console script."""
+"""Every command: its help, and what it prints and refuses without a trained method."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from in_process import hashbench
 
 from hashbench.cli import main
 from hashbench.store.store import Store
@@ -39,19 +40,6 @@ bits: [16, 32]
 exclude:
   - {loss: hsc, bits: 32, because: one is enough}
 """
-
-
-def hashbench(*words: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Run the installed command."""
-    return subprocess.run(
-        [COMMAND, *words],
-        cwd=folder,
-        env={**os.environ, "COLUMNS": "100"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=600,
-    )
 
 
 def said(*words: str, folder: Path | None = None) -> str:

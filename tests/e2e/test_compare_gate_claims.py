@@ -1,38 +1,26 @@
-"""``hashbench compare``, ``gate`` and ``claims`` by the installed command, on committed records."""
+"""``hashbench compare``, ``gate`` and ``claims`` on committed records."""
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
+from in_process import hashbench
 
 Call = Callable[..., subprocess.CompletedProcess[str]]
-COMMAND = str(Path(sys.executable).with_name("hashbench"))
 
 
 @pytest.fixture
 def call(root: Path, tmp_path: Path) -> Call:
-    """Call the installed command in an empty folder beside a link to the results."""
+    """Call the command in an empty folder beside a link to the results."""
     (tmp_path / "results").symlink_to(root / "results")
     (tmp_path / "claims").symlink_to(root / "claims")
 
-    def run(*words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [COMMAND, *words],
-            cwd=tmp_path,
-            env={**os.environ, "COLUMNS": "100"},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=300,
-        )
-
-    return run
+    return partial(hashbench, folder=tmp_path)
 
 
 def test_two_methods_of_a_store(call: Call) -> None:

@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 from typing import Protocol
 
+import pytest
+
 PAGES = ("first-run", "seeds-and-differences", "own-method")
 
 
@@ -15,6 +17,7 @@ class Reader(Protocol):
     def follow(self, name: str) -> str: ...
 
 
+@pytest.mark.thorough
 def test_the_tutorial_can_be_followed_from_the_first_page_to_the_last(reader: Reader) -> None:
     written = "".join(reader.follow(f"tutorial/{name}.md") for name in PAGES)
     assert re.search(r"\| mlp \+ agree +\| 0\.\d+", written)

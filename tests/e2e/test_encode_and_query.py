@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
+from in_process import hashbench
 from PIL import Image
 
 from hashbench.datasets.loading import LoadedData, load_data
 
-COMMAND = str(Path(sys.executable).with_name("hashbench"))
 MATRIX = """\
 version: 1
 name: kept
@@ -41,16 +39,8 @@ class Place:
     data: LoadedData
 
     def call(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Call the installed command on the store."""
-        return subprocess.run(
-            [COMMAND, *words, "--store", "kept"],
-            cwd=self.folder,
-            env={**os.environ, "COLUMNS": "100"},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=600,
-        )
+        """Call a command on the store."""
+        return hashbench(*words, "--store", "kept", folder=self.folder)
 
     def said(self, *words: str) -> list[str]:
         """The lines that a command that goes well writes."""

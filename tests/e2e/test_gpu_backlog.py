@@ -25,7 +25,7 @@ def test_without_a_device_it_says_so_and_ends_well(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_every_step_runs_on_the_cpu_at_tiny_size(tmp_path: Path) -> None:
     matrix = ROOT / "tests" / "gpu" / "tiny.yaml"
     command = [sys.executable, str(SCRIPT), "--device", "cpu", "--matrix", str(matrix)]

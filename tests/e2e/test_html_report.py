@@ -1,4 +1,4 @@
-"""The HTML report of committed records, made by the installed command, in a real browser."""
+"""The HTML report of committed records, in a real browser."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import io
 import json
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from in_process import hashbench
 from PIL import Image
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
@@ -22,7 +22,6 @@ from selenium.webdriver.support.ui import Select
 
 pytestmark = pytest.mark.browser
 
-COMMAND = str(Path(sys.executable).with_name("hashbench"))
 WIDTHS = (1280, 390)
 PARTS = ("decision", "tables", "figures", "comparison", "claims", "records")
 FIGURES = ("bits", "pr", "at-n", "distances", "balance", "training", "epochs")
@@ -34,14 +33,8 @@ SIZES = "return [document.documentElement.scrollWidth, window.innerWidth]"
 def report(root: Path, out: Path, *words: str) -> subprocess.CompletedProcess[str]:
     # A few methods of two stores: one of them has latencies, the other images with several labels.
     stores = [f"--store={root / 'results' / name}" for name in ("quickstart", "mixtures")]
-    return subprocess.run(
-        [COMMAND, "report", *stores, "--format", "html", "-o", str(out), *words],
-        cwd=out.parent,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
+    words = ("report", *stores, "--format", "html", "-o", str(out), *words)
+    return hashbench(*words, folder=out.parent)
 
 
 @pytest.fixture(scope="module")

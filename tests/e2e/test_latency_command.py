@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from in_process import hashbench
 
 from hashbench.core.record import LatencyRecord
 from hashbench.store.catalogue import read_all
 from hashbench.store.store import Store
 
-COMMAND = str(Path(sys.executable).with_name("hashbench"))
 MATRIX = """\
 version: 1
 name: kept
@@ -28,16 +26,8 @@ QUICK = ("-k", "5", "--batch", "1", "--samples", "30", "--seconds", "0.5s")
 
 
 def call(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """Call the installed command."""
-    return subprocess.run(
-        [COMMAND, *words, "--store", "kept"],
-        cwd=folder,
-        env={**os.environ, "COLUMNS": "100"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=600,
-    )
+    """Call a command on the store."""
+    return hashbench(*words, "--store", "kept", folder=folder)
 
 
 @pytest.fixture(scope="module")

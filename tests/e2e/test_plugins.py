@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import in_process
 import pytest
 
 BIN = Path(sys.executable).parent
@@ -30,12 +31,13 @@ execute: {{device: cpu, threads: 1}}
 def hashbench(
     *words: str, folder: Path, path: str | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run the installed command in a folder, with a folder of packages on the path if given."""
-    more = {"PYTHONPATH": path} if path else {}
+    """Call the command in a folder; as a process, if a folder of packages is to be on its path."""
+    if path is None:
+        return in_process.hashbench(*words, folder=folder)
     return subprocess.run(
         [str(BIN / "hashbench"), *words],
         cwd=folder,
-        env={**os.environ, "COLUMNS": "100", **more},
+        env={**os.environ, "COLUMNS": "100", "PYTHONPATH": path},
         capture_output=True,
         text=True,
         check=False,

@@ -1,4 +1,4 @@
-"""Runs through the installed command: what is done is kept, what fails is a row."""
+"""Runs of a matrix: what is done is kept, what fails is a row."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from in_process import hashbench
 
 COMMAND = str(Path(sys.executable).with_name("hashbench"))
 PLUGIN = Path(__file__).with_name("misbehaving.py")
@@ -62,8 +63,8 @@ class Place:
 
     def run(self, *words: str, store: str = "store") -> subprocess.CompletedProcess[str]:
         """Run the matrix."""
-        command = self.command(*words, store=store)
-        return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False)
+        _, *words_of_run = self.command(*words, store=store)
+        return hashbench(*words_of_run, folder=self.folder)
 
     def records(self, kind: str, store: str = "store") -> list[dict[str, Any]]:
         """Return the records of a kind, oldest first."""
@@ -183,7 +184,7 @@ def test_after_ctrl_c_the_next_run_goes_on_and_ends_as_an_unbroken_one(place: Pl
     _, said = process.communicate(timeout=600)
 
     assert process.returncode == 130
-    assert "run again to go on" in said
+    assert "run the command again to go on" in said
     assert not Path(f"/proc/{paused.read_text()}").exists()
     assert statuses(place.fits()["fine"]) == ["ok"]
     assert statuses(place.fits()["pausing"]) == ["interrupted"]

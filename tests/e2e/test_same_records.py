@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from in_process import hashbench
 
 from hashbench.cli.loading import load
 from hashbench.core.registry import registry
@@ -19,7 +18,6 @@ from hashbench.store.store import Store
 from hashbench.worker.cell import CellRun
 from hashbench.worker.events import Events
 
-COMMAND = str(Path(sys.executable).with_name("hashbench"))
 MATRIX = """
 version: 1
 name: twice
@@ -59,8 +57,7 @@ def records(store: Path) -> list[str]:
 def test_in_another_order_and_with_another_cell_beside_records_are_equal(tmp_path: Path) -> None:
     matrix = tmp_path / "matrix.yaml"
     matrix.write_text(MATRIX)
-    beside = [COMMAND, "run", str(matrix), "--store", "beside"]
-    run = subprocess.run(beside, cwd=tmp_path, capture_output=True, text=True, check=False)
+    run = hashbench("run", str(matrix), "--store", "beside", folder=tmp_path)
     assert run.returncode == 0, run.stderr
 
     wanted, alone = load(matrix), Store.create(tmp_path / "alone")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_eight_kills_lose_nothing_finished_and_change_no_code(root: Path, tmp_path: Path) -> None:
     script, output = root / "tests" / "torture" / "torture.py", tmp_path / "outcome.json"
     words = ["--kills", "8", "--seed", "1", "--output", str(output)]

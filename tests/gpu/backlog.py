@@ -75,6 +75,7 @@ def run(command: list[str], *, device: str, seconds: float) -> int:
     print("+", " ".join(command), flush=True)
     began = time.monotonic()
     environment = {**os.environ, "HASHBENCH_TEST_DEVICE": device}
+    environment["PYTHONPATH"] = str(ROOT / "tools")  # whose programs import one another
     try:
         code = subprocess.run(
             command, env=environment, timeout=max(1.0, seconds), check=False

@@ -118,6 +118,7 @@ def test_a_photo_finds_those_of_its_class_first(
     assert_quiet(page)
 
 
+@pytest.mark.thorough
 def test_two_runs_are_compared_by_the_paired_test(
     studio: Studio, browser: webdriver.Chrome
 ) -> None:
@@ -132,6 +133,7 @@ def test_two_runs_are_compared_by_the_paired_test(
     assert_quiet(page)
 
 
+@pytest.mark.thorough
 def test_the_report_is_downloaded_and_stands_alone(
     studio: Studio, browser: webdriver.Chrome, downloads: Path
 ) -> None:
@@ -150,6 +152,7 @@ def test_the_report_is_downloaded_and_stands_alone(
     assert_quiet(page)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("width", WIDTHS)
 def test_every_tab_fits_the_window_and_asks_nobody_outside(
     studio: Studio, browser: webdriver.Chrome, pictures: Path, photos: Path, width: int
@@ -180,6 +183,7 @@ def test_every_tab_fits_the_window_and_asks_nobody_outside(
     assert_quiet(page)
 
 
+@pytest.mark.thorough
 def test_two_browsers_at_once_see_the_same_and_search_at_once(
     studio: Studio, browser: webdriver.Chrome, photos: Path
 ) -> None:
@@ -197,6 +201,7 @@ def test_two_browsers_at_once_see_the_same_and_search_at_once(
         other.quit()
 
 
+@pytest.mark.thorough
 def test_a_killed_search_worker_is_replaced_at_the_next_search(
     studio: Studio, browser: webdriver.Chrome, photos: Path
 ) -> None:
@@ -214,3 +219,18 @@ def test_a_killed_search_worker_is_replaced_at_the_next_search(
     page.until(replaced, "another worker")
     assert found_images(page) == before
     assert_quiet(page)
+
+
+@pytest.mark.thorough
+def test_what_is_no_photo_is_refused_by_the_search(
+    studio: Studio, browser: webdriver.Chrome, tmp_path: Path
+) -> None:
+    (tmp_path / "text.png").write_text("no photo")
+    page = Page(browser, studio.url)
+    page.open_tab("tab-search")
+    page.wait_for("search-method", "mlp + hsc")
+    page.open_tab("tab-search-upload")
+    page.send("search-upload", tmp_path / "text.png")
+    page.wait_for("search-upload", "text")
+    page.click("search-by-upload")
+    page.wait_for("search-status", "no image that can be read")

@@ -20,7 +20,7 @@ from selenium.webdriver.common.by import By
 from .conftest import Start, Studio
 from .page import Page, open_browser
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.thorough]
 
 MARKUP = "<img src=x onerror=document.title='run'>"
 
@@ -148,17 +148,3 @@ def test_a_full_disk_is_said_and_after_making_room_the_import_goes_on(
     page.click("data-job-resume")
     page.wait_for("data-job-state", "done")
     assert (tmp_path / "data" / "imported" / "things" / "report.json").is_file()
-
-
-def test_what_is_no_photo_is_refused_by_the_search(
-    studio: Studio, browser: webdriver.Chrome, tmp_path: Path
-) -> None:
-    (tmp_path / "text.png").write_text("no photo")
-    page = Page(browser, studio.url)
-    page.open_tab("tab-search")
-    page.wait_for("search-method", "mlp + hsc")  # what was trained above
-    page.open_tab("tab-search-upload")
-    page.send("search-upload", tmp_path / "text.png")
-    page.wait_for("search-upload", "text")
-    page.click("search-by-upload")
-    page.wait_for("search-status", "no image that can be read")

@@ -149,7 +149,6 @@ def failures(findings: list[Finding]) -> dict[str, Finding]:
     return {finding.title: finding for finding in findings if not finding.passed}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", registry().names(Kind.BACKBONE))
 def test_every_backbone_of_ours_conforms(name: str) -> None:
     cls = registry().load(Kind.BACKBONE, FAMILY_MEMBER.get(name, name))
