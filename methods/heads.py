@@ -1,4 +1,7 @@
-"""Hash heads: a neck from a backbone's output to features, and a last layer to K real outputs."""
+"""Hash heads: a neck from a backbone's output to features, and a last layer to K real outputs.
+
+`build_head` makes one by the names of its neck and last layer.
+"""
 
 from __future__ import annotations
 
@@ -11,41 +14,10 @@ from hashbench.core.cell import Head as HeadChoice
 from hashbench.core.errors import ConfigError, did_you_mean
 from hashbench.methods.head_names import LAST_LAYERS, NECKS
 from hashbench.methods.interface import BackboneOutput
-from hashbench.methods.necks import PerceptronNeck, PooledNeck, TokenNeck
 
 _INIT_STD: Final = 0.01
-
-
-def _projection(feature_dim: int, bits: int, *, bias: bool) -> nn.Linear:
-    layer = nn.Linear(feature_dim, bits, bias=bias)
-    nn.init.normal_(layer.weight, std=_INIT_STD)
-    if bias:
-        nn.init.zeros_(layer.bias)
-    return layer
-
-
-def _linear(feature_dim: int, bits: int) -> nn.Module:
-    return _projection(feature_dim, bits, bias=True)
-
-
-def _linear_uniform(feature_dim: int, bits: int) -> nn.Module:
-    return nn.Linear(feature_dim, bits)
-
-
-def _bn(feature_dim: int, bits: int) -> nn.Module:
-    return nn.Sequential(_projection(feature_dim, bits, bias=False), nn.BatchNorm1d(bits))
-
-
-def _ln_tanh(feature_dim: int, bits: int) -> nn.Module:
-    return nn.Sequential(_projection(feature_dim, bits, bias=False), nn.LayerNorm(bits), nn.Tanh())
-
-
-_LAST_LAYERS: Final[Mapping[str, Callable[[int, int], nn.Module]]] = {
-    "linear": _linear,
-    "linear_uniform": _linear_uniform,
-    "bn": _bn,
-    "ln_tanh": _ln_tanh,
-}
+_VTS_WIDTH: Final = 1024
+_VTS_DROPOUT: Final = 0.5
 
 
 class Head(nn.Module):
@@ -93,7 +65,7 @@ def build_head(
         head: The neck and last layer by name.
         feature_dim: Width D of the backbone's pooled output.
         bits: Code length.
-        tokens: Tokens an image of the backbone's output, if it has them.
+        tokens: Number of tokens of an image, if the backbone's output has tokens.
         dropout: Dropout rate within the neck ``mlp3``.
 
     Raises:
@@ -107,6 +79,86 @@ def build_head(
     return Head(neck, _LAST_LAYERS[head.last_layer](neck.width, bits))
 
 
+class PooledNeck(nn.Module):
+    """``pool``: the backbone's pooled output as it is, (N, D).
+
+    Args:
+        feature_dim: D.
+    """
+
+    def __init__(self, feature_dim: int) -> None:
+        super().__init__()
+        self.width = feature_dim
+
+    def forward(self, output: BackboneOutput) -> Tensor:
+        """Return the pooled output, (N, D)."""
+        return output.pooled
+
+
+class TokenNeck(nn.Module):
+    """``vts``: all tokens side by side, dropout 0.5, a layer of 1024, ReLU: (N, 1024).
+
+    The neck of Vision Transformer Hashing (ICME 2022), as in its released code: the class token is
+    among the tokens, weights start Kaiming uniform (fan-out), biases N(0, 1). On ViT-B/16 at 224 px
+    the layer has 197 * 768 * 1024 = 154.9 M weights, more than the backbone.
+
+    Args:
+        feature_dim: Width D of a token.
+        tokens: Number of tokens of an image; None if the backbone's output has none.
+
+    Raises:
+        ConfigError: If there are no tokens.
+    """
+
+    def __init__(self, feature_dim: int, tokens: int | None) -> None:
+        super().__init__()
+        if tokens is None:
+            raise ConfigError(
+                "head.neck: vts joins a Transformer's tokens, and this backbone has none; "
+                "use pool or mlp3"
+            )
+        self.width = _VTS_WIDTH
+        self.dropout = nn.Dropout(_VTS_DROPOUT)
+        self.layer = nn.Linear(tokens * feature_dim, _VTS_WIDTH)
+        nn.init.kaiming_uniform_(self.layer.weight, mode="fan_out", nonlinearity="relu")
+        nn.init.normal_(self.layer.bias)
+        self.activation = nn.ReLU()
+
+    def forward(self, output: BackboneOutput) -> Tensor:
+        """Map tokens (N, tokens, D) to (N, 1024)."""
+        if output.tokens is None:
+            raise ValueError("the backbone's output has no tokens")
+        mapped: Tensor = self.activation(self.layer(self.dropout(output.tokens.flatten(1))))
+        return mapped
+
+
+class PerceptronNeck(nn.Module):
+    """``mlp3``: two layers D-D, each with ReLU; with the last layer D-D-D-K, as CSQ's authors have.
+
+    Weights and biases start as torch's ``Linear`` does.
+
+    Args:
+        feature_dim: D.
+        dropout: Rate after the first ReLU; CSQ has 0.5 on ResNets and none elsewhere.
+    """
+
+    def __init__(self, feature_dim: int, dropout: float) -> None:
+        super().__init__()
+        self.width = feature_dim
+        self.layers = nn.Sequential(
+            nn.Linear(feature_dim, feature_dim),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+            nn.Linear(feature_dim, feature_dim),
+            nn.ReLU(),
+        )
+
+    def forward(self, output: BackboneOutput) -> Tensor:
+        """Map pooled features (N, D) to (N, D)."""
+        mapped: Tensor = self.layers(output.pooled)
+        return mapped
+
+
 def _neck(
     name: str, feature_dim: int, *, tokens: int | None, dropout: float
 ) -> PooledNeck | TokenNeck | PerceptronNeck:
@@ -118,3 +170,35 @@ def _neck(
         case "mlp3":
             return PerceptronNeck(feature_dim, dropout)
     raise ConfigError(f"head.neck: unknown neck '{name}'. {did_you_mean(name, NECKS)}")
+
+
+def _projection(feature_dim: int, bits: int, *, bias: bool) -> nn.Linear:
+    layer = nn.Linear(feature_dim, bits, bias=bias)
+    nn.init.normal_(layer.weight, std=_INIT_STD)
+    if bias:
+        nn.init.zeros_(layer.bias)
+    return layer
+
+
+def _linear(feature_dim: int, bits: int) -> nn.Module:
+    return _projection(feature_dim, bits, bias=True)
+
+
+def _linear_uniform(feature_dim: int, bits: int) -> nn.Module:
+    return nn.Linear(feature_dim, bits)
+
+
+def _bn(feature_dim: int, bits: int) -> nn.Module:
+    return nn.Sequential(_projection(feature_dim, bits, bias=False), nn.BatchNorm1d(bits))
+
+
+def _ln_tanh(feature_dim: int, bits: int) -> nn.Module:
+    return nn.Sequential(_projection(feature_dim, bits, bias=False), nn.LayerNorm(bits), nn.Tanh())
+
+
+_LAST_LAYERS: Final[Mapping[str, Callable[[int, int], nn.Module]]] = {
+    "linear": _linear,
+    "linear_uniform": _linear_uniform,
+    "bn": _bn,
+    "ln_tanh": _ln_tanh,
+}

@@ -1,7 +1,7 @@
-"""What the harness runs, and what a backbone or a hashing loss gives it.
+"""The interfaces of methods, backbones and hashing losses.
 
-`Method` is the outermost interface. A deep one is a `Backbone` and a head trained with a `HashLoss`
-by the harness's loop; a shallow one implements it directly.
+`Method` is the outermost one. A deep method is a `Backbone` and a head trained with a `HashLoss`; a
+shallow method implements it directly.
 """
 
 from __future__ import annotations
@@ -23,34 +23,34 @@ from hashbench.core.registry import Kind
 
 
 class ImageStream(Protocol):
-    """The images of one role, on the device or brought there batch by batch."""
+    """The images of one role, held on the device or moved there batch by batch."""
 
     def __len__(self) -> int: ...
 
     def pixels(self, indices: Tensor) -> Tensor:
-        """Unresized images, float32 (n, channels, height, width) in [0, 1]."""
+        """Return unresized images, float32 (n, channels, height, width) in [0, 1]."""
         ...
 
     def batch(
         self, indices: Tensor, augment_with: torch.Generator | None = None, *, view: int = 0
     ) -> Tensor:
-        """Network input, float32 (n, 3, size, size), normalised; augmented if a generator is given.
+        """Return network input, float32 (n, 3, size, size), normalised, perhaps augmented.
 
         Args:
             indices: int64 (n,), positions within this stream.
-            augment_with: The CPU generator that draws the augmentation.
-            view: Which view of the images it is; 1 for the second of two.
+            augment_with: The CPU generator that draws the augmentation; None for none.
+            view: The number of the view, from 0; 1 for the second of two.
         """
         ...
 
     def blocks(self, size: int) -> Iterator[Tensor]:
-        """All positions in order, as int64 tensors of at most ``size``."""
+        """Yield all positions in order, in int64 tensors of at most ``size``."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class TrainView:
-    """The training set as a method sees it.
+    """The training set that a method is given.
 
     Attributes:
         images: The training images.
@@ -65,10 +65,10 @@ class TrainView:
 
 @dataclass(frozen=True, slots=True)
 class EpochEvent:
-    """What a method tells the harness after each epoch.
+    """The report of a method after each epoch.
 
     Attributes:
-        epoch, epochs: Epochs done, and in all.
+        epoch, epochs: Epochs done, and planned.
         terms: Mean of every named loss term over the epoch, and ``total``.
         seconds, images: Wall seconds of the epoch, and images seen in it.
     """
@@ -82,7 +82,7 @@ class EpochEvent:
 
 @dataclass(frozen=True, slots=True)
 class TrainContext:
-    """What the harness gives a method for one fit.
+    """The settings and callbacks of one fit.
 
     Attributes:
         cell: The resolved settings.
@@ -90,9 +90,9 @@ class TrainContext:
         weights: The file of the backbone's first weights, if they come from a file.
         checkpoints: Where to keep checkpoints; None keeps none.
         on_epoch: Called after each epoch.
-        stopping: Asked before each step: whether to keep what was done and end the process.
+        stopping: Called before each step; True to write a checkpoint and end the process.
         validation: Images held out of the training set, if any.
-        validate: Named metrics, given codes of the validation part and of the training set.
+        validate: Computes named metrics from codes of the validation part and the training set.
         validate_every: Epochs between two validations; 0 for never.
     """
 
@@ -109,15 +109,15 @@ class TrainContext:
 
 @dataclass(frozen=True, slots=True)
 class FitReport:
-    """What a fit cost and how it went.
+    """The cost and the course of a fit.
 
     Attributes:
         phases: Wall seconds by phase name (``prepass``, ``train``, ``validate``, ...).
         epochs: Epochs trained, those before a resume included.
         images_seen: Training images that went through the network.
-        parameters: Trainable numbers of the whole method.
-        history: One entry an epoch: its loss terms and, where measured, validation metrics.
-        resumed_from: The epoch of the checkpoint taken up, or None.
+        parameters: Number of trainable numbers in the whole method.
+        history: An entry for each epoch: its loss terms and, where measured, validation metrics.
+        resumed_from: The epoch of the checkpoint it resumed from, or None.
         weights_sha256: Checksum of the backbone's first weights as loaded, or None.
         step_seconds: Seconds of all training steps by part, where steps are timed.
     """
@@ -133,12 +133,12 @@ class FitReport:
 
 
 class Method(ABC):
-    """Anything that learns from a training set and encodes images.
+    """Base of everything that learns from a training set and encodes images.
 
     Attributes:
-        KIND: For plugin files.
-        Params: The typed parameters.
-        info: The component's card.
+        KIND: The kind of component, by which a plugin file's classes are found.
+        Params: The class of the parameters.
+        info: Title, version, paper and citation.
         binary: False for a method that encodes to `Embeddings`: code lengths do not apply to it.
     """
 
@@ -157,22 +157,22 @@ class Method(ABC):
 
     @abstractmethod
     def encode(self, images: ImageStream, role: Role) -> Codes | Embeddings:
-        """Encode un-augmented images in eval mode, one row an image, in order."""
+        """Encode un-augmented images in eval mode, a row for each image, in order."""
 
     def database_codes(self) -> Codes | None:
-        """Learned codes of the training images, in training order, where the method has them.
+        """Return learned codes of the training images, in training order; None if there are none.
 
-        They stand for those images in the database; all others are encoded.
+        They are those images' codes in the database; all other images are encoded.
         """
         return None
 
 
 class DivergedError(RuntimeError):
-    """The loss became NaN or infinite."""
+    """Raised when the loss becomes NaN or infinite."""
 
 
 class BackboneOutput(NamedTuple):
-    """What a backbone gives a head.
+    """The output of a backbone, which the head reads.
 
     Attributes:
         pooled: (N, feature_dim): class token or average pool.
@@ -184,17 +184,17 @@ class BackboneOutput(NamedTuple):
 
 
 class Backbone(nn.Module, ABC):
-    """Images to features.
+    """Base of the networks that map images to features.
 
     The constructor is called as ``cls(params, image_size=...)`` after the initialisation seed is
     set, and builds the network with fresh weights.
 
     Attributes:
-        KIND, Params, info: For plugin files; the typed parameters; the component's card.
-        image_size: The input side, in pixels, that the architecture expects; None takes any, and
-            then the protocol's own size is used.
-        pretrained_normalisation: What its usual weights were trained on: ``imagenet``, ``half``,
-            ``clip`` or ``unit``.
+        KIND, Params, info: As for `Method`.
+        image_size: The input side, in pixels, that the architecture expects; None if it takes any,
+            and then the protocol's size is used.
+        pretrained_normalisation: The normalisation its usual weights were trained with:
+            ``imagenet``, ``half``, ``clip`` or ``unit``.
         has_tokens: Whether its output has tokens.
         neck_dropout: Dropout within the neck ``mlp3``.
         feature_dim: Width D of ``pooled``.
@@ -214,7 +214,7 @@ class Backbone(nn.Module, ABC):
         """Map float images (N, 3, H, W), normalised, to features."""
 
     def new_parameters(self) -> list[nn.Parameter]:
-        """Parameters that no pretrained weights cover; they learn at the head's rate."""
+        """Return the parameters that pretrained weights lack; they learn at the head's rate."""
         return []
 
     @abstractmethod
@@ -240,12 +240,12 @@ class Backbone(nn.Module, ABC):
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What a loss asks of the harness.
+    """The requirements of a loss.
 
     Attributes:
-        views: Augmented views of each image a step; 2 fills `HashBatch.second`.
-        augmentation: The rule its views were published with, in force where none is chosen.
-        prepass: Whether `LossContext.features` is wanted.
+        views: Augmented views of each image in a step; 2 fills `HashBatch.second`.
+        augmentation: The augmentation its views were published with, used where none is chosen.
+        prepass: Whether it reads `LossContext.features`.
         buffer: Whether it keeps state over the whole training set (for the memory estimate).
         last_layer: The last layer the loss was published with, or None for any.
     """
@@ -259,18 +259,18 @@ class Needs:
 
 @dataclass(frozen=True, slots=True)
 class LossContext:
-    """What a loss may know before training.
+    """The data and settings of a training, which a loss is given before it starts.
 
     Attributes:
         labels: float32 (N, classes), multi-hot, of the whole training set, on the device.
         bits: Code length.
         multilabel: Whether an image may have several labels.
         epochs: Epochs planned.
-        batch_size: Images a step.
-        generator: A CPU generator of the loss's own; its state is checkpointed.
-        device: Where outputs will be.
-        features: float32 (N, D), the backbone's of the un-augmented training set before training,
-            if ``needs.prepass``, else None.
+        batch_size: Images in a step.
+        generator: A CPU generator for this loss alone; its state is checkpointed.
+        device: The device of the outputs.
+        features: float32 (N, D), the backbone's output for the un-augmented training set before
+            training, if ``needs.prepass``, else None.
     """
 
     labels: Tensor
@@ -285,10 +285,10 @@ class LossContext:
 
 @dataclass(frozen=True, slots=True)
 class HashBatch:
-    """One step's outputs.
+    """The outputs and labels of one step.
 
     Attributes:
-        outputs: (n, bits), of the head, with gradient.
+        outputs: (n, bits), the head's, with gradient.
         features: (n, D), the backbone's pooled output.
         labels: float32 (n, classes), multi-hot; never written to.
         indices: int64 (n,), positions in the training set.
@@ -333,29 +333,27 @@ class OutputAccess(Protocol):
     """The network's outputs over the un-augmented training set, in eval mode, without gradient."""
 
     def outputs(self, indices: Tensor | None = None) -> Tensor:
-        """Outputs of the head, float32 (N, bits); of some images only if int64 (n,) is given."""
+        """Return the head's outputs, float32 (N, bits); of some images if int64 (n,) is given."""
         ...
 
     def features(self) -> Tensor:
-        """Pooled backbone features, float32 (N, D)."""
+        """Return the pooled features of the backbone, float32 (N, D)."""
         ...
 
 
 class HashLoss(nn.Module, ABC):
-    """A hashing loss, with the hooks that discrete and buffered methods need.
+    """Base of hashing losses, with the hooks that discrete and buffered methods need.
 
-    An ``nn.Module``, so that classifiers, proxies, centres and codes are moved, optimised and
+    It is an ``nn.Module``, so that classifiers, proxies, centres and codes are moved, optimised and
     checkpointed with the model. All parameters and buffers exist when `setup` returns, in the shape
     they keep. The order of calls is: ``setup``; ``begin_training``; then for each epoch
     ``epoch_indices``, ``begin_epoch``, for each step ``forward`` and ``after_step``, then
-    ``end_epoch``. A run that takes up a checkpoint has its state loaded after ``setup`` and goes on
+    ``end_epoch``. A run that resumes from a checkpoint loads the state after ``setup`` and goes on
     with the next epoch, without ``begin_training``.
 
     Attributes:
-        KIND: For plugin files.
-        Params: The typed parameters, with published defaults and presets.
-        info: The component's card.
-        needs: What it asks of the harness.
+        KIND, Params, info: As for `Method`.
+        needs: Its requirements: views, features before training, last layer.
     """
 
     KIND: ClassVar[Kind] = Kind.LOSS
@@ -369,32 +367,32 @@ class HashLoss(nn.Module, ABC):
 
     @classmethod
     def refusals(cls, params: BaseParams, *, bits: int, settings: TrainSettings) -> list[str]:
-        """Say, one line each with its remedy, why it cannot be trained so; ``check`` prints it."""
+        """Return the reasons why it cannot be trained so, a line with a remedy each."""
         return []
 
     def setup(self, ctx: LossContext) -> None:
         """Create parameters and buffers; called once, before a checkpoint is loaded."""
 
     def begin_training(self, outputs: OutputAccess) -> None:
-        """Called once before the first epoch: state that starts from the initial network."""
+        """Set state that starts from the initial network; called once, before the first epoch."""
 
     def epoch_indices(self, epoch: int) -> Tensor | None:
-        """Training positions, int64, to visit in this epoch; None for all of them."""
+        """Return the training positions, int64, to visit in this epoch; None for all of them."""
         return None
 
     def begin_epoch(self, epoch: int) -> None:
-        """Called before an epoch's first step."""
+        """Prepare an epoch; called before its first step."""
 
     @abstractmethod
     def forward(self, batch: HashBatch) -> LossTerms:
-        """The loss of one batch."""
+        """Compute the loss of one batch."""
 
     def after_step(self) -> None:
-        """Called after the optimiser's step."""
+        """Update state after a step of the optimiser."""
 
     def end_epoch(self, epoch: int, outputs: OutputAccess) -> None:
-        """Called after every epoch, the last one too: discrete steps, centre updates."""
+        """Update codes or centres; called after every epoch, the last one too."""
 
     def database_codes(self) -> Codes | None:
-        """Learned codes of the training set, where the method has them."""
+        """Return learned codes of the training set; None if the loss has none."""
         return None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import find_spec, spec_from_file_location
@@ -22,11 +22,31 @@ _FOLDERS: Final = {
     "hashbench.methods": ("building_blocks",),
     "hashbench.reports": ("formats",),
 }
-# Packages and modules under a new name; where a module was divided, all that have its names. A
-# commit that renames, merges or divides a module that plugins may import adds it here.
-_RENAMED: Final[dict[str, tuple[str, ...]]] = {
-    "hashbench.shards": ("hashbench.evaluation.sharded",),
-    "hashbench.shards.queries": ("hashbench.evaluation.sharded.folder",),
+# Packages and modules under a new name, without the leading "hashbench.". A commit that renames or
+# merges a module that plugins may import adds it here.
+_RENAMED: Final = {
+    "methods.cooccurrence": "methods.losses.dfadh",
+    "methods.directions": "methods.building_blocks.feature_directions",
+    "methods.discrete": "methods.building_blocks.discrete_codes",
+    "methods.distance_histogram": "methods.losses.ssdh",
+    "methods.half_pairs": "methods.building_blocks.feature_directions",
+    "methods.half_signs": "methods.losses.bihalf",
+    "methods.kmeans": "methods.building_blocks.clustering",
+    "methods.label_similarity": "methods.losses.adsh",
+    "methods.necks": "methods.heads",
+    "methods.neighbours": "methods.building_blocks.pseudo_similarity",
+    "methods.outer_iterations": "methods.building_blocks.discrete_codes",
+    "methods.pair_likelihood": "methods.building_blocks.pairs",
+    "methods.partners": "methods.building_blocks.pairs",
+    "methods.prepass_directions": "methods.building_blocks.feature_directions",
+    "methods.proxy_threshold": "methods.losses.hyp2",
+    "methods.second_view": "methods.building_blocks.pairs",
+    "methods.shallow.feature_method": "methods.shallow.interface",
+    "methods.shallow.linear_classifier": "methods.shallow.predicted_class",
+    "methods.shallow.rotation": "methods.shallow.principal",
+    "methods.soft_clusters": "methods.building_blocks.clustering",
+    "shards": "evaluation.sharded",
+    "shards.queries": "evaluation.sharded.folder",
 }
 
 
@@ -37,44 +57,45 @@ class MovedModules:
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """Describe the old name of a moved module; None for every other name."""
-        found = [spec for name in _new_names(fullname) if (spec := find_spec(name))]
-        if not found or not (file := found[0].origin):
+        new = next((spec for name in _new_names(fullname) if (spec := find_spec(name))), None)
+        if new is None or new.origin is None:
             return None
-        loader = _Loader(fullname, file, [spec.name for spec in found])
-        spec = spec_from_file_location(fullname, file, loader=loader)
-        if spec and found[0].submodule_search_locations is not None:
+        loader = _Loader(fullname, new.origin, new.name)
+        spec = spec_from_file_location(fullname, new.origin, loader=loader)
+        if spec and new.submodule_search_locations is not None:
             spec.submodule_search_locations = []  # a package; its modules are looked for here too
         return spec
 
 
 class _Loader(SourceFileLoader):
-    """Offers the names of the new modules; ``python -m OLD_NAME`` runs the first one's file."""
+    """Offers the names of the new module; ``python -m OLD_NAME`` runs its file."""
 
-    def __init__(self, fullname: str, path: str, new_names: Sequence[str]) -> None:
+    def __init__(self, fullname: str, path: str, new_name: str) -> None:
         super().__init__(fullname, path)
-        self.new_names = new_names
+        self.new_name = new_name
 
     def exec_module(self, module: ModuleType) -> None:
-        """Fill the module under its old name with what the new modules define, and warn."""
+        """Fill the module under its old name with what the new one defines, and warn."""
         warnings.warn(
-            f"{module.__name__} is now {' and '.join(self.new_names)}; the old name will be gone "
-            f"in the next version. Import from hashbench.plugin what it offers, the rest from the "
-            f"new name",
+            f"{module.__name__} is now {self.new_name}; the old name will be gone in the next "
+            f"version. Import from hashbench.plugin what it offers, the rest from the new name",
             DeprecationWarning,
             stacklevel=2,
         )
-        for new_name in self.new_names:
-            defined = vars(import_module(new_name)).items()
-            vars(module).update({name: value for name, value in defined if name[:2] != "__"})
+        defined = vars(import_module(self.new_name)).items()
+        vars(module).update({name: value for name, value in defined if name[:2] != "__"})
 
 
-def _new_names(fullname: str) -> tuple[str, ...]:
-    """List the names under which a module may be now."""
-    if fullname in _RENAMED:
-        return _RENAMED[fullname]
+def _new_names(fullname: str) -> Iterator[str]:
+    """Yield the names under which a module may be now, the surest first."""
     parent, _, name = fullname.rpartition(".")
-    inside = tuple(f"{package}.{name}" for package in _RENAMED.get(parent, ()))
-    return inside + tuple(f"{parent}.{folder}.{name}" for folder in _FOLDERS.get(parent, ()))
+    short = fullname.removeprefix("hashbench.")
+    if short in _RENAMED:
+        yield f"hashbench.{_RENAMED[short]}"
+    elif package := _RENAMED.get(parent.removeprefix("hashbench.")):
+        yield f"hashbench.{package}.{name}"
+    for folder in _FOLDERS.get(parent, ()):
+        yield f"{parent}.{folder}.{name}"
 
 
 def install() -> None:

@@ -18,7 +18,6 @@ from hashbench.methods.building_blocks.features import (
     FeatureMemory,
     PixelFeatures,
 )
-from hashbench.methods.building_blocks.keepable import KeepableMethod
 from hashbench.methods.head_names import TOKEN_NECKS
 from hashbench.methods.heads import Head as HashHead
 from hashbench.methods.heads import build_head
@@ -31,6 +30,7 @@ from hashbench.methods.interface import (
     TrainContext,
     TrainView,
 )
+from hashbench.methods.keepable import KeepableMethod
 from hashbench.methods.refusals import caches_features, training_refusals
 from hashbench.training.backbone import build_backbone, count_tokens
 from hashbench.training.determinism import generator, seed_everything

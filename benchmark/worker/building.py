@@ -19,8 +19,8 @@ from hashbench.methods.building_blocks.features import (
     FeatureMemory,
     PixelFeatures,
 )
-from hashbench.methods.building_blocks.keepable import KeepableMethod
 from hashbench.methods.interface import Method, TrainContext
+from hashbench.methods.keepable import KeepableMethod
 from hashbench.training.backbone import build_backbone
 from hashbench.training.deep import DeepHashMethod
 from hashbench.training.determinism import seed_everything

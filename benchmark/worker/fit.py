@@ -20,8 +20,8 @@ from hashbench.core.registry import Registry
 from hashbench.core.sources import source_digests
 from hashbench.evaluation.evaluate import evaluate
 from hashbench.evaluation.names import parse_metric
-from hashbench.methods.building_blocks.keepable import KeepableMethod
 from hashbench.methods.interface import FitReport, Method, TrainContext, TrainView
+from hashbench.methods.keepable import KeepableMethod
 from hashbench.store.codes import EncodedSplit, save_codes
 from hashbench.store.model import KeptModel, save_model
 from hashbench.store.store import Store

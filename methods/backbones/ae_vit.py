@@ -57,7 +57,7 @@ class AEMParams(BaseParams):
     position: Literal["before", "after_block_0"] = "before"
     range: Literal[2, 1] = 2
 
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = _ABLATIONS
+    presets: ClassVar = _ABLATIONS
     added_later: ClassVar[frozenset[str]] = frozenset({"position", "range"})
 
 

@@ -1,17 +1,19 @@
-"""Class centres in {-1, +1}: how they are made, and the centre of an image with several labels."""
+"""Class centres in {-1, +1}, the centre of an image with several labels, and bases of losses."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 from enum import StrEnum
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from hashbench.core.cell import TrainSettings
 from hashbench.core.errors import ConfigError
 from hashbench.methods.building_blocks.primitives import sgn
-from hashbench.methods.interface import LossContext
+from hashbench.methods.interface import HashLoss, LossContext
 
 _BEST_OF = 200  # matrices drawn by bernoulli_half
 _BLOCK = 256  # rows drawn at once by maxhd
@@ -21,7 +23,7 @@ _LAST_PERCENT = 20  # the least it accepts
 
 
 class CentreMethod(StrEnum):
-    """How class centres are made; `make_centres` says what each does."""
+    """The ways to make class centres, which `make_centres` explains."""
 
     HADAMARD = "hadamard"
     HADAMARD_RANDOM = "hadamard_random"
@@ -33,7 +35,7 @@ class CentreMethod(StrEnum):
 def make_centres(
     method: CentreMethod, *, classes: int, bits: int, generator: torch.Generator
 ) -> Tensor:
-    """Make one centre a class; no two classes share one.
+    """Make a centre for each class; no two classes share one.
 
     ``hadamard``: the first rows of [H; -H], H the Sylvester-Hadamard matrix; further rows as
     ``bernoulli_half``. CSQ's rule. With few classes it has few distinct columns: 10 classes have
@@ -71,11 +73,7 @@ def make_centres(
 
 
 def class_centres(method: CentreMethod, ctx: LossContext) -> Tensor:
-    """`make_centres` for the classes and bits of a training, drawn from the loss's own generator.
-
-    Returns:
-        float32 (classes, bits) of -1 and +1, on the training's device.
-    """
+    """Make the centres (classes, bits) of a training, drawn from the loss's own generator."""
     centres = make_centres(
         method, classes=ctx.labels.shape[1], bits=ctx.bits, generator=ctx.generator
     )
@@ -83,12 +81,7 @@ def class_centres(method: CentreMethod, ctx: LossContext) -> Tensor:
 
 
 def centre_refusals(method: CentreMethod, bits: int) -> list[str]:
-    """Say why there are no such centres at a code length; nothing if there are.
-
-    Args:
-        method: One of the five.
-        bits: Code length K.
-    """
+    """Return why there are no such centres at a code length; an empty list if there are."""
     if method in (CentreMethod.HADAMARD, CentreMethod.HADAMARD_RANDOM) and bits & (bits - 1):
         return [
             f"centres: '{method}' needs a code length that is a power of two, got {bits} bits; "
@@ -98,43 +91,26 @@ def centre_refusals(method: CentreMethod, bits: int) -> list[str]:
 
 
 def hamming_distances(left: Tensor, right: Tensor) -> Tensor:
-    """Hamming distances of codes in {-1, +1}.
-
-    Args:
-        left: (n, bits).
-        right: (m, bits).
-
-    Returns:
-        (n, m), in the dtype of the codes.
-    """
+    """Return the Hamming distances (n, m) of codes (n, bits) and (m, bits) in {-1, +1}."""
     return (left.shape[1] - left @ right.T) / 2
 
 
 def least_distance(centres: Tensor) -> float:
-    """The smallest Hamming distance between two centres; infinite if there is only one.
-
-    Args:
-        centres: (classes, bits) of -1 and +1.
-    """
+    """Return the smallest Hamming distance between two centres; infinite if there is only one."""
     between = _between(centres)
     return float(between.min()) if len(between) else math.inf
 
 
 def tie_vector(bits: int, generator: torch.Generator) -> Tensor:
-    """The fixed signs that decide the tied bits of a merged centre, the same for all images.
+    """Draw the signs, float32 (bits,), that decide the tied bits of merged centres.
 
-    Args:
-        bits: Code length.
-        generator: The CPU generator that draws.
-
-    Returns:
-        float32 (bits,) of -1 and +1; never 0, which would make 0 a target.
+    They are -1 or +1, the same for all images; a 0 would make 0 a target.
     """
     return _signs(1, bits, generator)[0]
 
 
 def merged_centres(labels: Tensor, *, centres: Tensor, tie: Tensor) -> Tensor:
-    """The centre of each image: the majority vote of its classes' centres, bit by bit.
+    """Return each image's centre (n, bits): the majority vote of its classes' centres, bit by bit.
 
     t_i = sgn(sum over the positive classes of O_c), and ``tie`` where the vote is 0. Single-label,
     it is the class's centre. An image without a label gets ``tie``: leave it out of the loss.
@@ -143,12 +119,52 @@ def merged_centres(labels: Tensor, *, centres: Tensor, tie: Tensor) -> Tensor:
         labels: (n, classes), multi-hot.
         centres: O, (classes, bits) of -1 and +1.
         tie: (bits,) of -1 and +1.
-
-    Returns:
-        (n, bits) of -1 and +1.
     """
     votes = labels @ centres
     return torch.where(votes == 0, tie, sgn(votes))
+
+
+class CentreLoss(HashLoss):
+    """Base of losses with a centre for each class, made in the way of their parameter ``centres``.
+
+    Attributes:
+        centres: (classes, bits) of -1 and +1.
+    """
+
+    params: Any
+    centres: Tensor
+
+    @classmethod
+    def refusals(cls, params: Any, *, bits: int, settings: TrainSettings) -> list[str]:
+        """Refuse centres that do not exist at this code length."""
+        return centre_refusals(params.centres, bits)
+
+    def setup(self, ctx: LossContext) -> None:
+        """Make the class centres (classes, bits).
+
+        Raises:
+            ConfigError: If there are no such centres.
+        """
+        self.register_buffer("centres", class_centres(self.params.centres, ctx))
+
+
+class MergedCentreLoss(CentreLoss):
+    """Base of losses in which an image with several labels has the merged centre of its classes.
+
+    Attributes:
+        tie: (bits,) of -1 and +1, for the tied bits.
+    """
+
+    tie: Tensor
+
+    def setup(self, ctx: LossContext) -> None:
+        """Make the class centres (classes, bits), and draw the signs (bits,) of tied bits."""
+        super().setup(ctx)
+        self.register_buffer("tie", tie_vector(ctx.bits, ctx.generator).to(ctx.device))
+
+    def image_centres(self, labels: Tensor) -> Tensor:
+        """Return the centres (n, bits) of images with multi-hot labels (n, classes)."""
+        return merged_centres(labels, centres=self.centres, tie=self.tie)
 
 
 def _too_short(method: CentreMethod, *, classes: int, bits: int) -> ConfigError:
@@ -173,7 +189,7 @@ def _between(rows: Tensor) -> Tensor:
 
 
 def _distinct(fixed: Tensor, count: int, draw: Callable[[int], Tensor]) -> Tensor:
-    """Draw rows after the fixed ones until there are ``count``, each different from all others."""
+    """Draw rows after the fixed ones until there are ``count`` different ones."""
     rows = fixed
     while len(rows) < count:
         rows = torch.cat([rows, draw(count - len(rows))])

@@ -1,4 +1,4 @@
-"""The linear classifier a loss may own, and the cross entropy it is trained with."""
+"""A linear classifier as part of a loss, and the cross entropy it is trained with."""
 
 from __future__ import annotations
 
@@ -12,17 +12,10 @@ from hashbench.methods.interface import LossContext
 
 
 def linear_classifier(ctx: LossContext, *, bias: bool) -> nn.Linear:
-    """A linear layer from code to classes, drawn from the loss's own generator.
+    """Make a linear layer from outputs (n, bits) to logits (n, classes).
 
-    Weights and biases are uniform in +-1/sqrt(bits), the library's own initialisation of a linear
-    layer, which however would draw from the global generator.
-
-    Args:
-        ctx: Gives bits, classes, generator and device.
-        bias: Whether it has a bias.
-
-    Returns:
-        The layer, (n, bits) to (n, classes).
+    Weights and biases are uniform in +-1/sqrt(bits), as PyTorch initialises a linear layer, but
+    drawn from the loss's own generator, not the global one.
     """
     # Made without values: filling them would move the global generator.
     layer = nn.Linear(ctx.bits, ctx.labels.shape[1], bias=bias, device="meta").to_empty(
@@ -36,20 +29,16 @@ def linear_classifier(ctx: LossContext, *, bias: bool) -> nn.Linear:
 
 
 def first_label(labels: Tensor) -> Tensor:
-    """Keep the first label of each image, as single-label code does to multi-label data.
+    """Keep only the first label of each image, as single-label code does to multi-label data.
 
-    Args:
-        labels: (n, classes), multi-hot.
-
-    Returns:
-        (n, classes) with at most one 1 a row; an image without a label still has none.
+    Labels are multi-hot, (n, classes); an image without a label still has none.
     """
     first = functional.one_hot(labels.argmax(1), labels.shape[1])
     return labels * first.to(labels.dtype)
 
 
 def label_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Softmax cross entropy with the normalised label vector q_i = y_i / sum(y_i).
+    """Return the softmax cross entropy with the normalised label vector q_i = y_i / sum(y_i).
 
     L = -mean_i sum_c q_ic log softmax(o_i)_c. Single-label, it is the ordinary cross entropy.
     Images without a label are left out of the mean.

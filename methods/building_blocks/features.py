@@ -1,4 +1,4 @@
-"""Feature extractors: what a shallow method, or a pre-pass, sees of an image."""
+"""Feature extractors: the pixels or a backbone's output, for shallow methods and the pre-pass."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from hashbench.core.cell import Precision
 from hashbench.methods.interface import Backbone, ImageStream
 
 FeatureExtractor: TypeAlias = Callable[[ImageStream], Tensor]
-"""All images of a stream, in order, to float32 (N, D) on the CPU."""
+"""Maps all images of a stream, in order, to float32 (N, D) on the CPU."""
 
 _BATCH: Final = 256
 
 
 class FeatureMemory(Protocol):
-    """Who may know features already."""
+    """A store of features that may have been computed before."""
 
     def features(self, extractor: BackboneFeatures, images: ImageStream) -> Tensor:
-        """What ``extractor.extract(images)`` gives, computed or remembered."""
+        """Return what ``extractor.extract(images)`` returns, computed or remembered."""
         ...
 
 
@@ -43,7 +43,7 @@ class BackboneFeatures:
         backbone: Moved to the device; left in the mode (train or eval) that it came in.
         device: Where to compute.
         precision: ``bf16`` runs the network under autocast; features are float32 all the same.
-        memory: Who is asked first; None computes every time.
+        memory: Features computed before; None computes them every time.
     """
 
     def __init__(
@@ -60,12 +60,12 @@ class BackboneFeatures:
         self._memory = memory
 
     def __call__(self, images: ImageStream) -> Tensor:
-        """Features of every image of the stream, float32 (N, feature_dim)."""
+        """Return the features of every image of the stream, float32 (N, feature_dim)."""
         return self._memory.features(self, images) if self._memory else self.extract(images)
 
     @torch.no_grad()
     def extract(self, images: ImageStream) -> Tensor:
-        """Compute them."""
+        """Compute the features of every image of the stream, float32 (N, feature_dim)."""
         bf16 = self.precision is Precision.BF16
         blocks = []
         with (
@@ -82,7 +82,7 @@ class BackboneFeatures:
 
 @contextmanager
 def evaluating(module: nn.Module) -> Iterator[None]:
-    """Put a module into eval mode for a while."""
+    """Put a module into eval mode within a ``with`` block."""
     training = module.training
     module.eval()
     try:

@@ -1,4 +1,8 @@
-"""Similarity of unlabelled images, from neighbour lists and clusters, made on demand."""
+"""Similarity of unlabelled images, from neighbour lists and clusters, computed when it is used.
+
+Two images are adjacent if either is in the other's list, and every image is adjacent to itself. The
+N x N matrix is never stored: rows and edges of it are made from the lists, (N, k).
+"""
 
 from __future__ import annotations
 
@@ -7,18 +11,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from hashbench.methods.building_blocks.neighbours import (
-    adjacency_edges,
-    adjacency_pairs,
-    adjacency_rows,
-)
-
 _LEAST, _MOST = 0.02, 0.2
+_BLOCK = 1024
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class PseudoSimilarity:
-    """The matrix S over all pairs of images; it is never stored.
+    """The similarity matrix S over all pairs of images; it is never stored.
 
     Its entries are::
 
@@ -41,31 +40,17 @@ class PseudoSimilarity:
     dissimilar: Tensor
 
     def rows(self, indices: Tensor) -> Tensor:
-        """Some rows of S.
-
-        Args:
-            indices: int64 (n,), distinct.
-
-        Returns:
-            (n, N), in the dtype of ``dissimilar``.
-        """
+        """Return the rows of S, (n, N), for distinct ``indices``, int64 (n,)."""
         together = self.clusters[indices][:, None] == self.clusters
         return self._entries(adjacency_rows(self.neighbours, indices), together)
 
     def pairs(self, indices: Tensor) -> Tensor:
-        """The part of S between some images only.
-
-        Args:
-            indices: int64 (n,), distinct.
-
-        Returns:
-            (n, n), in the dtype of ``dissimilar``.
-        """
+        """Return S between some images only, (n, n), for distinct ``indices``, int64 (n,)."""
         own = self.clusters[indices]
         return self._entries(adjacency_pairs(self.neighbours, indices), own[:, None] == own)
 
     def transposed_product(self, indices: Tensor, embeddings: Tensor) -> Tensor:
-        """S^T U over some rows of S, without making them.
+        """Return S^T U, (N, K), over some rows of S, without making them.
 
         With sigma the sum of all rows u_i of U and sigma_c that over the members of cluster c::
 
@@ -75,9 +60,6 @@ class PseudoSimilarity:
         Args:
             indices: int64 (m,), distinct: the rows.
             embeddings: U, (m, K).
-
-        Returns:
-            (N, K).
         """
         own = self.clusters[indices]
         sums = embeddings.new_zeros(self.cluster_count, embeddings.shape[1])
@@ -90,16 +72,11 @@ class PseudoSimilarity:
         return product.index_add_(0, columns, weights[:, None] * embeddings[places])
 
     def balancing_weight(self, indices: Tensor) -> Tensor:
-        """The r that makes negative entries weigh as much as positive ones, within limits.
+        """Return the r with which negative entries weigh as much as positive ones, within limits.
 
-        The sum of the positive entries of some rows over the number of the negative ones, limited
-        to [0.02, 0.2]. Whether ``beta`` is 0 changes the sum, not what counts as negative.
-
-        Args:
-            indices: int64 (m,), distinct: the rows.
-
-        Returns:
-            A scalar, in the dtype of ``dissimilar``; the upper limit if no entry is negative.
+        It is the sum of the positive entries of the rows ``indices``, int64 (m,) and distinct, over
+        the number of the negative ones, limited to [0.02, 0.2]; the upper limit if no entry is
+        negative. Whether ``beta`` is 0 changes the sum, not which entries are negative.
         """
         own = self.clusters[indices]
         places, columns = adjacency_edges(self.neighbours, indices)
@@ -113,3 +90,81 @@ class PseudoSimilarity:
     def _entries(self, adjacent: Tensor, together: Tensor) -> Tensor:
         beyond = torch.where(together, self.same_cluster, -self.dissimilar)
         return torch.where(adjacent, 1, beyond)
+
+
+def neighbour_lists(directions: Tensor, count: int) -> Tensor:
+    """Return the k other items with the highest cosine to each item, int64 (N, k), nearest first.
+
+    Args:
+        directions: (N, D), rows of norm 1 or 0.
+        count: Length k of a list, at most N - 1; a longer one is cut to that.
+    """
+    items = len(directions)
+    count = min(count, items - 1)
+    blocks = []
+    for own in torch.split(torch.arange(items, device=directions.device), _BLOCK):
+        cosines = directions[own] @ directions.T
+        # Below every cosine, so that an item is not its own neighbour even among duplicates.
+        cosines[torch.arange(len(own), device=own.device), own] = -torch.inf
+        blocks.append(cosines.topk(count, dim=1).indices)
+    return torch.cat(blocks)
+
+
+def adjacency_rows(lists: Tensor, rows: Tensor) -> Tensor:
+    """Return some rows of the adjacency, bool (n, N).
+
+    Args:
+        lists: int64 (N, k).
+        rows: int64 (n,), distinct.
+    """
+    items, count = len(lists), len(rows)
+    everyone = torch.arange(items, device=lists.device)
+    own = torch.arange(count, device=lists.device)
+    place = torch.full_like(everyone, count)
+    place[rows] = own
+    # One row more takes the entries of no wanted row: no size then depends on the data, so the
+    # program never waits for the device.
+    adjacent = torch.zeros(count + 1, items, dtype=torch.bool, device=lists.device)
+    adjacent[place[lists], everyone[:, None]] = True
+    adjacent[own[:, None], lists[rows]] = True
+    adjacent[own, rows] = True
+    return adjacent[:count]
+
+
+def adjacency_pairs(lists: Tensor, rows: Tensor) -> Tensor:
+    """Return the adjacency between some items only, bool (n, n), symmetric.
+
+    Args:
+        lists: int64 (N, k).
+        rows: int64 (n,), distinct.
+    """
+    listed = (lists[rows][:, :, None] == rows).any(1)
+    return (listed | listed.T).fill_diagonal_(True)
+
+
+def adjacency_edges(lists: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the true entries of some rows of the adjacency.
+
+    Args:
+        lists: int64 (N, k).
+        rows: int64 (n,), distinct.
+
+    Returns:
+        Positions in ``rows`` and columns, each int64 (E,), E <= n + 2 N k; each entry once.
+    """
+    items = len(lists)
+    own = torch.arange(len(rows), device=lists.device)
+    place = torch.full((items,), -1, device=lists.device)
+    place[rows] = own
+    listed_in = place[lists]
+    listing = torch.arange(items, device=lists.device)[:, None].expand_as(lists)
+    found = listed_in >= 0
+    entries = torch.cat(
+        [
+            own * items + rows,
+            (own[:, None] * items + lists[rows]).flatten(),
+            listed_in[found] * items + listing[found],
+        ]
+    )
+    edges: Tensor = torch.unique(entries)
+    return edges // items, edges % items

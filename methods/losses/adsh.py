@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from pydantic import Field
@@ -11,19 +11,9 @@ from torch import Tensor
 
 from hashbench.core.info import ComponentInfo, Supervision
 from hashbench.core.params import BaseParams
-from hashbench.methods.building_blocks.label_similarity import LabelSimilarity
-from hashbench.methods.building_blocks.outer_iterations import (
-    DatabaseCodes,
-    OuterIterationLoss,
-    OuterIterations,
-)
-from hashbench.methods.interface import (
-    HashBatch,
-    LossContext,
-    LossTerms,
-    Needs,
-    OutputAccess,
-)
+from hashbench.methods.building_blocks.discrete_codes import DatabaseCodes, OuterIterationLoss
+from hashbench.methods.building_blocks.pairs import similar_pairs
+from hashbench.methods.interface import HashBatch, LossContext, LossTerms, OutputAccess
 
 
 class ADSH(OuterIterationLoss):
@@ -78,7 +68,7 @@ class ADSH(OuterIterationLoss):
         inner_epochs: int = Field(3, ge=1)
         database_codes: DatabaseCodes = DatabaseCodes.NETWORK
 
-        presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        presets: ClassVar = {
             "authors": {
                 "code": 200.0,
                 "sample": 2000,
@@ -93,26 +83,15 @@ class ADSH(OuterIterationLoss):
         citation="jiang2018adsh",
         supervision=Supervision.LABELS,
     )
-    needs: ClassVar[Needs] = Needs(buffer=True)
     params: Params
     dissimilar: Tensor
     training_labels: Tensor
-
-    @property
-    def iterations(self) -> OuterIterations:
-        """What an outer iteration is."""
-        return OuterIterations(
-            sample=self.params.sample,
-            inner_epochs=self.params.inner_epochs,
-            code=self.params.code,
-            database_codes=self.params.database_codes,
-        )
 
     def setup(self, ctx: LossContext) -> None:
         """Make V (N, bits) and the state of an outer iteration."""
         self.start(ctx, images=len(ctx.labels))
         self.register_buffer("dissimilar", torch.tensor(0.0, device=ctx.device))
-        # Given again to every run, so it has no place in a checkpoint.
+        # Not in a checkpoint: every run is given the labels again.
         self.register_buffer("training_labels", ctx.labels, persistent=False)
         self._single_label, self._block = not ctx.multilabel, ctx.batch_size
 
@@ -121,11 +100,11 @@ class ADSH(OuterIterationLoss):
         self.dissimilar.copy_(self._similarity.balancing_weight(self.sampled))
 
     def transposed_product(self, rows: Tensor, embeddings: Tensor) -> Tensor:
-        """S^T U, (N, K), for rows int64 (n,) of S and U of (n, K)."""
+        """Return S^T U, (N, K), for the rows int64 (n,) of S and U of (n, K)."""
         return self._similarity.transposed_product(rows, embeddings)
 
     def forward(self, batch: HashBatch) -> LossTerms:
-        """The loss of one batch of Omega; keeps its detached h for the update of V."""
+        """Compute the loss of one batch of Omega; keep its detached h for the update of V."""
         embeddings = torch.tanh(batch.outputs)
         self.keep(batch.indices, embeddings)
         targets = embeddings.shape[1] * self._similarity.rows(batch.indices)
@@ -144,3 +123,76 @@ class ADSH(OuterIterationLoss):
             single_label=self._single_label,
             block=self._block,
         )
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class LabelSimilarity:
+    """The similarity matrix S over all pairs of labelled images; it is never stored.
+
+    Its entries are::
+
+        s_ij = 1    if i and j share a label (an image without one is similar to nothing)
+               -r   otherwise
+
+    Attributes:
+        labels: (N, classes), multi-hot.
+        dissimilar: r, a scalar.
+        single_label: Whether no image has several labels; then sums of classes replace rows.
+        block: Rows of S that are made at once where rows have to be.
+    """
+
+    labels: Tensor
+    dissimilar: Tensor
+    single_label: bool
+    block: int
+
+    def rows(self, indices: Tensor) -> Tensor:
+        """Return the rows of S, (n, N), for ``indices``, int64 (n,)."""
+        return torch.where(self._shared(indices), 1, -self.dissimilar)
+
+    def transposed_product(self, indices: Tensor, embeddings: Tensor) -> Tensor:
+        """Return S^T U, (N, K), over some rows of S, without making them all.
+
+        With A_ij = 1 for the similar pairs, S = (1 + r) A - r, so::
+
+            (S^T U)_j = (1 + r) (A^T U)_j - r sum_i u_i
+
+        With one label an image, (A^T U)_j is the sum of the u_i in the class of j; with several,
+        A is made ``block`` rows at a time.
+
+        Args:
+            indices: int64 (m,): the rows.
+            embeddings: U, (m, K).
+        """
+        if self.single_label:
+            product = self.labels @ (self.labels[indices].T @ embeddings)
+        else:
+            product = embeddings.new_zeros(len(self.labels), embeddings.shape[1])
+            parts = zip(
+                torch.split(indices, self.block), torch.split(embeddings, self.block), strict=True
+            )
+            for rows, part in parts:
+                product += self._shared(rows).to(part.dtype).T @ part
+        return (1 + self.dissimilar) * product - self.dissimilar * embeddings.sum(0)
+
+    def balancing_weight(self, indices: Tensor) -> Tensor:
+        """Return the r with which negative entries weigh as much as positive ones.
+
+        It is the number of similar over that of dissimilar entries of the rows ``indices``, int64
+        (m,); 0 if no entry is dissimilar.
+        """
+        similar = self._similar_entries(indices)
+        dissimilar = len(indices) * len(self.labels) - similar
+        ratio = similar.double() / dissimilar.clamp_min(1)
+        return torch.where(dissimilar > 0, ratio, 0).to(self.dissimilar.dtype)
+
+    def _similar_entries(self, indices: Tensor) -> Tensor:
+        """Count the similar entries of some rows, in int64: float32 counts to 2^24 only."""
+        if self.single_label:
+            sizes = self.labels.sum(0, dtype=torch.int64)
+            return (self.labels[indices].sum(0, dtype=torch.int64) * sizes).sum()
+        counts = [self._shared(rows).sum() for rows in torch.split(indices, self.block)]
+        return torch.stack(counts).sum()
+
+    def _shared(self, indices: Tensor) -> Tensor:
+        return similar_pairs(self.labels[indices], self.labels)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
@@ -11,13 +10,15 @@ from torch import Tensor
 
 from hashbench.core.info import ComponentInfo, Supervision
 from hashbench.core.params import BaseParams
-from hashbench.methods.building_blocks.half_pairs import cosine_gap, even_rows
-from hashbench.methods.building_blocks.half_signs import half_signs
-from hashbench.methods.building_blocks.prepass_directions import prepass_directions
-from hashbench.methods.interface import HashBatch, HashLoss, LossContext, LossTerms, Needs
+from hashbench.methods.building_blocks.feature_directions import (
+    FeatureLoss,
+    cosine_gap,
+    even_rows,
+)
+from hashbench.methods.interface import HashBatch, LossContext, LossTerms
 
 
-class BiHalf(HashLoss):
+class BiHalf(FeatureLoss):
     r"""Deep unsupervised hashing by maximal bit entropy (Li and van Gemert, AAAI 2021).
 
     With outputs u (n, K) and features f of the training set before training, b = `half_signs` of
@@ -57,7 +58,7 @@ class BiHalf(HashLoss):
         dropout_features: float = Field(0.0, ge=0, lt=1)
         centre: bool = True
 
-        presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        presets: ClassVar = {
             "paper": {"gamma": 6.0, "dropout_features": 0.5, "centre": False},
         }
 
@@ -67,27 +68,67 @@ class BiHalf(HashLoss):
         citation="li2021bihalf",
         supervision=Supervision.NONE,
     )
-    needs: ClassVar[Needs] = Needs(prepass=True)
     params: Params
-    directions: Tensor
 
     def setup(self, ctx: LossContext) -> None:
-        """Take the features' directions, float32 (N, D)."""
-        directions = prepass_directions(ctx, centre=self.params.centre)
-        # They follow from what every run is given again, so a checkpoint has no place for them.
-        self.register_buffer("directions", directions, persistent=False)
+        """Compute the directions of the features, and keep the generator of their dropout."""
+        super().setup(ctx)
         self._generator = ctx.generator
 
     def forward(self, batch: HashBatch) -> LossTerms:
-        """The loss of one batch."""
+        """Compute the loss of one batch."""
         outputs = even_rows(batch.outputs)
         features = self._dropped(self.directions[batch.indices[: len(outputs)]])
         codes = half_signs(outputs, self.params.gamma)
         return LossTerms({"similarity": cosine_gap(codes, features)})
 
     def _dropped(self, features: Tensor) -> Tensor:
-        """Features with some entries at 0; the others keep their size, as only cosines count."""
+        """Set some entries of features to 0; the others keep their size, as only cosines count."""
         if self.params.dropout_features == 0:
             return features
         drawn = torch.rand(features.shape, generator=self._generator).to(features.device)
         return features * (drawn >= self.params.dropout_features)
+
+
+def half_signs(outputs: Tensor, gamma: float) -> Tensor:
+    """Give +1 to the larger half of each column and -1 to the rest; for training only.
+
+    Forward, the floor(n/2) largest values of a column become +1 (of equal ones, those of earlier
+    rows), all others -1. Backward, with b the result, n rows and K columns::
+
+        grad_u = grad_b + gamma (u - b) / (n K)
+
+    The second part is the gradient of gamma / 2 mean_ik (u_ik - b_ik)^2, whatever weight the caller
+    gives to a loss of b. Codes are never made by this function: whether an image is in the larger
+    half depends on the other images of its batch.
+
+    Args:
+        outputs: u, (n, K).
+        gamma: How strongly outputs are pulled to their bit.
+
+    Returns:
+        b, of the shape and dtype of ``outputs``.
+
+    Example:
+        >>> half_signs(torch.tensor([[3.0], [2.0], [5.0], [4.0]]), 6.0).flatten().tolist()
+        [-1.0, -1.0, 1.0, 1.0]
+    """
+    result: Tensor = _HalfSigns.apply(outputs, gamma)
+    return result
+
+
+# The `ctx` of autograd has no type that declares the attributes set on it.
+class _HalfSigns(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, outputs: Tensor, gamma: float) -> Tensor:
+        order = outputs.argsort(dim=0, descending=True, stable=True)
+        signs = torch.full_like(outputs, -1).scatter_(0, order[: len(outputs) // 2], 1)
+        ctx.save_for_backward(outputs, signs)
+        ctx.gamma = gamma
+        return signs
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        outputs, signs = ctx.saved_tensors
+        pull = (outputs - signs) / max(outputs.numel(), 1)
+        return gradient + ctx.gamma * pull, None

@@ -44,6 +44,6 @@ class CE(HashLoss):
         self.classifier = linear_classifier(ctx, bias=True)
 
     def forward(self, batch: HashBatch) -> LossTerms:
-        """The loss of one batch."""
+        """Compute the loss of one batch."""
         logits = self.classifier(batch.outputs)
         return LossTerms({"classification": label_cross_entropy(logits, batch.labels)})

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 import torch
 from pydantic import Field
@@ -13,8 +12,8 @@ from torch.nn import functional
 
 from hashbench.core.info import ComponentInfo, Supervision
 from hashbench.core.params import BaseParams
+from hashbench.methods.building_blocks.pairs import second_view
 from hashbench.methods.building_blocks.primitives import sgn, unit_rows
-from hashbench.methods.building_blocks.second_view import second_view
 from hashbench.methods.interface import HashBatch, HashLoss, LossTerms, Needs
 
 _LOG_EPSILON: Final = math.log(1e-8)
@@ -58,7 +57,7 @@ class CIBHash(HashLoss):
         temperature: float = Field(0.3, gt=0)
         divergence: float = Field(0.001, ge=0)
 
-        presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        presets: ClassVar = {
             "paper": {"temperature": 0.3, "divergence": 0.001},
         }
 
@@ -68,11 +67,11 @@ class CIBHash(HashLoss):
         citation="qiu2021cibhash",
         supervision=Supervision.NONE,
     )
-    needs: ClassVar[Needs] = Needs(views=2, augmentation="cibhash")
+    needs = Needs(views=2, augmentation="cibhash")
     params: Params
 
     def forward(self, batch: HashBatch) -> LossTerms:
-        """The loss of one batch."""
+        """Compute the loss of one batch."""
         first, second = batch.outputs, second_view(batch)
         codes = unit_rows(_bits_of(torch.cat([first, second])))
         terms = {

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from pydantic import Field
-from torch import Tensor
 
-from hashbench.core.cell import TrainSettings
 from hashbench.core.info import ComponentInfo, Supervision
 from hashbench.core.params import BaseParams
-from hashbench.methods.building_blocks.centres import (
-    CentreMethod,
-    centre_refusals,
-    class_centres,
-    merged_centres,
-    tie_vector,
-)
+from hashbench.methods.building_blocks.centres import CentreMethod, MergedCentreLoss
 from hashbench.methods.building_blocks.pairs import labelled
 from hashbench.methods.building_blocks.primitives import logit_nll, masked_mean, off_binary
-from hashbench.methods.interface import HashBatch, HashLoss, LossContext, LossTerms
+from hashbench.methods.interface import HashBatch, LossTerms
 
 
-class CSQ(HashLoss):
+class CSQ(MergedCentreLoss):
     r"""Central Similarity Quantization (Yuan et al., CVPR 2020).
 
     With outputs u (n, K), h_i = tanh(u_i), and t_i in {-1, +1}^K the centre of image i (the
@@ -54,7 +45,7 @@ class CSQ(HashLoss):
         quantisation: float = Field(1e-4, ge=0)
         centres: CentreMethod = CentreMethod.MAXHD
 
-        presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        presets: ClassVar = {
             "paper": {"quantisation": 0.05, "centres": "hadamard"},
             "deephash": {"quantisation": 1e-4, "centres": "hadamard"},
         }
@@ -66,23 +57,10 @@ class CSQ(HashLoss):
         supervision=Supervision.LABELS,
     )
     params: Params
-    centres: Tensor
-    tie: Tensor
-
-    @classmethod
-    def refusals(cls, params: BaseParams, *, bits: int, settings: TrainSettings) -> list[str]:
-        """Centres that do not exist at this code length."""
-        assert isinstance(params, cls.Params)  # noqa: S101 - for the type checker
-        return centre_refusals(params.centres, bits)
-
-    def setup(self, ctx: LossContext) -> None:
-        """Draw the class centres (classes, bits) and the tie vector (bits,)."""
-        self.register_buffer("centres", class_centres(self.params.centres, ctx))
-        self.register_buffer("tie", tie_vector(ctx.bits, ctx.generator).to(ctx.device))
 
     def forward(self, batch: HashBatch) -> LossTerms:
-        """The loss of one batch."""
-        targets = merged_centres(batch.labels, centres=self.centres, tie=self.tie)
+        """Compute the loss of one batch."""
+        targets = self.image_centres(batch.labels)
         counted = labelled(batch.labels)[:, None]
         cross_entropies = logit_nll(2 * batch.outputs, (targets + 1) / 2)
         terms = {

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import Field
 
 from hashbench.core.info import ComponentInfo, Supervision
 from hashbench.core.params import BaseParams
-from hashbench.methods.building_blocks.pair_likelihood import pair_likelihood
-from hashbench.methods.building_blocks.pairs import PairWeight
-from hashbench.methods.building_blocks.partners import PairPartners, Pairs
-from hashbench.methods.interface import HashBatch, HashLoss, LossContext, LossTerms, Needs
+from hashbench.methods.building_blocks.pairs import PairLoss, Pairs, PairWeight
+from hashbench.methods.interface import HashBatch, LossTerms, Needs
 
 
-class DBDH(HashLoss):
+class DBDH(PairLoss):
     r"""Deep Balanced Discrete Hashing (Neurocomputing 2020), after a public re-implementation.
 
     With outputs clipped to v = min(max(u, -1), 1) (n, K), theta_ij = <v_i, v_j> / 2, s_ij = 1 if
@@ -47,7 +44,7 @@ class DBDH(HashLoss):
         pairs: Pairs = Pairs.BUFFER
         pair_weight: PairWeight = PairWeight.NONE
 
-        presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        presets: ClassVar = {
             "deephash": {"balance": 0.1, "pairs": "buffer", "pair_weight": "none"},
         }
 
@@ -57,21 +54,14 @@ class DBDH(HashLoss):
         citation="dbdh2020",
         supervision=Supervision.LABELS,
     )
-    needs: ClassVar[Needs] = Needs(buffer=True)
+    needs = Needs(buffer=True)
     params: Params
-    partners: PairPartners
-
-    def setup(self, ctx: LossContext) -> None:
-        """Make the buffer."""
-        self.partners = PairPartners(self.params.pairs, ctx)
 
     def forward(self, batch: HashBatch) -> LossTerms:
-        """The loss of one batch."""
+        """Compute the loss of one batch."""
         clipped = batch.outputs.clamp(-1, 1)
-        partners = self.partners(clipped, batch)
-        weight = self.params.pair_weight
         terms = {
-            "likelihood": pair_likelihood(clipped, batch.labels, partners=partners, weight=weight),
+            "likelihood": self.likelihood(clipped, batch),
             "balance": clipped.mean(1).square().mean(),
         }
         return LossTerms(terms, {"balance": self.params.balance})

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from pydantic import Field
@@ -62,7 +61,7 @@ class DCH(HashLoss):
         pair_weight: PairWeight = PairWeight.BALANCED
         self_pairs: bool = False
 
-        presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        presets: ClassVar = {
             "deephash": {
                 "gamma": 20.0,
                 "quantisation": 0.1,
@@ -80,7 +79,7 @@ class DCH(HashLoss):
     params: Params
 
     def forward(self, batch: HashBatch) -> LossTerms:
-        """The loss of one batch."""
+        """Compute the loss of one batch."""
         outputs, gamma = batch.outputs, self.params.gamma
         similar = similar_pairs(batch.labels, batch.labels)
         counted = torch.ones_like(similar)

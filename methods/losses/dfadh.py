@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from pydantic import Field
@@ -11,17 +10,13 @@ from torch import Tensor
 
 from hashbench.core.info import ComponentInfo, Supervision
 from hashbench.core.params import BaseParams
-from hashbench.methods.building_blocks.cooccurrence import (
-    cooccurrence_similarity,
-    damped_cooccurrence,
-)
-from hashbench.methods.building_blocks.directions import centred_directions
+from hashbench.methods.building_blocks.feature_directions import FeatureLoss
 from hashbench.methods.building_blocks.pairs import PairWeight, pair_mean, similar_pairs
 from hashbench.methods.building_blocks.primitives import logit_nll, off_binary
-from hashbench.methods.interface import HashBatch, HashLoss, LossContext, LossTerms, Needs
+from hashbench.methods.interface import HashBatch, LossContext, LossTerms
 
 
-class DFADH(HashLoss):
+class DFADH(FeatureLoss):
     r"""Deep feature attended deep hashing, our reconstruction: no formula of it is public.
 
     The source says that label co-occurrence gives a similarity for single- and multi-label data,
@@ -74,7 +69,7 @@ class DFADH(HashLoss):
         quantisation: float = Field(0.1, ge=0)
         pair_weight: PairWeight = PairWeight.BALANCED
 
-        presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        presets: ClassVar = {
             "no_cooccurrence": {"cooccurrence": 0.0},
             "no_features": {"ambiguous_correction": 0.0, "certain_correction": 0.0},
             "likelihood_only": {"difference": 0.0},
@@ -89,30 +84,22 @@ class DFADH(HashLoss):
         supervision=Supervision.LABELS,
         reconstruction=True,
     )
-    needs: ClassVar[Needs] = Needs(prepass=True)
     params: Params
     cooccurrence: Tensor
-    directions: Tensor
 
     def setup(self, ctx: LossContext) -> None:
-        """Count the labels, (classes, classes), and take the features' directions, (N, D)."""
-        if ctx.features is None:
-            raise ValueError("DFADH: setup needs the features of the pre-pass")
+        """Count the labels, (classes, classes), and compute the features' directions, (N, D)."""
+        super().setup(ctx)
         counted = damped_cooccurrence(ctx.labels, self.params.cooccurrence)
-        # Both follow from what every run is given again, so they have no place in a checkpoint.
+        # Not in a checkpoint: it follows from what every run is given again.
         self.register_buffer("cooccurrence", counted.to(ctx.device), persistent=False)
-        directions = centred_directions(ctx.features).to(ctx.device)
-        self.register_buffer("directions", directions, persistent=False)
 
     def corrected_similarity(self, labels: Tensor, indices: Tensor) -> Tensor:
-        """S of a batch.
+        """Return S of a batch, (n, n) in [0, 1], symmetric.
 
         Args:
             labels: (n, classes), multi-hot.
             indices: int64 (n,), positions in the training set.
-
-        Returns:
-            (n, n) in [0, 1], symmetric.
         """
         of_labels = cooccurrence_similarity(labels, self.cooccurrence)
         directions = self.directions[indices]
@@ -122,7 +109,7 @@ class DFADH(HashLoss):
         return (1 - share) * of_labels + share * of_features
 
     def forward(self, batch: HashBatch) -> LossTerms:
-        """The loss of one batch."""
+        """Compute the loss of one batch."""
         codes = torch.tanh(batch.outputs)
         products = codes @ codes.T
         target = self.corrected_similarity(batch.labels, batch.indices)
@@ -137,6 +124,47 @@ class DFADH(HashLoss):
             "quantisation": off_binary(codes, 2).mean(),
         }
         return LossTerms(terms, {name: float(getattr(self.params, name)) for name in terms})
+
+
+def damped_cooccurrence(labels: Tensor, damping: float) -> Tensor:
+    """Return how alike classes are: (1 - rho) I + rho R, R_cd = n_cd / sqrt(n_c n_d).
+
+    n_cd counts the images with both classes, n_c those with one; R is 0 for a class without images.
+    Single-label data give the identity.
+
+    Args:
+        labels: (N, classes), multi-hot.
+        damping: rho, 0 (classes are unlike) to 1.
+
+    Returns:
+        float32 (classes, classes), symmetric, positive definite for rho < 1.
+    """
+    counts = labels.double().T @ labels.double()
+    sizes = counts.diagonal()
+    scale = (sizes[:, None] * sizes).sqrt()
+    together = torch.where(scale > 0, counts / scale.clamp_min(1), 0)
+    identity = torch.eye(len(counts), dtype=torch.float64, device=labels.device)
+    return ((1 - damping) * identity + damping * together).float()
+
+
+def cooccurrence_similarity(labels: Tensor, cooccurrence: Tensor) -> Tensor:
+    """Return the cosines y_i R y_j / sqrt((y_i R y_i) (y_j R y_j)) of label sets, in [0, 1].
+
+    An image without a label has similarity 0 with every other and 1 with itself.
+
+    Args:
+        labels: y, (n, classes), multi-hot.
+        cooccurrence: R, (classes, classes), see `damped_cooccurrence`.
+
+    Returns:
+        (n, n), symmetric, 1 on the diagonal.
+    """
+    product = labels @ cooccurrence.to(labels.dtype) @ labels.T
+    shared = (product + product.T) / 2  # the two differ by rounding
+    own = shared.diagonal()
+    norms = (own[:, None] * own).sqrt()
+    cosines = torch.where(norms > 0, shared / torch.where(norms > 0, norms, 1), 0)
+    return cosines.clamp(0, 1).fill_diagonal_(1)
 
 
 def _likelihood(

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
-from hashbench.core.cell import TrainSettings
 from hashbench.core.info import ComponentInfo, Supervision
 from hashbench.core.params import BaseParams
-from hashbench.methods.building_blocks.centres import CentreMethod, centre_refusals, class_centres
-from hashbench.methods.building_blocks.discrete import coordinate_sweep
-from hashbench.methods.building_blocks.pairs import PairWeight, pair_mean, similar_pairs
-from hashbench.methods.building_blocks.partners import PairPartners, Pairs
+from hashbench.methods.building_blocks.centres import CentreLoss, CentreMethod
+from hashbench.methods.building_blocks.discrete_codes import coordinate_sweep
+from hashbench.methods.building_blocks.pairs import (
+    PairPartners,
+    Pairs,
+    PairWeight,
+    pair_mean,
+    similar_pairs,
+)
 from hashbench.methods.building_blocks.primitives import sgn, softplus
-from hashbench.methods.interface import HashBatch, HashLoss, LossContext, LossTerms, Needs
+from hashbench.methods.interface import HashBatch, LossContext, LossTerms, Needs
 
 _STEPS, _STEP = 200, 0.03  # of the relaxed centre step
 _SMALLER = (149, 179)  # from these steps on, counted from 0, it is a tenth of what it was
@@ -35,7 +38,7 @@ class CentreStep(StrEnum):
     RELAXED = "relaxed"
 
 
-class DFH(HashLoss):
+class DFH(CentreLoss):
     r"""Push for Quantization: Deep Fisher Hashing (Li, Pei and van Gemert, BMVC 2019).
 
     With outputs u (n, K), theta_ij = <u_i, u_j> / 2, s_ij = 1 if two images share a label, binary
@@ -102,7 +105,7 @@ class DFH(HashLoss):
         pairs: Pairs = Pairs.BUFFER
         pair_weight: PairWeight = PairWeight.NONE
 
-        presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        presets: ClassVar = {
             "authors": {
                 "margin": 0.0,
                 "centre_weight": 1.0,
@@ -135,31 +138,19 @@ class DFH(HashLoss):
         citation="li2019dfh",
         supervision=Supervision.LABELS,
     )
-    needs: ClassVar[Needs] = Needs(buffer=True)
+    needs = Needs(buffer=True)
     params: Params
-    centres: Tensor
     relaxed: Tensor
 
-    @classmethod
-    def refusals(cls, params: BaseParams, *, bits: int, settings: TrainSettings) -> list[str]:
-        """Centres that do not exist at this code length."""
-        assert isinstance(params, cls.Params)  # noqa: S101 - for the type checker
-        return centre_refusals(params.centres, bits)
-
     def setup(self, ctx: LossContext) -> None:
-        """Draw the first centres (classes, bits), and make the buffer of outputs if there is one.
-
-        Raises:
-            ConfigError: If there are no such centres.
-        """
-        centres = class_centres(self.params.centres, ctx)
-        self.register_buffer("centres", centres)
+        """Make the first centres (classes, bits), and the buffer of outputs if there is one."""
+        super().setup(ctx)
         if self.params.centre_step is CentreStep.RELAXED:
-            self.register_buffer("relaxed", centres.clone())
+            self.register_buffer("relaxed", self.centres.clone())
         self.partners = PairPartners(self.params.pairs, ctx)
 
     def forward(self, batch: HashBatch) -> LossTerms:
-        """The loss of one batch; moves the centres, which the next batch sees."""
+        """Compute the loss of one batch; move the centres, from the next batch on."""
         outputs, partners = batch.outputs, self.partners(batch.outputs, batch)
         similar = similar_pairs(batch.labels, partners.labels)
         theta = outputs @ partners.outputs.T / 2
@@ -194,16 +185,13 @@ class DFH(HashLoss):
 
 
 def swept_centres(centres: Tensor, labels: Tensor, *, codes: Tensor, separation: float) -> Tensor:
-    """One sweep over the classes that lowers ||B - Y O||_F^2 + nu sum_{c != c'} <o_c, o_c'>.
+    """Sweep once over the classes, lowering ||B - Y O||_F^2 + nu sum_{c != c'} <o_c, o_c'>.
 
     Args:
         centres: O, (classes, bits) of -1 and +1; left as they are.
         labels: Y, (n, classes), non-negative.
         codes: B, (n, bits).
         separation: nu.
-
-    Returns:
-        The new centres, (classes, bits) of -1 and +1.
     """
     # With the classes as the "bits" of K codes, it is the quadratic form that a sweep lowers.
     return coordinate_sweep(centres.T, codes.T @ labels, labels.T @ labels + separation).T
@@ -212,7 +200,7 @@ def swept_centres(centres: Tensor, labels: Tensor, *, codes: Tensor, separation:
 def descended_centres(
     centres: Tensor, labels: Tensor, *, codes: Tensor, separation: float, quantisation: float
 ) -> Tensor:
-    """The 200 gradient steps of the relaxed centre step.
+    """Make the 200 gradient steps of the relaxed centre step, and return the new V.
 
     Args:
         centres: V, (classes, bits), real; left as they are.
@@ -220,9 +208,6 @@ def descended_centres(
         codes: B, (n, bits).
         separation: nu.
         quantisation: rho.
-
-    Returns:
-        The new V, (classes, bits).
     """
     (classes, bits), count = centres.shape, len(codes)
     gram, towards = labels.T @ labels, labels.T @ codes
@@ -238,6 +223,6 @@ def descended_centres(
 
 
 def _step_size(classes: int, bits: int, *, separation: float) -> float:
-    """0.03, or less where the separating term curves too much for it."""
+    """Return 0.03, or less where the separating term curves too much for it."""
     curvature = separation * 4 * bits / classes**2 * max(4, classes - 2)
     return min(_STEP, 1 / curvature) if curvature > 0 else _STEP

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 import torch
 from pydantic import Field
@@ -13,8 +12,8 @@ from torch import Tensor, nn
 from hashbench.core.info import ComponentInfo, Supervision
 from hashbench.core.params import BaseParams
 from hashbench.methods.building_blocks.classifier import label_cross_entropy
+from hashbench.methods.building_blocks.pairs import second_view
 from hashbench.methods.building_blocks.primitives import unit_rows
-from hashbench.methods.building_blocks.second_view import second_view
 from hashbench.methods.interface import HashBatch, HashLoss, LossContext, LossTerms, Needs
 
 _EDGE: Final = 1e-7
@@ -66,7 +65,7 @@ class DHD(HashLoss):
         quantisation: float = Field(0.1, ge=0)
         deviation: float = Field(0.5, gt=0)
 
-        presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        presets: ClassVar = {
             "paper": {
                 "temperature": 0.2,
                 "distillation": 0.1,
@@ -81,7 +80,7 @@ class DHD(HashLoss):
         citation="jang2022dhd",
         supervision=Supervision.LABELS,
     )
-    needs: ClassVar[Needs] = Needs(views=2, augmentation="dhd", last_layer="ln_tanh")
+    needs = Needs(views=2, augmentation="dhd", last_layer="ln_tanh")
     params: Params
     proxies: nn.Parameter
 

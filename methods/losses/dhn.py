@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import Field
 
 from hashbench.core.info import ComponentInfo, Supervision
 from hashbench.core.params import BaseParams
-from hashbench.methods.building_blocks.pair_likelihood import pair_likelihood
-from hashbench.methods.building_blocks.pairs import PairWeight
-from hashbench.methods.building_blocks.partners import PairPartners, Pairs
+from hashbench.methods.building_blocks.pairs import PairLoss, Pairs, PairWeight
 from hashbench.methods.building_blocks.primitives import log_cosh, sgn
-from hashbench.methods.interface import HashBatch, HashLoss, LossContext, LossTerms
+from hashbench.methods.interface import HashBatch, LossTerms
 
 
-class DHN(HashLoss):
+class DHN(PairLoss):
     r"""Deep Hashing Network (Zhu, Long, Wang and Cao, AAAI 2016).
 
     With outputs u (n, K), theta_ij = <u_i, u_j> / 2, s_ij = 1 if two images share a label, over all
@@ -49,7 +46,7 @@ class DHN(HashLoss):
         pairs: Pairs = Pairs.BATCH
         pair_weight: PairWeight = PairWeight.NONE
 
-        presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        presets: ClassVar = {
             "paper": {"quantisation": 0.1, "pairs": "batch", "pair_weight": "none"},
             "deephash": {"quantisation": 0.1, "pairs": "buffer", "pair_weight": "none"},
         }
@@ -61,19 +58,12 @@ class DHN(HashLoss):
         supervision=Supervision.LABELS,
     )
     params: Params
-    partners: PairPartners
-
-    def setup(self, ctx: LossContext) -> None:
-        """Make the buffer, if there is one."""
-        self.partners = PairPartners(self.params.pairs, ctx)
 
     def forward(self, batch: HashBatch) -> LossTerms:
-        """The loss of one batch."""
+        """Compute the loss of one batch."""
         outputs = batch.outputs
-        partners = self.partners(outputs, batch)
-        weight = self.params.pair_weight
         terms = {
-            "likelihood": pair_likelihood(outputs, batch.labels, partners=partners, weight=weight),
+            "likelihood": self.likelihood(outputs, batch),
             # cosh is even, so this is | |u| - 1 | within, but with a derivative at 0.
             "quantisation": log_cosh(outputs - sgn(outputs)).mean(),
         }

@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
-from hashbench.core.cell import TrainSettings
 from hashbench.core.info import ComponentInfo, Supervision
 from hashbench.core.params import BaseParams
 from hashbench.methods.building_blocks.centres import (
     CentreMethod,
-    centre_refusals,
-    class_centres,
+    MergedCentreLoss,
     hamming_distances,
-    merged_centres,
-    tie_vector,
 )
 from hashbench.methods.building_blocks.pairs import labelled
 from hashbench.methods.building_blocks.primitives import masked_mean, sgn
-from hashbench.methods.interface import (
-    HashBatch,
-    HashLoss,
-    LossContext,
-    LossTerms,
-    OutputAccess,
-)
+from hashbench.methods.interface import HashBatch, LossContext, LossTerms, OutputAccess
 
 
 class MultilabelCentre(StrEnum):
@@ -46,7 +35,7 @@ class BitReduction(StrEnum):
     MEAN = "mean"
 
 
-class DPN(HashLoss):
+class DPN(MergedCentreLoss):
     r"""Deep Polarized Network (Fan, Ng, Ju, Zhang and Chan, IJCAI 2020).
 
     With outputs u (n, K), class centres O (C, K), and t_i in {-1, +1}^K the centre of image i (the
@@ -87,7 +76,7 @@ class DPN(HashLoss):
         centres: CentreMethod = CentreMethod.MAXHD
         update_rate: float = Field(0.0, ge=0, le=1)
 
-        presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        presets: ClassVar = {
             "paper": {
                 "margin": 1.0,
                 "regulariser": 0.0,
@@ -113,25 +102,16 @@ class DPN(HashLoss):
         supervision=Supervision.LABELS,
     )
     params: Params
-    centres: Tensor
-    tie: Tensor
     training_labels: Tensor
 
-    @classmethod
-    def refusals(cls, params: BaseParams, *, bits: int, settings: TrainSettings) -> list[str]:
-        """Centres that do not exist at this code length."""
-        assert isinstance(params, cls.Params)  # noqa: S101 - for the type checker
-        return centre_refusals(params.centres, bits)
-
     def setup(self, ctx: LossContext) -> None:
-        """Draw the class centres (classes, bits) and the tie vector (bits,)."""
-        self.register_buffer("centres", class_centres(self.params.centres, ctx))
-        self.register_buffer("tie", tie_vector(ctx.bits, ctx.generator).to(ctx.device))
-        # Given again to every run, so it has no place in a checkpoint.
+        """Make the class centres (classes, bits) and the signs of tied bits; keep the labels."""
+        super().setup(ctx)
+        # Not in a checkpoint: every run is given the labels again.
         self.register_buffer("training_labels", ctx.labels, persistent=False)
 
     def forward(self, batch: HashBatch) -> LossTerms:
-        """The loss of one batch."""
+        """Compute the loss of one batch."""
         hinges = self._hinges(batch.outputs, batch.labels).sum(1)
         if self.params.bit_reduction is BitReduction.MEAN:
             hinges = hinges / batch.outputs.shape[1]
@@ -151,11 +131,11 @@ class DPN(HashLoss):
                 self._move_centre(one, codes[self.training_labels[:, one] > 0])
 
     def _hinges(self, outputs: Tensor, labels: Tensor) -> Tensor:
-        """The hinges of every bit, (n, bits), added up over the centres an image is drawn to."""
+        """Return the hinges of every bit, (n, bits), summed over the centres of each image."""
         towards_plus = (self.params.margin - outputs).clamp_min(0)
         towards_minus = (self.params.margin + outputs).clamp_min(0)
         if self.params.multilabel is MultilabelCentre.MERGE:
-            targets = merged_centres(labels, centres=self.centres, tie=self.tie)
+            targets = self.image_centres(labels)
             return torch.where(targets > 0, towards_plus, towards_minus)
         # Counting each image's centres by bit avoids the (n, classes, bits) tensor.
         plus = labels @ (self.centres > 0).to(labels.dtype)

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from pydantic import Field
 
 from hashbench.core.info import ComponentInfo, Supervision
 from hashbench.core.params import BaseParams
-from hashbench.methods.building_blocks.pair_likelihood import pair_likelihood
-from hashbench.methods.building_blocks.pairs import PairWeight
-from hashbench.methods.building_blocks.partners import PairPartners, Pairs
+from hashbench.methods.building_blocks.pairs import PairLoss, Pairs, PairWeight
 from hashbench.methods.building_blocks.primitives import sgn
-from hashbench.methods.interface import HashBatch, HashLoss, LossContext, LossTerms, Needs
+from hashbench.methods.interface import HashBatch, LossContext, LossTerms, Needs
 
 
 class QuantisationScale(StrEnum):
@@ -25,7 +22,7 @@ class QuantisationScale(StrEnum):
     SUM = "sum"
 
 
-class DPSH(HashLoss):
+class DPSH(PairLoss):
     r"""Deep Pairwise-Supervised Hashing (Li, Wang and Kang, IJCAI 2016).
 
     With outputs u (n, K), theta_ij = <u_i, u_j> / 2, s_ij = 1 if two images share a label, over all
@@ -65,7 +62,7 @@ class DPSH(HashLoss):
         pairs: Pairs = Pairs.BUFFER
         pair_weight: PairWeight = PairWeight.NONE
 
-        presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        presets: ClassVar = {
             "authors": {
                 "quantisation": 10.0,
                 "quantisation_scale": "sum",
@@ -88,25 +85,22 @@ class DPSH(HashLoss):
         citation="li2016dpsh",
         supervision=Supervision.LABELS,
     )
-    needs: ClassVar[Needs] = Needs(buffer=True)
+    needs = Needs(buffer=True)
     params: Params
-    partners: PairPartners
     quantisation: float
 
     def setup(self, ctx: LossContext) -> None:
-        """Make the buffer, and a from eta where eta is given."""
-        self.partners = PairPartners(self.params.pairs, ctx)
+        """Make the buffer, and compute a where the parameter is eta."""
+        super().setup(ctx)
         self.quantisation = self.params.quantisation
         if self.params.quantisation_scale is QuantisationScale.SUM:
             self.quantisation *= ctx.bits / len(ctx.labels)
 
     def forward(self, batch: HashBatch) -> LossTerms:
-        """The loss of one batch."""
+        """Compute the loss of one batch."""
         outputs = torch.tanh(batch.outputs) if self.params.tanh else batch.outputs
-        partners = self.partners(outputs, batch)
-        weight = self.params.pair_weight
         terms = {
-            "likelihood": pair_likelihood(outputs, batch.labels, partners=partners, weight=weight),
+            "likelihood": self.likelihood(outputs, batch),
             "quantisation": (outputs - sgn(outputs)).square().mean(),
         }
         return LossTerms(terms, {"quantisation": self.quantisation})

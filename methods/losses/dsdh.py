@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from pydantic import Field
@@ -12,9 +11,14 @@ from torch import Tensor
 
 from hashbench.core.info import ComponentInfo, Supervision
 from hashbench.core.params import BaseParams
-from hashbench.methods.building_blocks.discrete import coordinate_sweep
-from hashbench.methods.building_blocks.pairs import PairWeight, pair_mean, similar_pairs
-from hashbench.methods.building_blocks.partners import PairPartners, Pairs
+from hashbench.methods.building_blocks.discrete_codes import coordinate_sweep
+from hashbench.methods.building_blocks.pairs import (
+    PairPartners,
+    Pairs,
+    PairWeight,
+    pair_mean,
+    similar_pairs,
+)
 from hashbench.methods.building_blocks.primitives import logit_nll, sgn
 from hashbench.methods.interface import (
     HashBatch,
@@ -95,7 +99,7 @@ class DSDH(HashLoss):
         pairs: Pairs = Pairs.BUFFER
         pair_weight: PairWeight = PairWeight.NONE
 
-        presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        presets: ClassVar = {
             "treezzz": {
                 "classification": 0.01,
                 "ridge": 1.0,
@@ -131,7 +135,7 @@ class DSDH(HashLoss):
         citation="li2017dsdh",
         supervision=Supervision.LABELS,
     )
-    needs: ClassVar[Needs] = Needs(buffer=True)
+    needs = Needs(buffer=True)
     params: Params
     codes: Tensor
 

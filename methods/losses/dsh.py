@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import Field
 
 from hashbench.core.info import ComponentInfo, Supervision
 from hashbench.core.params import BaseParams
 from hashbench.methods.building_blocks.pairs import (
+    PairLoss,
+    Pairs,
     PairWeight,
     margin_losses,
-    pair_mean,
     similar_pairs,
 )
-from hashbench.methods.building_blocks.partners import PairPartners, Pairs
 from hashbench.methods.building_blocks.primitives import off_binary
-from hashbench.methods.interface import HashBatch, HashLoss, LossContext, LossTerms
+from hashbench.methods.interface import HashBatch, LossTerms
 
 
 class BitReduction(StrEnum):
@@ -28,7 +27,7 @@ class BitReduction(StrEnum):
     MEAN = "mean"
 
 
-class DSH(HashLoss):
+class DSH(PairLoss):
     r"""Deep Supervised Hashing (Liu, Wang, Shan and Chen, CVPR 2016).
 
     With outputs u (n, K), d_ij = ||u_i - u_j||^2, s_ij = 1 if two images share a label, and the
@@ -70,7 +69,7 @@ class DSH(HashLoss):
         bit_reduction: BitReduction = BitReduction.SUM
         pairs: Pairs = Pairs.BATCH
 
-        presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        presets: ClassVar = {
             "paper": {
                 "margin_per_bit": 2.0,
                 "quantisation": 0.01,
@@ -95,24 +94,18 @@ class DSH(HashLoss):
         supervision=Supervision.LABELS,
     )
     params: Params
-    partners: PairPartners
-
-    def setup(self, ctx: LossContext) -> None:
-        """Make the buffer, if there is one."""
-        self.partners = PairPartners(self.params.pairs, ctx)
 
     def forward(self, batch: HashBatch) -> LossTerms:
-        """The loss of one batch."""
+        """Compute the loss of one batch."""
         outputs = batch.outputs
         margin = self.params.margin_per_bit * outputs.shape[1]
         others = self.partners(outputs, batch)
         similar = similar_pairs(batch.labels, others.labels)
         losses = margin_losses(outputs, others.outputs, similar, margin=margin)
-        weight = self.params.pair_weight
         summed = self.params.bit_reduction is BitReduction.SUM
         deviations = off_binary(outputs)
         terms = {
-            "pair": pair_mean(losses, similar, weight=weight, valid=others.valid),
+            "pair": self.pair_mean(losses, similar, others),
             "quantisation": (deviations.sum(1) if summed else deviations.mean(1)).mean(),
         }
         return LossTerms(terms, {"quantisation": 2 * self.params.quantisation})

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from pydantic import Field
@@ -56,7 +55,7 @@ class DSHSD(HashLoss):
         margin_per_bit: float = Field(2.0, gt=0)
         pair_weight: PairWeight = PairWeight.NONE
 
-        presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        presets: ClassVar = {
             "deephash": {"pair": 0.05, "margin_per_bit": 2.0, "pair_weight": "none"},
         }
 
@@ -76,7 +75,7 @@ class DSHSD(HashLoss):
         self._multilabel = ctx.multilabel
 
     def forward(self, batch: HashBatch) -> LossTerms:
-        """The loss of one batch."""
+        """Compute the loss of one batch."""
         codes = torch.tanh(batch.outputs)
         margin = self.params.margin_per_bit * codes.shape[1]
         similar = similar_pairs(batch.labels, batch.labels)

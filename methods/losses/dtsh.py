@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from pydantic import Field
@@ -62,7 +61,7 @@ class DTSH(HashLoss):
         margin: float | None = Field(5.0, ge=0)
         quantisation: float | None = Field(1.0, ge=0)
 
-        presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        presets: ClassVar = {
             "authors": {"half": True, "margin": None, "quantisation": None},
             "deephash": {"half": False, "margin": 5.0, "quantisation": 1.0},
         }
@@ -76,7 +75,7 @@ class DTSH(HashLoss):
     params: Params
 
     def forward(self, batch: HashBatch) -> LossTerms:
-        """The loss of one batch."""
+        """Compute the loss of one batch."""
         outputs = batch.outputs
         bits = outputs.shape[1]
         margin, weight = self.params.margin, self.params.quantisation

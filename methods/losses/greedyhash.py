@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import Field
 from torch import nn
@@ -63,7 +62,7 @@ class GreedyHash(HashLoss):
         power: int = Field(3, ge=1)
         multilabel: MultilabelTarget = MultilabelTarget.SOFTMAX
 
-        presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        presets: ClassVar = {
             "paper": {"quantisation": 0.1, "power": 3, "multilabel": "argmax"},
             "paper_imagenet": {"quantisation": 1.0, "power": 3, "multilabel": "argmax"},
             "deephash": {"quantisation": 0.1, "power": 3, "multilabel": "argmax"},
@@ -83,7 +82,7 @@ class GreedyHash(HashLoss):
         self.classifier = linear_classifier(ctx, bias=False)
 
     def forward(self, batch: HashBatch) -> LossTerms:
-        """The loss of one batch."""
+        """Compute the loss of one batch."""
         labels = batch.labels
         if self.params.multilabel is MultilabelTarget.ARGMAX:
             labels = first_label(labels)

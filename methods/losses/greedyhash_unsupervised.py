@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import Field
-from torch import Tensor
 
 from hashbench.core.info import ComponentInfo, Supervision
 from hashbench.core.params import BaseParams
-from hashbench.methods.building_blocks.half_pairs import cosine_gap, even_rows
-from hashbench.methods.building_blocks.prepass_directions import prepass_directions
+from hashbench.methods.building_blocks.feature_directions import (
+    FeatureLoss,
+    cosine_gap,
+    even_rows,
+)
 from hashbench.methods.building_blocks.primitives import off_binary, straight_through_sgn
-from hashbench.methods.interface import HashBatch, HashLoss, LossContext, LossTerms, Needs
+from hashbench.methods.interface import HashBatch, LossTerms
 
 
-class GreedyHashUnsupervised(HashLoss):
+class GreedyHashUnsupervised(FeatureLoss):
     r"""Greedy Hash, its unsupervised form (Su, Zhang, Han and Tian, NeurIPS 2018).
 
     With outputs u (n, K), b_i = sgn(u_i) whose gradient is passed to u_i unchanged and unclipped,
@@ -46,7 +47,7 @@ class GreedyHashUnsupervised(HashLoss):
         power: int = Field(3, ge=1)
         centre: bool = True
 
-        presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        presets: ClassVar = {
             "paper": {"quantisation": 0.1, "power": 3, "centre": False},
         }
 
@@ -56,18 +57,10 @@ class GreedyHashUnsupervised(HashLoss):
         citation="su2018greedyhash",
         supervision=Supervision.NONE,
     )
-    needs: ClassVar[Needs] = Needs(prepass=True)
     params: Params
-    directions: Tensor
-
-    def setup(self, ctx: LossContext) -> None:
-        """Take the features' directions, float32 (N, D)."""
-        directions = prepass_directions(ctx, centre=self.params.centre)
-        # They follow from what every run is given again, so a checkpoint has no place for them.
-        self.register_buffer("directions", directions, persistent=False)
 
     def forward(self, batch: HashBatch) -> LossTerms:
-        """The loss of one batch."""
+        """Compute the loss of one batch."""
         outputs = even_rows(batch.outputs)
         features = self.directions[batch.indices[: len(outputs)]]
         deviations = off_binary(outputs, self.params.power)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from pydantic import Field
@@ -13,14 +12,14 @@ from pydantic import Field
 from hashbench.core.info import ComponentInfo, Supervision
 from hashbench.core.params import BaseParams
 from hashbench.methods.building_blocks.pairs import (
+    PairLoss,
+    Pairs,
     PairWeight,
     label_jaccard,
-    pair_mean,
     similar_pairs,
 )
-from hashbench.methods.building_blocks.partners import PairPartners, Pairs
 from hashbench.methods.building_blocks.primitives import logit_nll
-from hashbench.methods.interface import HashBatch, HashLoss, LossContext, LossTerms
+from hashbench.methods.interface import HashBatch, LossTerms
 
 
 class Continuation(StrEnum):
@@ -43,7 +42,7 @@ class SimilarWeight(StrEnum):
     JACCARD = "jaccard"
 
 
-class HashNet(HashLoss):
+class HashNet(PairLoss):
     r"""HashNet: deep learning to hash by continuation (Cao, Long, Wang and Yu, ICCV 2017).
 
     With outputs u (n, K), h_i = tanh(beta_t u_i), theta_ij = alpha <h_i, h_j>, s_ij = 1 if two
@@ -90,7 +89,7 @@ class HashNet(HashLoss):
         pair_weight: PairWeight = PairWeight.BALANCED
         pairs: Pairs = Pairs.BATCH
 
-        presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        presets: ClassVar = {
             "paper": {
                 "alpha": None,
                 "continuation": "progress",
@@ -125,12 +124,7 @@ class HashNet(HashLoss):
         supervision=Supervision.LABELS,
     )
     params: Params
-    partners: PairPartners
     _epoch = 0
-
-    def setup(self, ctx: LossContext) -> None:
-        """Make the buffer, if there is one."""
-        self.partners = PairPartners(self.params.pairs, ctx)
 
     def begin_epoch(self, epoch: int) -> None:
         """Note the epoch, for the stepwise continuation."""
@@ -151,7 +145,7 @@ class HashNet(HashLoss):
                 return 1.0
 
     def forward(self, batch: HashBatch) -> LossTerms:
-        """The loss of one batch."""
+        """Compute the loss of one batch."""
         alpha = self.params.alpha or 10 / batch.outputs.shape[1]
         codes = torch.tanh(self.beta(batch.progress) * batch.outputs)
         others = self.partners(codes, batch)
@@ -160,5 +154,4 @@ class HashNet(HashLoss):
         if self.params.similar_weight is SimilarWeight.JACCARD:
             overlap = label_jaccard(batch.labels, others.labels)
             losses = torch.where(similar, overlap, 1) * losses
-        weight = self.params.pair_weight
-        return LossTerms({"pair": pair_mean(losses, similar, weight=weight, valid=others.valid)})
+        return LossTerms({"pair": self.pair_mean(losses, similar, others)})

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from pydantic import Field
@@ -56,7 +55,7 @@ class HSC(HashLoss):
         classification: float = Field(0.5, ge=0)
         quantisation: float = Field(0.1, ge=0)
 
-        presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        presets: ClassVar = {
             "contrast_only": {"contrastive": 1.0, "classification": 0.0, "quantisation": 0.0},
             "classification_only": {"contrastive": 0.0, "classification": 0.5, "quantisation": 0.0},
             "no_quantisation": {"contrastive": 1.0, "classification": 0.5, "quantisation": 0.0},
@@ -77,7 +76,7 @@ class HSC(HashLoss):
         self.classifier = linear_classifier(ctx, bias=True)
 
     def forward(self, batch: HashBatch) -> LossTerms:
-        """The loss of one batch."""
+        """Compute the loss of one batch."""
         outputs, labels = batch.outputs, batch.labels
         if batch.second is not None:
             outputs, labels = torch.cat([outputs, batch.second]), torch.cat([labels, labels])

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from pydantic import Field
@@ -59,7 +58,7 @@ class HSCMargin(HashLoss):
         quantisation: float = Field(0.1, ge=0)
         pair_weight: PairWeight = PairWeight.NONE
 
-        presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        presets: ClassVar = {
             "pair_only": {"pair": 1.0, "classification": 0.0, "quantisation": 0.0},
             "no_quantisation": {"pair": 1.0, "classification": 0.5, "quantisation": 0.0},
         }
@@ -79,7 +78,7 @@ class HSCMargin(HashLoss):
         self.classifier = linear_classifier(ctx, bias=True)
 
     def forward(self, batch: HashBatch) -> LossTerms:
-        """The loss of one batch."""
+        """Compute the loss of one batch."""
         codes = torch.tanh(batch.outputs)
         margin = self.params.margin_per_bit * codes.shape[1]
         similar = similar_pairs(batch.labels, batch.labels)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from pydantic import Field
@@ -14,14 +13,14 @@ from torch.nn import functional
 from hashbench.core.info import ComponentInfo, Supervision
 from hashbench.core.params import BaseParams
 from hashbench.methods.building_blocks.pairs import (
+    PairLoss,
+    Pairs,
     PairWeight,
     label_cosine,
-    pair_mean,
     similar_pairs,
 )
-from hashbench.methods.building_blocks.partners import PairPartners, Pairs
 from hashbench.methods.building_blocks.primitives import logit_nll, off_binary
-from hashbench.methods.interface import HashBatch, HashLoss, LossContext, LossTerms
+from hashbench.methods.interface import HashBatch, LossTerms
 
 _ALL_SHARED = 0.99
 _NONE_SHARED = 0.01
@@ -34,7 +33,7 @@ class Variant(StrEnum):
     DEEPHASH = "deephash"
 
 
-class IDHN(HashLoss):
+class IDHN(PairLoss):
     r"""Improved Deep Hashing Network (Zhang, Zou, Lin, Chen and Wang, arXiv 1803.02987, 2018).
 
     With outputs u (n, K), v_i = u_i / (1 + |u_i|) element-wise, c_ij = <y_i, y_j> / (|y_i| |y_j|),
@@ -80,7 +79,7 @@ class IDHN(HashLoss):
         pairs: Pairs = Pairs.BATCH
         pair_weight: PairWeight = PairWeight.NONE
 
-        presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        presets: ClassVar = {
             "authors": {
                 "variant": "authors",
                 "beta": 5.0,
@@ -105,27 +104,21 @@ class IDHN(HashLoss):
         supervision=Supervision.LABELS,
     )
     params: Params
-    partners: PairPartners
-
-    def setup(self, ctx: LossContext) -> None:
-        """Choose the partners; with ``pairs: buffer``, make their buffer."""
-        self.partners = PairPartners(self.params.pairs, ctx)
 
     def forward(self, batch: HashBatch) -> LossTerms:
-        """The loss of one batch."""
+        """Compute the loss of one batch."""
         squashed = functional.softsign(batch.outputs)
         partners = self.partners(squashed, batch)
         shares = label_cosine(batch.labels, partners.labels)
         hard = (shares > _ALL_SHARED) | (shares < _NONE_SHARED)
         likelihoods, errors = self._losses(squashed, partners.outputs, shares)
         similar = similar_pairs(batch.labels, partners.labels)
-        weight, valid = self.params.pair_weight, partners.valid
         # A pair that is not of the kind counts as 0: both are means over all pairs.
         hard_losses = torch.where(hard, likelihoods, 0)
         soft_losses = torch.where(hard, 0, errors)
         terms = {
-            "hard": pair_mean(hard_losses, similar, weight=weight, valid=valid),
-            "soft": pair_mean(soft_losses, similar, weight=weight, valid=valid),
+            "hard": self.pair_mean(hard_losses, similar, partners),
+            "soft": self.pair_mean(soft_losses, similar, partners),
             "quantisation": off_binary(squashed).mean(),
         }
         weights = {"soft": self.params.gamma, "quantisation": self.params.quantisation}

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
-from hashbench.core.cell import TrainSettings
 from hashbench.core.info import ComponentInfo, Supervision
 from hashbench.core.params import BaseParams
-from hashbench.methods.building_blocks.centres import CentreMethod, centre_refusals, class_centres
+from hashbench.methods.building_blocks.centres import CentreLoss, CentreMethod
 from hashbench.methods.building_blocks.classifier import label_cross_entropy
 from hashbench.methods.building_blocks.primitives import unit_rows
-from hashbench.methods.interface import HashBatch, HashLoss, LossContext, LossTerms, Needs
+from hashbench.methods.interface import HashBatch, LossTerms, Needs
 
 _END: Final = 0.99999  # of the cosines whose angle is taken: at 1 its slope is infinite
 
@@ -29,7 +27,7 @@ class MarginForm(StrEnum):
     ARC = "arc"
 
 
-class OrthoHash(HashLoss):
+class OrthoHash(CentreLoss):
     r"""OrthoHash (Hoe, Ng, Zhang, Chan, Song and Xiang, NeurIPS 2021), and OrthoArc.
 
     With outputs u (n, K) of a head that ends in BatchNorm, fixed class centres O (C, K),
@@ -69,7 +67,7 @@ class OrthoHash(HashLoss):
         scale: float | None = Field(None, gt=0)
         centres: CentreMethod = CentreMethod.MAXHD
 
-        presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        presets: ClassVar = {
             "paper": {"variant": "cos", "margin": 0.2, "scale": None, "centres": "bernoulli"},
             "authors": {"variant": "cos", "margin": 0.2, "scale": 8.0, "centres": "bernoulli"},
         }
@@ -80,22 +78,11 @@ class OrthoHash(HashLoss):
         citation="hoe2021orthohash",
         supervision=Supervision.LABELS,
     )
-    needs: ClassVar[Needs] = Needs(last_layer="bn")
+    needs = Needs(last_layer="bn")
     params: Params
-    centres: Tensor
-
-    @classmethod
-    def refusals(cls, params: BaseParams, *, bits: int, settings: TrainSettings) -> list[str]:
-        """Centres that do not exist at this code length."""
-        assert isinstance(params, cls.Params)  # noqa: S101 - for the type checker
-        return centre_refusals(params.centres, bits)
-
-    def setup(self, ctx: LossContext) -> None:
-        """Draw the class centres (classes, bits)."""
-        self.register_buffer("centres", class_centres(self.params.centres, ctx))
 
     def forward(self, batch: HashBatch) -> LossTerms:
-        """The loss of one batch."""
+        """Compute the loss of one batch."""
         given = self.params.scale
         scale = math.sqrt(batch.outputs.shape[1]) if given is None else given
         cosines = unit_rows(batch.outputs) @ unit_rows(self.centres).T

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar
 
 import torch
 from pydantic import Field
@@ -11,14 +14,22 @@ from torch import Tensor
 
 from hashbench.core.info import ComponentInfo, Supervision
 from hashbench.core.params import BaseParams
-from hashbench.methods.building_blocks.distance_histogram import HistogramRange, distance_spread
+from hashbench.methods.building_blocks.feature_directions import FeatureLoss
 from hashbench.methods.building_blocks.pairs import PairWeight
-from hashbench.methods.building_blocks.prepass_directions import prepass_directions
 from hashbench.methods.building_blocks.primitives import masked_mean
-from hashbench.methods.interface import HashBatch, HashLoss, LossContext, LossTerms, Needs
+from hashbench.methods.interface import HashBatch, LossContext, LossTerms
+
+_BLOCK = 512  # rows of the distances that are made at once
 
 
-class SSDH(HashLoss):
+class HistogramRange(StrEnum):
+    """``data``: from the smallest distance to the greatest; ``unit``: from 0 to 1."""
+
+    DATA = "data"
+    UNIT = "unit"
+
+
+class SSDH(FeatureLoss):
     r"""Semantic Structure-based unsupervised Deep Hashing (Yang et al., IJCAI 2018).
 
     (Not the supervised method of the same letters.) With outputs u (n, K), h_i = tanh(u_i),
@@ -66,7 +77,7 @@ class SSDH(HashLoss):
         centre: bool = True
         pair_weight: PairWeight = PairWeight.NONE
 
-        presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        presets: ClassVar = {
             "paper": {
                 "near": 2.0,
                 "far": 2.0,
@@ -84,21 +95,18 @@ class SSDH(HashLoss):
         citation="yang2018ssdh",
         supervision=Supervision.NONE,
     )
-    needs: ClassVar[Needs] = Needs(prepass=True)
     params: Params
-    directions: Tensor
     thresholds: Tensor
 
     def setup(self, ctx: LossContext) -> None:
-        """Take the features' directions, float32 (N, D), and both thresholds."""
-        directions = prepass_directions(ctx, centre=self.params.centre)
-        thresholds = self._thresholds(directions, ctx.generator)
-        # All follows from what every run is given again, so a checkpoint has no place for it.
-        self.register_buffer("directions", directions, persistent=False)
+        """Compute the directions of the features, float32 (N, D), and both thresholds."""
+        super().setup(ctx)
+        thresholds = self._thresholds(self.directions, ctx.generator)
+        # Not in a checkpoint: they follow from what every run is given again.
         self.register_buffer("thresholds", thresholds.to(ctx.device), persistent=False)
 
     def forward(self, batch: HashBatch) -> LossTerms:
-        """The loss of one batch."""
+        """Compute the loss of one batch."""
         codes = torch.tanh(batch.outputs)
         target = self.similarity(batch.indices)
         gaps = (codes @ codes.T / codes.shape[1] - target).square()
@@ -109,21 +117,14 @@ class SSDH(HashLoss):
         return LossTerms({"pair": pair})
 
     def similarity(self, indices: Tensor) -> Tensor:
-        """S between some images.
-
-        Args:
-            indices: int64 (n,), positions in the training set.
-
-        Returns:
-            (n, n), of -1, 0 and 1.
-        """
+        """Return S, (n, n) of -1, 0 and 1, between the images at positions ``indices``."""
         directions = self.directions[indices]
         distances = 1 - directions @ directions.T
         near, far = distances < self.thresholds[0], distances > self.thresholds[1]
         return near.to(distances.dtype) - far.to(distances.dtype)
 
     def _thresholds(self, directions: Tensor, generator: torch.Generator) -> Tensor:
-        """The distances below and above which pairs count, (2,)."""
+        """Return the distances, (2,), below and above which pairs count."""
         if len(directions) > self.params.sample:
             drawn = torch.randperm(len(directions), generator=generator)[: self.params.sample]
             directions = directions[drawn.to(directions.device)]
@@ -131,3 +132,75 @@ class SSDH(HashLoss):
         low = spread.peak - self.params.near * spread.left
         high = spread.peak + self.params.far * spread.right
         return torch.tensor([low, high], dtype=directions.dtype)
+
+
+@dataclass(frozen=True, slots=True)
+class DistanceSpread:
+    """Two Gaussians around the commonest distance, one for each side of it.
+
+    Attributes:
+        peak: M, the lower edge of the histogram's fullest bin, and the mean of both Gaussians.
+        left: Standard deviation of the distances up to M together with their mirror images at M.
+        right: That of the distances beyond M together with theirs.
+    """
+
+    peak: float
+    left: float
+    right: float
+
+
+def distance_spread(directions: Tensor, *, bins: int, over: HistogramRange) -> DistanceSpread:
+    """Fit both Gaussians to the cosine distances d_ij = 1 - <g_i, g_j> of all pairs i != j.
+
+    Distances and their mirror images at M have the mean M exactly, and their variance is the mean
+    of (d - M)^2, so nothing is mirrored here. The N x N distances are made a block of rows at a
+    time, for the range, the histogram and the deviations.
+
+    Args:
+        directions: (N, D), rows of norm 1 or 0.
+        bins: Bins of the histogram. Of several fullest ones the lowest counts.
+        over: What the bins cover; distances outside count for the Gaussians all the same.
+
+    Returns:
+        The peak and both deviations; a side without a distance has 0. Without any pair, the peak
+        is 0 and both deviations are infinite.
+    """
+    if len(directions) <= 1:
+        return DistanceSpread(0.0, math.inf, math.inf)
+    ends = (0.0, 1.0) if over is HistogramRange.UNIT else _extent(directions)
+    peak = _peak(directions, bins=bins, low=ends[0], high=ends[1])
+    totals = torch.zeros(2, 2, dtype=torch.float64)
+    for distances in _distances(directions):
+        squares, beyond = (distances - peak).square(), distances > peak
+        for side, chosen in enumerate((squares[~beyond], squares[beyond])):
+            totals[side, 0] += float(chosen.sum())
+            totals[side, 1] += len(chosen)
+    left, right = (totals[:, 0] / totals[:, 1].clamp_min(1)).sqrt().tolist()
+    return DistanceSpread(peak, left, right)
+
+
+def _distances(directions: Tensor) -> Iterator[Tensor]:
+    """Yield the distances of each row to all others in blocks, as flat float64 tensors."""
+    everyone = torch.arange(len(directions), device=directions.device)
+    for own in torch.split(everyone, _BLOCK):
+        distances = 1 - (directions[own] @ directions.T).double()
+        yield distances[own[:, None] != everyone]
+
+
+def _extent(directions: Tensor) -> tuple[float, float]:
+    """Return the smallest and the greatest distance."""
+    ends = [(float(block.min()), float(block.max())) for block in _distances(directions)]
+    return min(low for low, _ in ends), max(high for _, high in ends)
+
+
+def _peak(directions: Tensor, *, bins: int, low: float, high: float) -> float:
+    """Return the lower edge of the fullest of equal bins on [low, high]."""
+    if high <= low:
+        return low
+    width = (high - low) / bins
+    counts = torch.zeros(bins, dtype=torch.int64, device=directions.device)
+    for distances in _distances(directions):
+        inside = distances[(distances >= low) & (distances <= high)]
+        places = ((inside - low) / width).long().clamp_max(bins - 1)
+        counts += places.bincount(minlength=bins)
+    return low + width * int(counts.argmax())

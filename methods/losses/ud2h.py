@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from pydantic import Field, ValidationInfo, field_validator
@@ -14,28 +13,21 @@ from torch import Tensor, nn
 from hashbench.core.cell import BackboneMode, TrainSettings
 from hashbench.core.info import ComponentInfo, Supervision
 from hashbench.core.params import BaseParams
-from hashbench.methods.building_blocks.directions import centred_directions
-from hashbench.methods.building_blocks.kmeans import cluster_means, kmeans
-from hashbench.methods.building_blocks.neighbours import neighbour_lists
-from hashbench.methods.building_blocks.outer_iterations import (
-    DatabaseCodes,
-    OuterIterationLoss,
-    OuterIterations,
-)
-from hashbench.methods.building_blocks.pseudo_similarity import PseudoSimilarity
-from hashbench.methods.building_blocks.soft_clusters import (
+from hashbench.methods.building_blocks.clustering import (
+    cluster_means,
     divergence,
+    kmeans,
     log_assignment,
     sharpened,
     usable,
 )
-from hashbench.methods.interface import (
-    HashBatch,
-    LossContext,
-    LossTerms,
-    Needs,
-    OutputAccess,
+from hashbench.methods.building_blocks.discrete_codes import DatabaseCodes, OuterIterationLoss
+from hashbench.methods.building_blocks.feature_directions import (
+    centred_directions,
+    prepass_features,
 )
+from hashbench.methods.building_blocks.pseudo_similarity import PseudoSimilarity, neighbour_lists
+from hashbench.methods.interface import HashBatch, LossContext, LossTerms, Needs, OutputAccess
 
 _FEWEST, _MOST = 10, 200
 _KEPT = 0.9  # of the running cluster frequencies, an outer iteration
@@ -131,7 +123,7 @@ class UD2H(OuterIterationLoss):
         asymmetric: bool = True
         database_codes: DatabaseCodes = DatabaseCodes.NETWORK
 
-        presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        presets: ClassVar = {
             "no_neighbours": {"neighbours": 0},
             "no_clusters": {"same_cluster": 0.0},
             "no_clustering_loss": {"clustering": 0.0},
@@ -154,7 +146,7 @@ class UD2H(OuterIterationLoss):
         supervision=Supervision.NONE,
         reconstruction=True,
     )
-    needs: ClassVar[Needs] = Needs(prepass=True, buffer=True)
+    needs = Needs(prepass=True, buffer=True)
     params: Params
     centres: nn.Parameter
     neighbours: Tensor
@@ -182,21 +174,9 @@ class UD2H(OuterIterationLoss):
             ]
         return []
 
-    @property
-    def iterations(self) -> OuterIterations:
-        """What an outer iteration is."""
-        return OuterIterations(
-            sample=self.params.sample,
-            inner_epochs=self.params.inner_epochs,
-            code=self.params.code,
-            database_codes=self.params.database_codes,
-        )
-
     def setup(self, ctx: LossContext) -> None:
         """Find neighbours (N, k) and clusters (N,) of the features; make all other state."""
-        if ctx.features is None:
-            raise ValueError("UD2H: setup needs the features of the pre-pass")
-        directions = centred_directions(ctx.features, self.params.pca)
+        directions = centred_directions(prepass_features(ctx), self.params.pca)
         images, bits = len(directions), ctx.bits
         count = min(self.params.clusters or usual_clusters(images), images)
         found = kmeans(directions, count, generator=ctx.generator)

@@ -1,4 +1,4 @@
-"""The float row: the features themselves, compared by cosine."""
+"""The reference without codes: the features themselves, compared by cosine."""
 
 from __future__ import annotations
 
@@ -33,14 +33,9 @@ class Cosine(ShallowMethod):
 
     binary: ClassVar[bool] = False
     info: ClassVar[ComponentInfo] = ComponentInfo(title="Float features, cosine")
-    params: Params
-
-    def centres(self) -> bool:
-        """What ``params.centre`` says."""
-        return self.params.centre
 
     def learn(self, centred: Tensor, generator: torch.Generator) -> None:
-        """Nothing: the mean is all there is."""
+        """Learn nothing: the mean is all it holds."""
 
     def project(self, centred: Tensor) -> Tensor:
         """Return the features as they came, (N, D)."""

@@ -11,12 +11,11 @@ from torch import Tensor
 from hashbench.core.info import ComponentInfo
 from hashbench.core.params import BaseParams
 from hashbench.methods.building_blocks.primitives import sgn
-from hashbench.methods.shallow.interface import ShallowMethod
-from hashbench.methods.shallow.principal import principal_directions
-from hashbench.methods.shallow.rotation import random_rotation
+from hashbench.methods.shallow.interface import LinearMethod
+from hashbench.methods.shallow.principal import principal_directions, random_rotation
 
 
-class ITQ(ShallowMethod):
+class ITQ(LinearMethod):
     """Iterative quantisation.
 
     With X = (F - mean) V, V the leading principal directions, alternate B = sgn(X R) and the
@@ -30,8 +29,8 @@ class ITQ(ShallowMethod):
         features: Maps a stream of images to features (N, D).
 
     Attributes:
-        rotation: float64 (bits, bits), R, orthogonal; there after `fit`.
-        projection: float64 (D, bits), V R; there after `fit`.
+        rotation: float64 (bits, bits), R, orthogonal; set by `fit`.
+        projection: float64 (D, bits), V R; set by `fit`.
         errors: ||B - X R||^2 / N after each iteration; never rises.
     """
 
@@ -51,7 +50,6 @@ class ITQ(ShallowMethod):
     )
     params: Params
     rotation: Tensor
-    projection: Tensor
     errors: tuple[float, ...]
 
     def learn(self, centred: Tensor, generator: torch.Generator) -> None:
@@ -70,11 +68,3 @@ class ITQ(ShallowMethod):
             errors.append(float((B - X @ self.rotation).square().sum()) / len(X))
         self.errors = tuple(errors)
         self.projection = directions @ self.rotation
-
-    def project(self, centred: Tensor) -> Tensor:
-        """Map (N, D) to (N, bits)."""
-        return centred @ self.projection
-
-    def parameters(self) -> int:
-        """The mean and V R."""
-        return super().parameters() + self.projection.numel()

@@ -9,10 +9,10 @@ from torch import Tensor
 
 from hashbench.core.info import ComponentInfo
 from hashbench.core.params import BaseParams
-from hashbench.methods.shallow.interface import ShallowMethod
+from hashbench.methods.shallow.interface import LinearMethod
 
 
-class LSH(ShallowMethod):
+class LSH(LinearMethod):
     """Locality-sensitive hashing for angles: code = sgn((f - mean) W), W (D, bits) normal.
 
     W does not look at the data; only its size does.
@@ -23,7 +23,7 @@ class LSH(ShallowMethod):
         features: Maps a stream of images to features (N, D).
 
     Attributes:
-        projection: float64 (D, bits), W; there after `fit`.
+        projection: float64 (D, bits), W; set by `fit`.
     """
 
     class Params(BaseParams):
@@ -41,22 +41,8 @@ class LSH(ShallowMethod):
         paper="Gionis, Indyk, Motwani, VLDB 1999; Charikar, STOC 2002",
         citation="charikar2002similarity",
     )
-    params: Params
-    projection: Tensor
-
-    def centres(self) -> bool:
-        """What ``params.centre`` says."""
-        return self.params.centre
 
     def learn(self, centred: Tensor, generator: torch.Generator) -> None:
         """Draw W."""
         size = (centred.shape[1], self.bits)
         self.projection = torch.randn(size, generator=generator, dtype=torch.float64)
-
-    def project(self, centred: Tensor) -> Tensor:
-        """Map (N, D) to (N, bits)."""
-        return centred @ self.projection
-
-    def parameters(self) -> int:
-        """The mean and W."""
-        return super().parameters() + self.projection.numel()

@@ -8,12 +8,11 @@ import torch
 from torch import Tensor
 
 from hashbench.core.info import ComponentInfo
-from hashbench.methods.shallow.interface import ShallowMethod
-from hashbench.methods.shallow.principal import principal_directions
-from hashbench.methods.shallow.rotation import random_rotation
+from hashbench.methods.shallow.interface import LinearMethod
+from hashbench.methods.shallow.principal import principal_directions, random_rotation
 
 
-class PCARR(ShallowMethod):
+class PCARR(LinearMethod):
     """PCA and a random rotation: code = sgn((f - mean) V R), R uniform among orthogonal matrices.
 
     V are the leading principal directions. The rotation spreads their variance over the bits, which
@@ -26,8 +25,8 @@ class PCARR(ShallowMethod):
         features: Maps a stream of images to features (N, D).
 
     Attributes:
-        rotation: float64 (bits, bits), R, orthogonal; there after `fit`.
-        projection: float64 (D, bits), V R; there after `fit`.
+        rotation: float64 (bits, bits), R, orthogonal; set by `fit`.
+        projection: float64 (D, bits), V R; set by `fit`.
     """
 
     info: ClassVar[ComponentInfo] = ComponentInfo(
@@ -36,7 +35,6 @@ class PCARR(ShallowMethod):
         citation="gong2013itq",
     )
     rotation: Tensor
-    projection: Tensor
 
     def learn(self, centred: Tensor, generator: torch.Generator) -> None:
         """Find V and draw R.
@@ -47,11 +45,3 @@ class PCARR(ShallowMethod):
         directions = principal_directions(centred, self.bits, method="pca_rr")
         self.rotation = random_rotation(self.bits, generator)
         self.projection = directions @ self.rotation
-
-    def project(self, centred: Tensor) -> Tensor:
-        """Map (N, D) to (N, bits)."""
-        return centred @ self.projection
-
-    def parameters(self) -> int:
-        """The mean and V R."""
-        return super().parameters() + self.projection.numel()

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from hashbench.core.info import ComponentInfo
-from hashbench.methods.shallow.interface import ShallowMethod
+from hashbench.methods.shallow.interface import LinearMethod
 from hashbench.methods.shallow.principal import principal_directions
 
 
-class PCAH(ShallowMethod):
+class PCAH(LinearMethod):
     """PCA hashing: code = sgn((f - mean) V), V (D, bits) the leading principal directions.
 
     It is what ITQ starts from, without the rotation. Every direction gets one bit, however little
@@ -26,7 +26,7 @@ class PCAH(ShallowMethod):
         features: Maps a stream of images to features (N, D).
 
     Attributes:
-        projection: float64 (D, bits), V; there after `fit`.
+        projection: float64 (D, bits), V; set by `fit`.
     """
 
     info: ClassVar[ComponentInfo] = ComponentInfo(
@@ -34,7 +34,6 @@ class PCAH(ShallowMethod):
         paper="baseline of ITQ: Gong, Lazebnik, CVPR 2011; with Gordo, Perronnin, TPAMI 2013",
         citation="gong2013itq",
     )
-    projection: Tensor
 
     def learn(self, centred: Tensor, generator: torch.Generator) -> None:
         """Find V.
@@ -46,11 +45,3 @@ class PCAH(ShallowMethod):
         spreads = torch.linalg.vector_norm(centred @ directions, dim=0)
         negligible = spreads.max() * max(centred.shape) * torch.finfo(centred.dtype).eps
         self.projection = directions * (spreads > negligible)
-
-    def project(self, centred: Tensor) -> Tensor:
-        """Map (N, D) to (N, bits)."""
-        return centred @ self.projection
-
-    def parameters(self) -> int:
-        """The mean and V."""
-        return super().parameters() + self.projection.numel()

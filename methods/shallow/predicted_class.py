@@ -1,4 +1,4 @@
-"""The row that learns no hashing: a classifier, and a code for each class that it may answer."""
+"""A reference that learns no hashing: a classifier, and a code for each class it may predict."""
 
 from __future__ import annotations
 
@@ -19,16 +19,18 @@ from hashbench.methods.building_blocks.centres import (
     tie_vector,
 )
 from hashbench.methods.interface import TrainView
-from hashbench.methods.shallow.feature_method import FeatureMethod
-from hashbench.methods.shallow.linear_classifier import fit_linear
+from hashbench.methods.shallow.interface import FeatureMethod
+
+_SMALL = 1e-7  # the gradient's largest entry at the end
+_WIDEST = 4096  # dimensions that are never too many: the pixels of photos are 196,608
 
 
 class PredictedClass(FeatureMethod):
     """Codes of the predicted class: a linear classifier on the features, and one code a class.
 
     Under the usual protocol, whose queries are of classes trained on, this beats many supervised
-    hashing methods (Sablayrolles and others); under one with unseen classes it has nothing to say.
-    A row that does not beat it has shown a classifier, not a hashing.
+    hashing methods (Sablayrolles and others); under one with unseen classes it cannot work. A
+    method that does not beat it has shown that it can classify, not that it can hash.
 
     logits = (f - mean) / s W + b, fitted by cross-entropy; s is the root mean square norm of the
     training features, so that ``decay`` means the same for features of any size. Single-label, the
@@ -42,7 +44,7 @@ class PredictedClass(FeatureMethod):
         features: Maps a stream of images to features (N, D).
 
     Attributes:
-        projection: float64 (D, classes), W / s; there after `fit`, as all below.
+        projection: float64 (D, classes), W / s; set by `fit`, as all below.
         offset: float64 (classes,), b.
         codes: float64 (classes, bits) of -1 and +1, of the classes with training images.
         tie: float64 (bits,) of -1 and +1, where a vote is a tie.
@@ -54,9 +56,9 @@ class PredictedClass(FeatureMethod):
 
         Attributes:
             decay: Weight of ||W||^2 / 2 beside the mean loss of an image.
-            iterations: Of the fit, at most.
-            centres: How the codes of the classes are made; ``bernoulli`` where so few bits leave no
-                room for codes far apart.
+            iterations: Iterations of the fit, at most.
+            centres: The way to make the codes of the classes; ``bernoulli`` where there are too few
+                bits for codes far apart.
         """
 
         decay: float = Field(default=1e-4, gt=0, allow_inf_nan=False)
@@ -102,7 +104,7 @@ class PredictedClass(FeatureMethod):
         self.projection = weights / scale
 
     def predict(self, centred: Tensor) -> Tensor:
-        """Predict which classes centred features, float64 (N, D), are of.
+        """Predict the classes of centred features, float64 (N, D).
 
         Returns:
             float64 (N, classes), multi-hot over the classes with training images; at least one 1
@@ -113,10 +115,69 @@ class PredictedClass(FeatureMethod):
         return torch.maximum((logits > 0).double(), largest) if self.several else largest
 
     def project(self, centred: Tensor) -> Tensor:
-        """Map (N, D) to the codes (N, bits) of what is predicted."""
+        """Map (N, D) to the codes (N, bits) of the predicted classes."""
         return merged_centres(self.predict(centred), centres=self.codes, tie=self.tie)
 
     def parameters(self) -> int:
-        """The mean, the classifier and the codes."""
+        """Return how many numbers the mean, the classifier and the codes have."""
         held = (self.projection, self.offset, self.codes, self.tie)
         return super().parameters() + sum(tensor.numel() for tensor in held)
+
+
+def fit_linear(
+    features: Tensor, labels: Tensor, *, multilabel: bool, decay: float, iterations: int
+) -> tuple[Tensor, Tensor]:
+    """Fit logits x W + b by L-BFGS from zero; the problem is convex, so no seed changes W and b.
+
+    The penalty keeps W in the span of the features, so features with many more dimensions than
+    there are images are fitted by their coordinates in it: the same W, from N x N numbers.
+
+    Single-label, the loss is the mean cross-entropy of the softmax; multi-label, the mean over
+    images of the sum over classes of the binary cross-entropies. Added is decay / 2 ||W||^2.
+
+    Args:
+        features: float64 (N, D); of mean square norm about 1, or it takes many iterations.
+        labels: (N, classes), multi-hot.
+        multilabel: Whether an image may have several labels.
+        decay: Weight of the penalty, above 0.
+        iterations: Iterations of L-BFGS, at most.
+
+    Returns:
+        W, float64 (D, classes), and b, float64 (classes,).
+    """
+    if features.shape[1] > max(len(features), _WIDEST):
+        basis, coordinates = torch.linalg.qr(features.T)
+        found, offset = fit_linear(
+            coordinates.T, labels, multilabel=multilabel, decay=decay, iterations=iterations
+        )
+        return basis @ found, offset
+    targets = labels.to(features)
+    weights = torch.zeros(features.shape[1], targets.shape[1], dtype=features.dtype)
+    offset = torch.zeros(targets.shape[1], dtype=features.dtype)
+    numbers = [weights.requires_grad_(), offset.requires_grad_()]
+    optimiser = torch.optim.LBFGS(
+        numbers,
+        max_iter=iterations,
+        tolerance_grad=_SMALL,
+        tolerance_change=0.0,
+        history_size=20,
+        line_search_fn="strong_wolfe",
+    )
+
+    def closure() -> Tensor:
+        optimiser.zero_grad()
+        logits = features @ weights + offset
+        if multilabel:
+            entropies = functional.binary_cross_entropy_with_logits(
+                logits, targets, reduction="none"
+            )
+            loss = entropies.sum(dim=1).mean()
+        else:
+            loss = functional.cross_entropy(logits, targets)
+        loss = loss + decay / 2 * weights.square().sum()
+        loss.backward()  # type: ignore[no-untyped-call]  # torch annotates it in part only
+        return loss
+
+    with torch.enable_grad():
+        optimiser.step(closure)  # type: ignore[no-untyped-call]  # as backward
+    return weights.detach(), offset.detach()

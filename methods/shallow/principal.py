@@ -1,4 +1,4 @@
-"""Principal directions of centred features."""
+"""Principal directions of centred features, and random rotations."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ _WIDEST = 4096
 
 
 def principal_directions(centred: Tensor, count: int, *, method: str) -> Tensor:
-    """The directions of greatest variance, in falling order.
+    """Return the directions of greatest variance, in falling order.
 
     Each direction's sign is chosen so that its component of greatest magnitude is positive: linear
     algebra libraries leave it open, and codes must not depend on which one is installed.
 
     Args:
         centred: float64 (N, D), mean zero.
-        count: How many.
-        method: Who asks, for the error.
+        count: Number of directions.
+        method: The name of the method, for the error.
 
     Returns:
         float64 (D, count), orthonormal columns.
@@ -41,6 +41,14 @@ def principal_directions(centred: Tensor, count: int, *, method: str) -> Tensor:
     peaks = directions.gather(0, directions.abs().argmax(dim=0, keepdim=True))
     signed: Tensor = directions * torch.sign(peaks)
     return signed
+
+
+def random_rotation(size: int, generator: torch.Generator) -> Tensor:
+    """Draw a uniformly distributed orthogonal matrix, float64 (size, size)."""
+    normal = torch.randn((size, size), generator=generator, dtype=torch.float64)
+    Q, R = torch.linalg.qr(normal)
+    uniform: Tensor = Q * torch.sign(torch.diagonal(R))  # without the signs it would not be
+    return uniform
 
 
 def _leading(centred: Tensor, count: int) -> Tensor:

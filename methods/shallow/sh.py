@@ -33,7 +33,7 @@ class SH(ShallowMethod):
         features: Maps a stream of images to features (N, D).
 
     Attributes:
-        projection: float64 (D, used), the columns of V that a mode uses; there after `fit`.
+        projection: float64 (D, used), the columns of V that a mode uses; set by `fit`.
         columns: int64 (bits,), which column of ``projection`` each bit reads.
         starts: float64 (bits,), mn_d of each bit.
         frequencies: float64 (bits,), k pi / r_d of each bit.
@@ -65,21 +65,21 @@ class SH(ShallowMethod):
         self.frequencies = halves * math.pi / (highest - lowest)[dimensions]
 
     def project(self, centred: Tensor) -> Tensor:
-        """Map (N, D) to (N, bits), the values of the modes, in [-1, 1]."""
+        """Map (N, D) to the values of the modes, (N, bits), in [-1, 1]."""
         positions = (centred @ self.projection)[:, self.columns] - self.starts
         return torch.sin(math.pi / 2 + positions * self.frequencies)
 
     def parameters(self) -> int:
-        """The mean, the columns of V, and two numbers a bit."""
+        """Return how many numbers the mean, the columns of V and the modes have."""
         return super().parameters() + self.projection.numel() + 2 * self.bits
 
 
 def box_modes(sides: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """The modes of a box that have the smallest eigenvalues, the constant mode left out.
+    """Return the modes of a box with the smallest eigenvalues, the constant mode left out.
 
     Args:
         sides: float64 (D,), r, all positive.
-        count: K, how many.
+        count: K, the number of modes.
 
     Returns:
         The dimension and the number k of half waves of each mode, int64 (count,) both, by rising

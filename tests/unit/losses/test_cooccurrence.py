@@ -7,7 +7,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from hashbench.methods.building_blocks.cooccurrence import (
+from hashbench.methods.losses.dfadh import (
     cooccurrence_similarity,
     damped_cooccurrence,
 )

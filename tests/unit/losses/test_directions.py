@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from hashbench.methods.building_blocks.directions import centred_directions
+from hashbench.methods.building_blocks.feature_directions import centred_directions
 
 
 def test_features_are_centred_and_of_norm_one() -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from hashbench.methods.building_blocks.discrete import coordinate_sweep
+from hashbench.methods.building_blocks.discrete_codes import coordinate_sweep
 
 Array = NDArray[np.float64]
 IMAGES, BITS, SAMPLED = 7, 5, 4

@@ -9,8 +9,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from hashbench.methods.building_blocks import distance_histogram
-from hashbench.methods.building_blocks.distance_histogram import HistogramRange, distance_spread
+from hashbench.methods.losses import ssdh
+from hashbench.methods.losses.ssdh import HistogramRange, distance_spread
 
 Array = NDArray[np.float64]
 
@@ -60,7 +60,7 @@ def test_rows_are_taken_in_blocks_with_the_same_result(
 ) -> None:
     g = torch.tensor(directions)
     whole = distance_spread(g, bins=100, over=HistogramRange.DATA)
-    monkeypatch.setattr(distance_histogram, "_BLOCK", 7)
+    monkeypatch.setattr(ssdh, "_BLOCK", 7)
     blocks = distance_spread(g, bins=100, over=HistogramRange.DATA)
     assert blocks.peak == pytest.approx(whole.peak)
     assert (blocks.left, blocks.right) == pytest.approx((whole.left, whole.right))

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hashbench.methods.building_blocks.half_signs import half_signs
+from hashbench.methods.losses.bihalf import half_signs
 
 
 def test_the_larger_half_of_each_column_is_plus_one_whatever_its_sign() -> None:

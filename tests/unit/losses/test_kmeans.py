@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 
-from hashbench.methods.building_blocks.kmeans import cluster_means, kmeans
+from hashbench.methods.building_blocks.clustering import cluster_means, kmeans
 
 Array = NDArray[np.float64]
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from hashbench.methods.building_blocks import label_similarity
-from hashbench.methods.building_blocks.label_similarity import LabelSimilarity
+from hashbench.methods.losses import adsh
+from hashbench.methods.losses.adsh import LabelSimilarity
 
 Array = NDArray[np.float64]
 ROWS = [6, 0, 3, 2, 5]
@@ -59,13 +59,13 @@ def test_the_product_never_makes_more_rows_than_a_block(
     multi_labels: Array, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[int] = []
-    original: Callable[..., torch.Tensor] = label_similarity.similar_pairs
+    original: Callable[..., torch.Tensor] = adsh.similar_pairs
 
     def counted(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
         made.append(len(left))
         return original(left, right)
 
-    monkeypatch.setattr(label_similarity, "similar_pairs", counted)
+    monkeypatch.setattr(adsh, "similar_pairs", counted)
     found = similarity(multi_labels, block=2)
     found.transposed_product(torch.tensor(ROWS), torch.ones(5, BITS, dtype=torch.float64))
     found.balancing_weight(torch.tensor(ROWS))

@@ -7,7 +7,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from hashbench.methods.building_blocks.neighbours import (
+from hashbench.methods.building_blocks.pseudo_similarity import (
     adjacency_edges,
     adjacency_pairs,
     adjacency_rows,
@@ -49,7 +49,7 @@ def test_lists_hold_the_highest_cosines_nearest_first(directions: Array, count: 
 def test_lists_do_not_depend_on_the_blocks_they_are_made_in(
     directions: Array, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hashbench.methods.building_blocks.neighbours._BLOCK", 7)
+    monkeypatch.setattr("hashbench.methods.building_blocks.pseudo_similarity._BLOCK", 7)
     found = neighbour_lists(torch.tensor(directions), 4)
     np.testing.assert_array_equal(found.numpy(), nearest(directions, 4))
 

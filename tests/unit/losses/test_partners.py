@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from hashbench.methods.building_blocks.partners import PairPartners, Pairs
+from hashbench.methods.building_blocks.pairs import PairPartners, Pairs
 from hashbench.methods.interface import HashBatch, LossContext
 
 LABELS = torch.eye(3)[[0, 1, 2, 0, 1]]

@@ -8,7 +8,7 @@ from math import ceil, log2
 import pytest
 
 from hashbench.core.errors import ConfigError
-from hashbench.methods.building_blocks.proxy_threshold import (
+from hashbench.methods.losses.hyp2 import (
     ThresholdSource,
     griesmer_distance,
     griesmer_length,

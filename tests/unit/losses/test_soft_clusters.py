@@ -7,7 +7,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from hashbench.methods.building_blocks.soft_clusters import (
+from hashbench.methods.building_blocks.clustering import (
     divergence,
     log_assignment,
     sharpened,

@@ -191,7 +191,7 @@ def test_long_streams_are_encoded_in_order(fitted, images, monkeypatch):
     method, _ = fitted(LSH, bits=8)
     stream = images(50, seed=3)
     whole = method.encode(stream, Role.DATABASE)
-    monkeypatch.setattr("hashbench.methods.shallow.feature_method._ROWS", 7)
+    monkeypatch.setattr("hashbench.methods.shallow.interface._ROWS", 7)
     assert np.array_equal(method.encode(stream, Role.DATABASE).packed, whole.packed)
 
 

@@ -1,18 +1,46 @@
-"""Alternating training on samples: epochs over some images, then one step for all codes."""
+"""Learned binary codes of all training images: coordinate descent, and training on samples.
+
+`coordinate_sweep` is the step; `OuterIterationLoss` alternates it with epochs over some images.
+"""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from hashbench.core.codes import Codes
-from hashbench.methods.building_blocks.discrete import coordinate_sweep
 from hashbench.methods.building_blocks.primitives import sgn
-from hashbench.methods.interface import HashLoss, LossContext, OutputAccess
+from hashbench.methods.interface import HashLoss, LossContext, Needs, OutputAccess
+
+
+def coordinate_sweep(codes: Tensor, linear: Tensor, quadratic: Tensor) -> Tensor:
+    """Sweep once over the bits, lowering tr(B Q B^T) - 2 tr(P^T B) over B in {-1, +1}^(N x K).
+
+    Bit k of all codes at once becomes its exact minimiser with the other bits fixed, for bits in
+    order::
+
+        b_.k = sgn(P_.k - B_{-k} Q_{-k,k})
+
+    so the objective never rises. Where that is exactly 0 either value is optimal and the old one
+    is kept. With Q = U^T U and P = K S^T U it minimises ||U B^T - K S||^2.
+
+    Args:
+        codes: B, (N, K), of -1 and +1; left as it is.
+        linear: P, (N, K).
+        quadratic: Q, (K, K), symmetric.
+    """
+    result = codes.clone()
+    for bit in range(codes.shape[1]):
+        others = quadratic[:, bit].clone()
+        others[bit] = 0
+        values = linear[:, bit] - result @ others
+        result[:, bit] = torch.where(values == 0, result[:, bit], sgn(values))
+    return result
 
 
 class DatabaseCodes(StrEnum):
@@ -24,7 +52,7 @@ class DatabaseCodes(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OuterIterations:
-    """What an outer iteration is.
+    """The settings of an outer iteration.
 
     Attributes:
         sample: Images m that it trains on, at most all.
@@ -51,8 +79,8 @@ class OuterIterationLoss(HashLoss):
     e // inner_epochs + 1; one that the end of training cuts short gets its sweep too. B starts as
     the signs of the initial network.
 
-    A subclass says in `iterations` what it was set to, calls `start` in its ``setup`` and `keep` in
-    its ``forward``, and gives S by `prepare_iteration` and `transposed_product`.
+    A subclass has the parameters of `OuterIterations`, calls `start` in its ``setup`` and `keep` in
+    its ``forward``, and defines S by `prepare_iteration` and `transposed_product`.
 
     Attributes:
         codes: B, (N, K), of -1 and +1.
@@ -61,31 +89,29 @@ class OuterIterationLoss(HashLoss):
         embeddings: (m, K), their newest h.
     """
 
+    needs = Needs(buffer=True)
+    params: Any
     codes: Tensor
     sampled: Tensor
     visited: Tensor
     embeddings: Tensor
 
     @property
-    @abstractmethod
     def iterations(self) -> OuterIterations:
-        """What an outer iteration is."""
+        """The settings of an outer iteration."""
+        names = ("sample", "inner_epochs", "code", "database_codes")
+        return OuterIterations(**{name: getattr(self.params, name) for name in names})
 
     @abstractmethod
     def prepare_iteration(self, outer: int, outputs: OutputAccess) -> None:
-        """Set what stays fixed during an outer iteration, counted from 1; Omega is drawn."""
+        """Set what stays fixed during an outer iteration, counted from 1, after Omega is drawn."""
 
     @abstractmethod
     def transposed_product(self, rows: Tensor, embeddings: Tensor) -> Tensor:
-        """S^T U, (N, K), for rows int64 (n,) of S and U of (n, K)."""
+        """Return S^T U, (N, K), for the rows int64 (n,) of S and U of (n, K)."""
 
     def start(self, ctx: LossContext, *, images: int) -> None:
-        """Make the state, in the shapes it keeps.
-
-        Args:
-            ctx: Gives bits, epochs, device and the generator that draws the samples.
-            images: Training images N.
-        """
+        """Make the state for N training images, in the shapes it keeps."""
         rows = min(self.iterations.sample, images)
         state = {
             "codes": torch.ones(images, ctx.bits),
@@ -98,23 +124,18 @@ class OuterIterationLoss(HashLoss):
         self._generator, self._epochs = ctx.generator, ctx.epochs
 
     def begin_training(self, outputs: OutputAccess) -> None:
-        """Take the first B from the initial network, and prepare the first outer iteration."""
+        """Set the first B from the initial network, and prepare the first outer iteration."""
         self.codes.copy_(sgn(outputs.outputs()))
         self._begin_iteration(1, outputs)
 
     def epoch_indices(self, epoch: int) -> Tensor:
-        """Omega, int64 (m,), the same for all epochs of an outer iteration."""
+        """Return Omega, int64 (m,), the same for all epochs of an outer iteration."""
         return self.sampled
 
     def keep(self, indices: Tensor, embeddings: Tensor) -> Tensor:
-        """Keep a batch's h, detached, for the update of B.
+        """Keep a batch's h, (n, K), detached, for the update of B; return its places in Omega.
 
-        Args:
-            indices: int64 (n,), positions in the training set, all in Omega.
-            embeddings: h, (n, K).
-
-        Returns:
-            int64 (n,), their places in Omega.
+        ``indices``, int64 (n,), are its positions in the training set, all in Omega.
         """
         places = torch.searchsorted(self.sampled, indices)
         self.embeddings[places] = embeddings.detach()
@@ -122,7 +143,7 @@ class OuterIterationLoss(HashLoss):
         return places
 
     def end_epoch(self, epoch: int, outputs: OutputAccess) -> None:
-        """After an outer iteration: update B, and prepare the next iteration if there is one."""
+        """Update B after an outer iteration, and prepare the next one if there is one."""
         done, last = epoch + 1, epoch + 1 == self._epochs
         inner = self.iterations.inner_epochs
         if done % inner and not last:
@@ -133,7 +154,7 @@ class OuterIterationLoss(HashLoss):
 
     @torch.no_grad()
     def update_codes(self) -> None:
-        """One sweep over the bits of B, with the rows of Omega that were visited."""
+        """Sweep once over the bits of B, with the rows of Omega that were visited."""
         rows, embeddings = self.sampled[self.visited], self.embeddings[self.visited]
         bits = embeddings.shape[1]
         linear = bits * self.transposed_product(rows, embeddings)
@@ -141,7 +162,7 @@ class OuterIterationLoss(HashLoss):
         self.codes.copy_(coordinate_sweep(self.codes, linear, embeddings.T @ embeddings))
 
     def database_codes(self) -> Codes | None:
-        """B, if training images are to be found by their learned codes."""
+        """Return B, if training images are to be found by their learned codes."""
         if self.iterations.database_codes is DatabaseCodes.NETWORK:
             return None
         return Codes.from_outputs(self.codes.cpu().numpy())

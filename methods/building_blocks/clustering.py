@@ -1,25 +1,29 @@
-"""k-means with k-means++ seeding and restarts, on the device of the points, repeatable."""
+"""Clusters: repeatable k-means, soft assignment to centres, and the targets it is trained on."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from hashbench.methods.building_blocks.primitives import squared_distances
 
 _MOST_ROUNDS = 300
+_LARGEST_SHARE = 0.3
 
 
 def kmeans(
     points: Tensor, clusters: int, *, generator: torch.Generator, restarts: int = 10
 ) -> Tensor:
-    """Cluster ids of the restart with the smallest sum of squared distances.
+    """Run k-means with k-means++ seeding, on the points' device; return the best run's cluster ids.
+
+    The best of the restarts is the one with the smallest sum of squared distances.
 
     Args:
         points: (N, D).
         clusters: Number of clusters, 1 to N.
-        generator: A CPU generator that draws the seeds.
-        restarts: Runs from seeds of their own.
+        generator: The CPU generator that draws the seeds.
+        restarts: Runs, each from seeds of its own.
 
     Returns:
         int64 (N,), ids below ``clusters``. A cluster is empty only if there are fewer distinct
@@ -31,15 +35,12 @@ def kmeans(
 
 
 def cluster_means(points: Tensor, ids: Tensor, *, clusters: int) -> tuple[Tensor, Tensor]:
-    """Mean point and size of each cluster.
+    """Return each cluster's mean point (clusters, D), 0 if it is empty, and its size, int64.
 
     Args:
         points: (N, D).
         ids: int64 (N,).
         clusters: Number of clusters.
-
-    Returns:
-        (clusters, D), 0 for an empty cluster, and int64 (clusters,).
     """
     sizes = ids.bincount(minlength=clusters)
     sums = points.new_zeros(clusters, points.shape[1]).index_add_(0, ids, points)
@@ -47,7 +48,7 @@ def cluster_means(points: Tensor, ids: Tensor, *, clusters: int) -> tuple[Tensor
 
 
 def _seeds(points: Tensor, clusters: int, generator: torch.Generator) -> Tensor:
-    """k-means++: each next seed is drawn with probability proportional to its squared distance."""
+    """Draw seeds by k-means++: each in proportion to its squared distance to the earlier ones."""
     chosen = [int(torch.randint(len(points), (), generator=generator))]
     nearest = squared_distances(points, points[chosen])[:, 0]
     while len(chosen) < clusters:
@@ -62,7 +63,7 @@ def _seeds(points: Tensor, clusters: int, generator: torch.Generator) -> Tensor:
 
 
 def _lloyd(points: Tensor, centres: Tensor) -> tuple[Tensor, Tensor]:
-    """Assign and average until nothing changes; ids and the sum of squared distances."""
+    """Assign and average until nothing changes; return ids and the sum of squared distances."""
     clusters = len(centres)
     ids: Tensor | None = None
     for _ in range(_MOST_ROUNDS):
@@ -73,7 +74,51 @@ def _lloyd(points: Tensor, centres: Tensor) -> tuple[Tensor, Tensor]:
         centres, sizes = cluster_means(points, ids, clusters=clusters)
         empty = (sizes == 0).nonzero()[:, 0]
         if len(empty):
-            # Where points are served worst a new cluster gains most.
+            # A new centre gains most at the points that are farthest from theirs.
             centres[empty] = points[nearest.topk(len(empty)).indices]
     nearest, ids = squared_distances(points, centres).min(1)
     return ids, nearest.sum()
+
+
+def log_assignment(points: Tensor, centres: Tensor) -> Tensor:
+    """Return log q_ic, with q_ic proportional to 1 / (1 + ||z_i - mu_c||^2) and summing to 1.
+
+    Args:
+        points: z, (n, width).
+        centres: mu, (clusters, width).
+
+    Returns:
+        (n, clusters), with gradient to both.
+    """
+    return functional.log_softmax(-torch.log1p(squared_distances(points, centres)), dim=1)
+
+
+def sharpened(assignment: Tensor, frequencies: Tensor) -> Tensor:
+    """Return p_ic = (q_ic^2 / F_c) / sum_c' (q_ic'^2 / F_c'), without gradient.
+
+    Args:
+        assignment: q, (n, clusters).
+        frequencies: F_c, the sum of q_ic over all images, (clusters,), positive.
+    """
+    weights = assignment.detach().square() / frequencies.detach()
+    return weights / weights.sum(1, keepdim=True)
+
+
+def divergence(targets: Tensor, log_assigned: Tensor) -> Tensor:
+    """Return KL(p_i || q_i) = sum_c p_ic log(p_ic / q_ic), (n,), with 0 log 0 = 0.
+
+    Args:
+        targets: p, (n, clusters).
+        log_assigned: log q, (n, clusters).
+    """
+    return (torch.xlogy(targets, targets) - targets * log_assigned).sum(1)
+
+
+def usable(ids: Tensor, *, clusters: int) -> bool:
+    """Return whether new cluster ids may replace the old ones, that is, none have collapsed.
+
+    At least half of the clusters must have a member, and none more than 30 % of all images.
+    """
+    sizes = ids.bincount(minlength=clusters)
+    filled, largest = int((sizes > 0).sum()), int(sizes.max())
+    return 2 * filled >= clusters and largest <= _LARGEST_SHARE * len(ids)

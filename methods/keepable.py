@@ -1,4 +1,4 @@
-"""Methods whose fitted state can be stored and taken up again to encode other images."""
+"""Methods whose fitted state can be stored and restored to encode other images."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from hashbench.methods.interface import Method, TrainContext
 
 
 class KeepableMethod(Method):
-    """A method that says what encoding needs, for ``execute: {keep_model: true}``."""
+    """A method whose fitted state can be stored, for ``execute: {keep_model: true}``."""
 
     @abstractmethod
     def encoder_state(self) -> Mapping[str, Tensor]:
-        """Everything learned or loaded that `encode` reads, by name; after `fit`."""
+        """Return every tensor, learned or loaded, that `encode` reads, by name; after `fit`."""
 
     @abstractmethod
     def restore_encoder(self, state: Mapping[str, Tensor], ctx: TrainContext) -> None:
-        """Take up what `encoder_state` gave, in the place of `fit`; `encode` is then the same.
+        """Restore the state of `encoder_state` instead of calling `fit`; `encode` is then the same.
 
         Args:
             state: The tensors, on the CPU.
