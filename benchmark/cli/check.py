@@ -1,4 +1,4 @@
-"""``hashbench check``: every mistake of a matrix, or the cells that it stands for."""
+"""``hashbench check``: the mistakes of a matrix, or its cells."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hashbench.cli.options import counted, data_root_option, plugin_option, sele
 @select_option
 @data_root_option
 @plugin_option
-@click.option("--schema", is_flag=True, help="Print the JSON Schema of a matrix for editors.")
+@click.option("--schema", is_flag=True, help="Print the JSON Schema of a matrix, for editors.")
 def command(
     matrix: Path | None,
     selections: tuple[str, ...],
@@ -24,9 +24,10 @@ def command(
     data_root: Path | None,
     schema: bool,
 ) -> None:
-    """Report all mistakes in MATRIX at once, or list its cells.
+    """Check the file MATRIX, and list its cells if it has no mistakes.
 
-    Images are not looked at: `hashbench run --dry-run` checks them too.
+    All mistakes are reported at once, each with its line. Images are not checked; `hashbench run
+    --dry-run` checks them too.
     """
     if schema:
         from hashbench.matrix.schema import MatrixSpec
@@ -34,7 +35,7 @@ def command(
         click.echo(json.dumps(MatrixSpec.model_json_schema(), indent=2))
         return
     if matrix is None:
-        raise click.UsageError("name a matrix file, or --schema")
+        raise click.UsageError("name a matrix file, or give --schema")
     from hashbench.cli.loading import load
     from hashbench.core.cell import Precision
     from hashbench.core.environment import cpu_computes_bf16

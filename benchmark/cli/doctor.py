@@ -1,4 +1,4 @@
-"""``hashbench doctor``: the machine, and traps that are known to cost people a day."""
+"""``hashbench doctor``: the machine, its libraries, and warnings of known traps."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 
 import click
 
-from hashbench.cli.doctor_backends import show_backend
 from hashbench.cli.options import address_option, check_address, counted, store_option
 
 _GIB = 2**30
@@ -20,11 +19,11 @@ _ROOM_WANTED = 1
 @click.option(
     "--backend",
     type=click.Choice(["slurm", "ray"]),
-    help="Show also what is there of a cluster, as seen from here.",
+    help="Check this cluster too, as seen from this machine.",
 )
 @address_option
 def command(store: Path, *, backend: str | None, address: str | None) -> None:
-    """Show the machine and the libraries, and warn of known traps."""
+    """Show this machine and its libraries, and warn of known traps."""
     check_address(backend, address)
     import torch
 
@@ -46,14 +45,14 @@ def command(store: Path, *, backend: str | None, address: str | None) -> None:
             "the processor has no bfloat16 instructions (AVX512-BF16 or AMX): `precision: bf16` is "
             "useless on it, many times as slow as fp32; use it on a CUDA device only"
         )
-    warnings += show_backend(backend, store, address=address) if backend else []
+    warnings += _check_backend(backend, store, address=address) if backend else []
     for warning in warnings:
         click.echo(f"warning: {warning}")
     click.echo(counted(len(warnings), "warning"))
 
 
 def _counting() -> str:
-    """What counts the pairs of a large evaluation."""
+    """Return how a large evaluation counts its pairs."""
     from hashbench.evaluation.tool import VARIABLE, WORTH_COMPILED, Tool, choose
 
     tool = choose(WORTH_COMPILED)
@@ -84,3 +83,13 @@ def _warnings(store: Path, *, dirty: bool) -> list[str]:
     except ImportError:
         warnings.append("faiss is not installed: engine faiss_flat needs hashbench[faiss]")
     return warnings
+
+
+def _check_backend(name: str, store: Path, *, address: str | None) -> list[str]:
+    """Print the facts of a cluster, and return a warning with a remedy for each fault."""
+    from hashbench.run.backends import BACKENDS
+
+    found = BACKENDS[name].examine(store, address=address)
+    for line in found.facts:
+        click.echo(f"{name}: {line}")
+    return list(found.warnings)

@@ -1,4 +1,4 @@
-"""``hashbench list``: what is there, by kind and pattern."""
+"""``hashbench list``: the names of components, protocols and recipes."""
 
 from __future__ import annotations
 
@@ -11,30 +11,29 @@ from hashbench.core.errors import ConfigError, NothingSelectedError, did_you_mea
 
 
 @click.command("list")
-@click.argument("what", required=False)
+@click.argument("kind", required=False)
 @click.argument("pattern", default="*")
-def command(what: str | None, pattern: str) -> None:
-    """List WHAT there is, or everything.
+def command(kind: str | None, pattern: str) -> None:
+    """List the names of one KIND, or of all kinds, with a summary each.
 
-    WHAT: losses, loss_groups, backbones, methods, datasets, engines, reporters, protocols, recipes.
-
-    PATTERN may hold wildcards, e.g. ``hashbench list backbones 'ae_*'``.
+    KIND is losses, loss_groups, backbones, methods, datasets, engines, reporters, protocols or
+    recipes. PATTERN selects names by wildcards, e.g. hashbench list backbones 'ae_*'.
     """
     groups = _groups()
-    if what is not None and what not in groups:
-        known = did_you_mean(what, list(groups))
-        raise ConfigError(f"list: there are no '{what}'. {known}")
+    if kind is not None and kind not in groups:
+        known = did_you_mean(kind, list(groups))
+        raise ConfigError(f"list: unknown kind '{kind}'. {known}")
     shown = 0
-    for name in [what] if what else groups:
+    for name in [kind] if kind else groups:
         rows = [(key, text) for key, text in groups[name] if fnmatch(key, pattern)]
         shown += len(rows)
-        if rows and what is None:
+        if rows and kind is None:
             click.echo(f"{name}:")
         width = max((len(key) for key, _ in rows), default=0)
         for key, text in rows:
             click.echo(f"  {key:<{width}}  {text}".rstrip())
     if not shown:
-        raise NothingSelectedError(f"list: nothing in {what or 'any kind'} matches '{pattern}'")
+        raise NothingSelectedError(f"list: no name in {kind or 'any kind'} matches '{pattern}'")
 
 
 def _groups() -> dict[str, list[tuple[str, str]]]:

@@ -1,4 +1,4 @@
-"""Progress of long phases: a bar on a terminal, a line a tenth elsewhere."""
+"""Progress of long phases: a bar on a terminal, otherwise ten lines."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from contextlib import contextmanager
 import click
 
 Progress = Callable[[int, int], None]
-_STEPS = 10  # lines of progress where there is no terminal
+_STEPS = 10  # lines of progress without a terminal
 
 
 @contextmanager
 def phases() -> Iterator[Callable[[str], Progress]]:
-    """Yield what starts a phase by name, and gives what is called with items done and in all."""
+    """Yield a function that starts a phase by name and returns its progress function.
+
+    The progress function takes the number of items done and the number of all items.
+    """
     if not sys.stderr.isatty():
         yield _plain
         return
@@ -31,13 +34,13 @@ def phases() -> Iterator[Callable[[str], Progress]]:
 
 
 def _plain(name: str) -> Progress:
-    told = -1
+    shown = -1
 
     def progress(done: int, total: int) -> None:
-        nonlocal told
+        nonlocal shown
         step = done * _STEPS // total
-        if step > told:
-            told = step
+        if step > shown:
+            shown = step
             click.echo(f"{name}: {done:,} of {total:,}", err=True)
 
     return progress

@@ -1,4 +1,4 @@
-"""``hashbench report``: the records of stores as tables."""
+"""``hashbench report``: tables of the records of stores."""
 
 from __future__ import annotations
 
@@ -28,49 +28,63 @@ if TYPE_CHECKING:
     show_default=True,
     help="Folder of the records; may be given several times.",
 )
-@click.option("--format", "form", default="markdown", show_default=True, help="Name of a reporter.")
+@click.option(
+    "--format",
+    "form",
+    default="markdown",
+    show_default=True,
+    help="markdown, latex, csv, json or html; see hashbench list reporters.",
+)
 @click.option(
     "--table",
     "tables",
     multiple=True,
     metavar="NAME[,NAME]",
-    help="map, metrics, codes, training, latency, budget, convergence, ablation, published, "
-    "failures or all.  [default: all]",
+    help="Tables to print: map, metrics, codes, training, latency, budget, convergence, ablation, "
+    "published, failures or all.  [default: all]",
 )
 @click.option(
     "--rows",
     multiple=True,
     metavar="KEY[,KEY]",
-    help="What stands in the rows of tables of metrics: dataset, protocol, backbone, loss, method, "
-    "bits, seed, metric, device, recipe or precision.  [default: method]",
+    help="Rows of the metric tables: dataset, protocol, backbone, loss, method, bits, seed, "
+    "metric, device, recipe or precision.  [default: method]",
 )
-@click.option("--cols", multiple=True, metavar="KEY[,KEY]", help="The columns.  [default: bits]")
+@click.option(
+    "--cols",
+    multiple=True,
+    metavar="KEY[,KEY]",
+    help="Columns of the metric tables, by the same keys.  [default: bits]",
+)
 @click.option(
     "--where",
     "selections",
     multiple=True,
     metavar="KEY=VALUE[,VALUE]",
-    help="Only cells with one of these values, as with hashbench run --select.",
+    help="Only cells with one of these values; the keys are those of hashbench run --select.",
 )
 @click.option(
-    "--metric", "metrics", multiple=True, help="Only this metric, by its short or full name."
+    "--metric",
+    "metrics",
+    multiple=True,
+    help="Only this metric, by short or full name; may be given several times.",
 )
-@click.option("--full", default="", metavar="METHOD", help="The full method of ablations.")
+@click.option(
+    "--full", default="", metavar="METHOD", help="The full method that ablations are compared with."
+)
 @click.option(
     "--letters/--no-letters",
     default=None,
-    help="Compare all methods shown, over every query.  [default: with --format latex]",
+    help="Add letters of significance over queries and seeds.  [default: with --format latex]",
 )
 @click.option(
     "--claims",
     type=click.Path(path_type=Path),
     metavar="FILE|DIR",
-    help="Claims to judge by these records and to show, with --format html.",
+    help="Claims to judge by these records and show; only with --format html.",
 )
 @click.option("--trace", is_flag=True, help="Add the id of the record behind every value.")
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="Write to a file instead, as a whole."
-)
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the report to a file.")
 def command(
     folders: tuple[Path, ...],
     form: str,
@@ -86,10 +100,9 @@ def command(
     letters: bool | None,
     trace: bool,
 ) -> None:
-    """Print tables of mAP@K, training time, latency, budgets, ablations and failures.
+    """Print the records of stores as tables, or write them as a web page.
 
-    Nothing different is averaged: what rows and columns do not tell apart gets a row or a table of
-    its own.
+    Only seeds are averaged. Results that differ otherwise get separate rows or tables.
     """
     from dataclasses import replace
 
@@ -121,7 +134,7 @@ def _evidence(
     *,
     claims: Path | None,
 ) -> dict[str, Evidence]:
-    """What a reporter that takes evidence is given beside the records."""
+    """Return the statistics and verdicts for a reporter that shows them."""
     from dataclasses import replace
     from inspect import signature
 
@@ -129,7 +142,9 @@ def _evidence(
 
     if "evidence" not in signature(render).parameters:
         if claims is not None:
-            raise ConfigError("--claims: only --format html shows them; see hashbench claims")
+            raise ConfigError(
+                "--claims: only --format html shows claims; hashbench claims prints them"
+            )
         return {}
     from hashbench.judge.claims.arms import read_arms
     from hashbench.judge.claims.judge import judge
@@ -137,7 +152,7 @@ def _evidence(
     from hashbench.judge.claims.text import shown_claims
     from hashbench.judge.compare.page import evidence_for_page
 
-    # The claims first: a mistake in them shall show before anything long is computed.
+    # Claims are loaded first, so that a mistake in them shows before the long computation.
     loaded = None if claims is None else load_claims(claims)
     found = evidence_for_page(cells, stores)
     if loaded is None:
@@ -168,9 +183,9 @@ def _view(
 
 
 def _read(folders: Sequence[Path]) -> tuple[list[CellResults], dict[str, Store]]:
-    """The cells of all stores, each once, and where each was read from.
+    """Return the cells of all stores, each once, and the store of each by fit id.
 
-    Of a cell that is in several the newest good fit counts; the same seed twice is no two seeds.
+    If several stores have a cell, the newest successful fit counts, so that no seed counts twice.
     """
     from hashbench.store.catalogue import read_all
     from hashbench.store.store import Store
@@ -186,8 +201,8 @@ def _read(folders: Sequence[Path]) -> tuple[list[CellResults], dict[str, Store]]
             if known is None or _age(results) > _age(known[0]):
                 found[results.fit_id] = results, store
     if twice:
-        say = f"{counted(len(twice), 'cell')} in several stores: the newest good one counts"
-        click.echo(say, err=True)
+        text = f"{counted(len(twice), 'cell')} in several stores: the newest successful fit counts"
+        click.echo(text, err=True)
     cells = [results for _, (results, _) in sorted(found.items())]
     return cells, {fit_id: store for fit_id, (_, store) in found.items()}
 

@@ -1,4 +1,4 @@
-"""``hashbench serve``: a search worker that keeps models and codes in memory."""
+"""``hashbench serve``: an HTTP server that keeps models and codes in memory."""
 
 from __future__ import annotations
 
@@ -21,40 +21,40 @@ _LAST_PORT = 65535
     "--port",
     type=click.IntRange(0, _LAST_PORT),
     default=0,
-    help="Where to listen, on 127.0.0.1.  [default: one that is free]",
+    help="Port on 127.0.0.1.  [default: a free port]",
 )
 @click.option(
     "--token",
     "with_token",
     is_flag=True,
-    help="Take only requests that bring a random token, which is printed, and written to "
-    "STORE/.work/serve.token for the owner alone.",
+    help="Accept only requests with a random token, which is printed and written to "
+    "STORE/.work/serve.token, readable by the owner only.",
 )
 @click.option(
     "--keep",
     type=click.IntRange(min=1),
     default=4,
     show_default=True,
-    help="Methods kept in memory; the least recently used goes first.",
+    help="Number of methods kept in memory; the least recently used is dropped first.",
 )
 @click.option(
     "--engine",
     default="exact",
     show_default=True,
-    help="The search engine where a request names none.",
+    help="Search engine of requests that name none.",
 )
 @click.option(
     "--data-root",
     "data_roots",
     multiple=True,
     type=click.Path(path_type=Path, resolve_path=True),
-    help="Where datasets are, for thumbnails; may be given several times.",
+    help="Folder of datasets, for thumbnails; may be given several times.",
 )
 @click.option(
     "--idle",
     type=click.FloatRange(min=0, min_open=True),
     metavar="SECONDS",
-    help="End when nothing was asked for so long.  [default: never]",
+    help="Stop after so many seconds without a request.  [default: never]",
 )
 @device_option
 @plugin_option
@@ -70,19 +70,19 @@ def command(
     device: str,
     plugins: tuple[Path, ...],
 ) -> None:
-    """Answer searches in STORE over HTTP, on this machine only, until ended.
+    """Answer searches in STORE over HTTP, on this machine only, until stopped.
 
-    Every fit of the store whose model was kept (execute: {keep_model: true}) can be searched by an
-    image or by one of its own; fits that come later are noticed. GET /v1 lists what can be asked.
-    STORE/.work/serve.json says where the worker is while it runs. Ctrl-C ends it, with code 130;
-    SIGTERM, as a service manager sends it, with code 0.
+    Every fit whose model was kept (execute: {keep_model: true}) can be searched, by a new image or
+    by a query of its dataset. Fits that are added later are found. GET /v1 lists the requests.
+    STORE/.work/serve.json holds the address of the running server. Ctrl-C stops it with exit code
+    130, SIGTERM with 0.
     """
     import signal
 
     from hashbench.serve.discovery import check_not_served
     from hashbench.store.store import Store
 
-    check_not_served(Store.open(store).root)  # told before torch is loaded
+    check_not_served(Store.open(store).root)  # before torch is loaded, which is slow
 
     from hashbench.serve.worker import Settings, serve
 

@@ -1,4 +1,4 @@
-"""``hashbench studio``: the practical retrieval system as a web page."""
+"""``hashbench studio``: import, train, search and compare in a web page."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ _EXTRA = "hashbench[studio]"
 
 @click.command("studio")
 @click.argument("store", type=click.Path(path_type=Path), default=DEFAULT_STORE)
-@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port",
     type=click.IntRange(0, _LAST_PORT),
     default=7860,
     show_default=True,
-    help="Where to listen; 0 takes one that is free.",
+    help="Port to listen on; 0 means a free port.",
 )
 @click.option(
     "--password",
     envvar=PASSWORD_VARIABLE,
     show_envvar=True,
-    help="What a visitor must give; needed for any --host but this machine's own. The variable "
+    help="Password of visitors; required if --host is not this machine's own address. The variable "
     "keeps it out of the list of processes.",
 )
 @click.option(
@@ -40,7 +40,7 @@ _EXTRA = "hashbench[studio]"
     "data_roots",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="A folder that may be read; the first keeps what is imported. May be given several times. "
+    help="Folder that the page may read; imports go to the first. May be given several times. "
     "[default: HASHBENCH_DATA, else STORE/.data]",
 )
 @device_option
@@ -55,10 +55,10 @@ def command(
     device: str,
     plugins: tuple[Path, ...],
 ) -> None:
-    """Import images, train, search and compare in a web page on STORE, until ended.
+    """Serve a web page on STORE: import images, train, search and compare.
 
-    The page starts the same commands as a shell would, as processes of their own that outlive it,
-    and shows their command lines. Ctrl-C or SIGTERM ends the page and nothing else.
+    The page starts the same commands as a shell, as separate processes that outlive it, and shows
+    their command lines. Ctrl-C or SIGTERM stops the page and nothing else.
     """
     _check_extra()
     _check_reach(host, password)

@@ -1,4 +1,4 @@
-"""The reference of the command line, from click's own commands."""
+"""The reference of the command line, made from click's commands."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hashbench.cli import main
 
 
 def page() -> str:
-    """Every command: usage, what it does, its arguments and options."""
+    """Return a section for each command: usage, explanation, options."""
     with click.Context(main, info_name="hashbench") as context:
         return "\n\n".join(_section(command) for command in _commands(main, context))
 
@@ -30,9 +30,9 @@ def _section(context: click.Context) -> str:
     command = context.command
     usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
     parts = [f"## {context.command_path}", f"```text\n{usage}\n```", _help(command)]
-    told = (option.get_help_record(context) for option in command.params)
-    rows = [(code(names), text) for names, text in filter(None, told)]
-    return "\n\n".join([*parts, *([table(("option", "what"), rows)] if rows else [])])
+    records = (option.get_help_record(context) for option in command.params)
+    rows = [(code(names), text) for names, text in filter(None, records)]
+    return "\n\n".join([*parts, *([table(("option", "meaning"), rows)] if rows else [])])
 
 
 def _help(command: click.Command) -> str:

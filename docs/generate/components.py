@@ -1,4 +1,4 @@
-"""Tables of what the registry holds, from each component's card."""
+"""Tables of the registered components, made from each component's card."""
 
 from __future__ import annotations
 
@@ -12,39 +12,39 @@ from hashbench.matrix.recipes import recipes as read_recipes
 
 
 def losses() -> str:
-    """Every loss: what it is, what it learns from, and its parameters."""
-    head = ("loss", "what", "learns from", "data", "parameters with defaults", "presets")
+    """Return the table of losses."""
+    head = ("loss", "title", "learns from", "data", "parameters with defaults", "presets")
     return table(head, [_loss(name, cls) for name, cls in _all(Kind.LOSS)])
 
 
 def _loss(name: str, cls: Any) -> tuple[str, ...]:
     kinds = "any" if cls.info.labels == frozenset(LabelKind) else ", ".join(sorted(cls.info.labels))
-    return (code(name), _what(cls), str(cls.info.supervision), kinds, _params(cls), _presets(cls))
+    return (code(name), _title(cls), str(cls.info.supervision), kinds, _params(cls), _presets(cls))
 
 
 def backbones() -> str:
-    """Every backbone with its parameters."""
-    rows = [(code(name), _what(cls), _params(cls)) for name, cls in _all(Kind.BACKBONE)]
-    return table(("backbone", "what", "parameters with defaults"), rows)
+    """Return the table of backbones."""
+    rows = [(code(name), _title(cls), _params(cls)) for name, cls in _all(Kind.BACKBONE)]
+    return table(("backbone", "title", "parameters with defaults"), rows)
 
 
 def shallow_methods() -> str:
-    """Every shallow method."""
+    """Return the table of shallow methods."""
     rows = [
-        (code(name), _what(cls), str(cls.info.supervision), _params(cls))
+        (code(name), _title(cls), str(cls.info.supervision), _params(cls))
         for name, cls in _all(Kind.METHOD)
     ]
-    return table(("method", "what", "learns from", "parameters with defaults"), rows)
+    return table(("method", "title", "learns from", "parameters with defaults"), rows)
 
 
 def engines() -> str:
-    """Every search engine; what needs a library that is not there says so in the command line."""
-    rows = [(code(name), _what(cls), _params(cls)) for name, cls in _all(Kind.ENGINE)]
-    return table(("engine", "what", "parameters with defaults"), rows)
+    """Return the table of search engines."""
+    rows = [(code(name), _title(cls), _params(cls)) for name, cls in _all(Kind.ENGINE)]
+    return table(("engine", "title", "parameters with defaults"), rows)
 
 
 def recipes() -> str:
-    """Every recipe's settings."""
+    """Return the table of recipes."""
     keys = ("optimiser", "lr", "backbone_lr", "weight_decay", "epochs", "batch_size")
     rows = [
         (code(name), values["source"], *(values.get(key, "") for key in keys))
@@ -59,7 +59,7 @@ def _all(kind: Kind) -> list[tuple[str, Any]]:
     return [(name, found.load(kind, name)) for name in ours]
 
 
-def _what(cls: Any) -> str:
+def _title(cls: Any) -> str:
     info = cls.info
     paper = f" ({info.paper})" if info.paper else ""
     ours = "; **our reconstruction: no formula was published**" if info.reconstruction else ""

@@ -1,4 +1,4 @@
-"""What a class's docstring says of its attributes."""
+"""The attributes that a class's docstring documents."""
 
 from __future__ import annotations
 
@@ -10,10 +10,7 @@ _ENTRY = re.compile(r"^    (\w+): (.*?)(?=^    \w+: |\Z)", re.MULTILINE | re.DOT
 
 
 def attributes(cls: type) -> dict[str, str]:
-    """The text of each attribute, in one line, with Markdown's code marks.
-
-    Those of base classes are there too.
-    """
+    """Return the text of each attribute, also of base classes, on one line as Markdown."""
     found: dict[str, str] = {}
     for base in reversed(cls.__mro__):
         section = _ATTRIBUTES.search(inspect.cleandoc(base.__doc__ or "") + "\n")
@@ -23,10 +20,10 @@ def attributes(cls: type) -> dict[str, str]:
 
 
 def summary(cls: type) -> str:
-    """The first paragraph of a class's docstring."""
+    """Return the first paragraph of a class's docstring."""
     return plain((inspect.getdoc(cls) or "").partition("\n\n")[0])
 
 
 def plain(text: str) -> str:
-    """A text in one line, its double back quotes single."""
+    """Return a text on one line, with single instead of double back quotes."""
     return " ".join(text.split()).replace("``", "`")

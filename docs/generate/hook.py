@@ -1,7 +1,7 @@
-"""A hook of MkDocs: puts what is made from the code in the places that pages name.
+"""A hook of MkDocs that inserts tables made from the code into pages.
 
-A page says ``<!-- from the code: protocols -->`` on a line of its own. The site then has the table
-there; on a repository host, which shows no comments, the page reads without it.
+A page marks the place with ``<!-- from the code: protocols -->`` on a separate line. A repository
+host hides the comment, so the page must also read well without the table.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ MAKERS: Final[Mapping[str, Callable[[], str]]] = {
 
 
 def filled(markdown: str) -> str:
-    """A page with every place filled; a name that no maker has is a KeyError."""
+    """Return a page with a table in every marked place; an unknown name raises KeyError."""
     return PLACE.sub(lambda match: MAKERS[match[1]](), markdown)
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Called by MkDocs for each page, before it is rendered."""
+    """Fill a page; MkDocs calls this before it renders the page."""
     return filled(markdown)

@@ -1,4 +1,4 @@
-"""A table in Markdown."""
+"""Tables in Markdown."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Rows as a table; a bar or a line break in a cell does not end it."""
+    """Return rows as a table, with bars and line breaks in cells escaped."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(map(_cell, line))} |" for line in lines)
 
 
 def code(text: object) -> str:
-    """A word of the code; nothing stays nothing."""
+    """Return a text as inline code; an empty text stays empty."""
     return f"`{text}`" if text not in ("", None) else ""
 
 

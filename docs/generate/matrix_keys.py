@@ -1,4 +1,4 @@
-"""The reference of a matrix's keys, from the pydantic classes that read it."""
+"""The reference of the matrix file, made from the pydantic classes that read it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from schema_text import type_text
 from hashbench.core.cell import Cell, TrainSettings
 from hashbench.matrix import cluster_schema, data_schema, rules_schema, schema, training_schema
 
-# In the order of a matrix; `page` sees that no block of the schema is left out.
+# In the order of a matrix; `page` checks that no block of the schema is missing.
 BLOCKS: Final[tuple[type[BaseModel], ...]] = (
     schema.MatrixSpec,
     data_schema.DatasetSpec,
@@ -44,12 +44,12 @@ MEANINGS: Final = Path(__file__).with_name("meanings.toml")
 
 
 def page() -> str:
-    """A section for each block: its keys with types, defaults and meaning."""
+    """Return a section for each block: its keys with types, defaults and meanings."""
     whole = schema.MatrixSpec.model_json_schema()
     found = {"MatrixSpec", *(name for name, each in whole["$defs"].items() if "enum" not in each)}
-    told = {block.__name__ for block in BLOCKS}
-    if found != told:
-        raise ValueError(f"blocks of a matrix that the page does not tell: {found ^ told}")
+    listed = {block.__name__ for block in BLOCKS}
+    if found != listed:
+        raise ValueError(f"BLOCKS differs from the schema of a matrix: {found ^ listed}")
     blocks = {**whole["$defs"], "MatrixSpec": whole}
     return "\n\n".join(_section(block, blocks) for block in BLOCKS)
 
@@ -66,7 +66,7 @@ def _section(block: type[BaseModel], blocks: dict[str, Any]) -> str:
 
 
 def _inlined(key: dict[str, Any], blocks: dict[str, Any]) -> str:
-    """The type of a key, with enumerations spelt out instead of named."""
+    """Return the type of a key, with the words of enumerations instead of their name."""
     words = {name: type_text(each) for name, each in blocks.items() if "enum" in each}
     text = type_text(key).replace(" or null", "")
     for name, spelt in words.items():
@@ -94,5 +94,5 @@ def _meanings(block: type[BaseModel]) -> dict[str, str]:
         found |= written.get(base.__name__, {})
     missing = [key for key in block.model_fields if key not in found]
     if missing:
-        raise ValueError(f"{MEANINGS.name}: nothing says what {block.__name__}.{missing} means")
+        raise ValueError(f"{MEANINGS.name}: give the meaning of {block.__name__}.{missing}")
     return found

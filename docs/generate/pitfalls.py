@@ -1,4 +1,4 @@
-"""The known traps and the tests that keep the code out of each."""
+"""The known mistakes of hashing code and the tests that guard against each."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FILE = Path(__file__).parents[2] / "tests" / "pitfalls.toml"
 
 
 def page() -> str:
-    """The traps of ``tests/pitfalls.toml`` with their tests, as a table."""
+    """Return the table of mistakes and tests of ``tests/pitfalls.toml``."""
     listed = tomllib.loads(FILE.read_text())["pitfall"]
     rows = [(each["trap"], "<br>".join(map(code, each["tests"]))) for each in listed]
-    return table(("trap", "tests"), rows)
+    return table(("mistake", "tests"), rows)

@@ -13,7 +13,7 @@ HEAD = (
 
 
 def page() -> str:
-    """The protocols that the package brings, in the order of their names."""
+    """Return the table of the package's protocols, in the order of their names."""
     specs = [read_protocol(path) for path in sorted(FOLDER.glob("*@*.toml"))]
     return table(HEAD, [_row(spec) for spec in specs])
 

@@ -1,4 +1,4 @@
-"""The reference of a record's fields, from the pydantic classes that read it."""
+"""The reference of a record's fields, made from the pydantic classes that read it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MODULES: Final = (record, cell, environment, job)
 
 
 def page() -> str:
-    """A section for each kind of record, then one for each part of them."""
+    """Return a section for each kind of record, then one for each part of a record."""
     whole = models_json_schema([(kind, "validation") for kind in KINDS])[1]["$defs"]
     kinds = [kind.__name__ for kind in KINDS]
     parts = [name for name, each in whole.items() if name not in kinds]
@@ -38,7 +38,7 @@ def _section(name: str, block: dict[str, Any]) -> str:
     meanings = _meanings(cls)
     missing = [key for key in block["properties"] if key not in meanings]
     if missing:
-        raise ValueError(f"{MEANINGS.name}: nothing says what {name}.{missing} means")
+        raise ValueError(f"{MEANINGS.name}: give the meaning of {name}.{missing}")
     rows = [
         (code(key), type_text(schema), meanings[key]) for key, schema in block["properties"].items()
     ]

@@ -8,7 +8,7 @@ from markdown_table import code
 
 
 def type_text(schema: dict[str, Any]) -> str:
-    """What a value may be, e.g. ``a list of `string` ``; blocks link to their section."""
+    """Return the type of a value, e.g. ``list of string``; blocks link to their section."""
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         return f"[{name}](#{name.lower()})"
@@ -44,4 +44,4 @@ def _plain(schema: dict[str, Any]) -> str:
     return " ".join([str(kind or "any"), *bounds])
 
 
-_SHOWN = 2**62  # a bound that only keeps a number in 64 bits tells nobody anything
+_SHOWN = 2**62  # larger bounds only keep a number in 64 bits; the page omits them

@@ -174,9 +174,9 @@ def test_list_takes_a_kind_and_a_pattern() -> None:
 
 
 def test_list_of_what_is_not_there_is_one_line() -> None:
-    assert refused("list", "loses") == "error: list: there are no 'loses'. Did you mean 'losses'?"
+    assert refused("list", "loses") == "error: list: unknown kind 'loses'. Did you mean 'losses'?"
     line = refused("list", "losses", "x*", code=6)
-    assert line == "error: list: nothing in losses matches 'x*'"
+    assert line == "error: list: no name in losses matches 'x*'"
 
 
 def test_describe_shows_a_losss_paper_parameters_and_presets() -> None:
@@ -265,7 +265,7 @@ def test_the_schema_for_editors_is_json() -> None:
 def test_check_of_nothing_is_a_usage_error() -> None:
     result = hashbench("check")
     assert result.returncode == 2
-    assert "name a matrix file, or --schema" in result.stderr
+    assert "name a matrix file, or give --schema" in result.stderr
 
 
 def test_a_dry_run_and_status_show_what_is_missing_and_write_nothing(matrix: Path) -> None:

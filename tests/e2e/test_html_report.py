@@ -291,7 +291,7 @@ def test_the_same_records_give_the_same_file(root: Path, page: Path, tmp_path: P
     ("words", "said"),
     [
         (("--claims", "nowhere.yaml"), "nowhere.yaml"),
-        (("--claims", "nowhere.yaml", "--format", "markdown"), "only --format html shows them"),
+        (("--claims", "nowhere.yaml", "--format", "markdown"), "only --format html shows claims"),
     ],
 )
 def test_wrong_claims_are_one_line_and_leave_no_file(

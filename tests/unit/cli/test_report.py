@@ -123,7 +123,7 @@ def test_several_stores_are_one_report_in_which_a_cell_counts_once(
     assert rows["dsh"].startswith(("0.49", "0.50"))
     assert rows["hsc"].startswith(("0.29", "0.30"))
     assert "n = 3 in every cell" in result.stdout
-    assert result.stderr == "3 cells in several stores: the newest good one counts\n"
+    assert result.stderr == "3 cells in several stores: the newest successful fit counts\n"
 
 
 def test_a_file_is_written_whole_and_the_same_each_time(
