@@ -6,12 +6,11 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
 
 from hashbench.core.errors import DataError
-from hashbench.datasets.reading.decode_cache import ImageFile, Progress
+from hashbench.datasets.reading.decode_cache import ImageFile
 
 _NOT_PHOTOS = frozenset({".pdf", ".ps", ".eps", ".mpg", ".mpeg"})  # suffixes that Pillow lists
 
@@ -28,20 +27,8 @@ class ImageSource(ABC):
     others: int
 
     @abstractmethod
-    def stamps(self, names: Sequence[str]) -> list[Any]:
-        """Return plain data that change when one of these files does."""
-
-    @abstractmethod
-    def files(
-        self, names: Sequence[str], into: Path, *, progress: Progress | None = None
-    ) -> list[ImageFile]:
-        """Return files on the disk, unpacked if necessary.
-
-        Args:
-            names: The names of the files.
-            into: The folder to unpack into.
-            progress: Called with the files unpacked so far and their number.
-        """
+    def files(self, names: Sequence[str]) -> list[ImageFile]:
+        """Return files to decode."""
 
 
 class FolderSource(ImageSource):
@@ -59,18 +46,7 @@ class FolderSource(ImageSource):
         if not self.names:
             raise DataError(f"{folder}: expected images in it, found none")
 
-    def stamps(self, names: Sequence[str]) -> list[Any]:
-        """Return size and modification time of each file."""
-        found = ((name, self._paths[name].stat()) for name in names)
-        return [[name, stat.st_size, stat.st_mtime_ns] for name, stat in found]
-
-    def files(
-        self,
-        names: Sequence[str],
-        into: Path,
-        *,
-        progress: Progress | None = None,
-    ) -> list[ImageFile]:
+    def files(self, names: Sequence[str]) -> list[ImageFile]:
         """Return the files where they are."""
         return [ImageFile(name, self._paths[name]) for name in names]
 

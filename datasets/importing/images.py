@@ -48,7 +48,6 @@ from hashbench.datasets.sources.imported import (
     read_description,
 )
 
-_UNPACKED = "unpacked"
 Phase = Callable[[str], Progress]
 
 
@@ -131,7 +130,7 @@ def _build(
     phase: Phase,
 ) -> ImportReport:
     _check_room(work, len(labelled.names), side=plan.side)
-    files = source.files(labelled.names, work / _UNPACKED, progress=phase("unpacking"))
+    files = source.files(labelled.names)
     decoded = decode_images(files, side=plan.side, cache=work / PIXELS, progress=phase("decoding"))
     readable = labelled.keep(decoded.kept)
     labels, names = readable.labels, readable.names
@@ -210,8 +209,7 @@ def _write(
 
 
 def _tidy(work: Path, decoded: DecodedImages) -> None:
-    """Remove unpacked files, and images that an earlier attempt with other files decoded."""
-    shutil.rmtree(work / _UNPACKED, ignore_errors=True)
+    """Remove images that an earlier attempt with other files decoded."""
     for path in (work / PIXELS).iterdir():
         if path.stem != decoded.path.stem or path.suffix not in (".npy", ".json"):
             path.unlink()

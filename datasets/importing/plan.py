@@ -101,7 +101,8 @@ class ImportPlan:
         settings = asdict(self)
         del settings["source"], settings["labels"], settings["classes"]
         files = [digest_file(path) for path in self._label_files()]
-        return digest([settings, files, source.stamps(labelled.names)])
+        stamps = [[image.name, *image.stamp()] for image in source.files(labelled.names)]
+        return digest([settings, files, stamps])
 
     def _read(self, files: Sequence[str]) -> LabelledFiles:
         if self.labels == FOLDERS:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -40,11 +39,23 @@ class ImageFile:
 
     Attributes:
         name: Unique; the path below the dataset's folder, with forward slashes.
-        path: Where it is.
+        path: The file on the disk.
     """
 
     name: str
     path: Path
+
+    def open(self) -> Path | BinaryIO:
+        """Return the path, or an open file, to read the image from."""
+        return self.path
+
+    def stamp(self) -> tuple[int, int]:
+        """Return two numbers that change when the content does: size and modification time."""
+        try:
+            found = self.path.stat()
+        except OSError:
+            return (-1, -1)  # reported as unreadable when it is decoded
+        return (found.st_size, found.st_mtime_ns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,14 +252,17 @@ def _batches(
     files: Sequence[ImageFile], *, side: int, workers: int | None
 ) -> Iterator[tuple[Sequence[ImageFile], list[NDArray[np.uint8] | str]]]:
     """Decode a batch at a time, so that memory holds no more than one."""
+
+    def decode(file: ImageFile) -> NDArray[np.uint8] | str:
+        return decode_square(file.open(), side)
+
     size = min(max(_BATCH_BYTES // (3 * side**2), 1), _MOST_IN_BATCH)
-    decode = partial(decode_square, side=side)
     # Threads, because decoding and resizing release the interpreter's lock.
     with warnings.catch_warnings(), ThreadPoolExecutor(workers or _cores()) as pool:
         warnings.simplefilter("ignore")  # about odd metadata of readable images
         for start in range(0, len(files), size):
             batch = files[start : start + size]
-            yield batch, list(pool.map(decode, (file.path for file in batch)))
+            yield batch, list(pool.map(decode, batch))
 
 
 def _refuse_no_images(
@@ -286,15 +300,7 @@ def _check_names(files: Sequence[ImageFile]) -> None:
 
 
 def _digest_files(files: Sequence[ImageFile]) -> str:
-    return digest([(file.name, *_stamp(file.path)) for file in files])[:16]
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    try:
-        found = path.stat()
-    except OSError:
-        return (-1, -1)  # reported as unreadable when it is decoded
-    return (found.st_size, found.st_mtime_ns)
+    return digest([(file.name, *file.stamp()) for file in files])[:16]
 
 
 def _silent(_done: int, _total: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,7 @@ _NOT_DECODED = frozenset({"EPS"})
 _WIDE_MODES = ("I", "F")  # and I;16, I;16B, ...: modes of more than 8 bits
 
 
-def decode_square(path: Path, side: int) -> NDArray[np.uint8] | str:
+def decode_square(file: Path | BinaryIO, side: int) -> NDArray[np.uint8] | str:
     """Decode a file, keep the centre square, and resize it.
 
     The largest centred square is resized with Pillow's antialiased bilinear filter, which equals
@@ -34,14 +35,14 @@ def decode_square(path: Path, side: int) -> NDArray[np.uint8] | str:
     scaled to 8.
 
     Args:
-        path: The file.
+        file: The file, or its path.
         side: Side of the result, in pixels.
 
     Returns:
         uint8 (side, side, 3) RGB, or the reason why the file cannot be read, in a few words.
     """
     try:
-        with Image.open(path, formats=_formats()) as image:
+        with Image.open(file, formats=_formats()) as image:
             return _square(image, side)
     # A damaged file can make a decoder raise nearly any exception.
     except Exception as error:

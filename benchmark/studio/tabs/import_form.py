@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -159,15 +158,14 @@ def preview(form: ImportForm, context: StudioContext) -> Preview:
     labelled = plan.read_labels(source.names)
     places = spread_over_classes(labelled.labels)
     pictures, bad = [], []
-    with tempfile.TemporaryDirectory(prefix="hashbench-studio-") as folder:
-        files = source.files([labelled.names[place] for place in places], Path(folder))
-        for place, file in zip(places, files, strict=True):
-            pixels = decode_square(file.path, _SIDE)
-            if isinstance(pixels, str):
-                bad.append(f"cannot be read: {file.name}: {pixels}")
-            else:
-                about = caption(labelled.labels[place], labelled.classes)
-                pictures.append((thumbnail(np.asarray(pixels)), about))
+    files = source.files([labelled.names[place] for place in places])
+    for place, file in zip(places, files, strict=True):
+        pixels = decode_square(file.open(), _SIDE)
+        if isinstance(pixels, str):
+            bad.append(f"cannot be read: {file.name}: {pixels}")
+        else:
+            about = caption(labelled.labels[place], labelled.classes)
+            pictures.append((thumbnail(np.asarray(pixels)), about))
     lines = [
         f"{len(labelled.names):,} images with labels, {len(labelled.classes)} classes",
         *([f"{source.others:,} other files"] if source.others else []),
