@@ -70,7 +70,7 @@ class BackboneBench:
 
     @cached_property
     def spare(self) -> Backbone:
-        """An equal one that checks may change, built once as a large network takes seconds."""
+        """An equal backbone that checks may change; building a large network takes seconds."""
         return self.build(seed=0, size=self.size)
 
     @cached_property

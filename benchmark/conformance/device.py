@@ -21,10 +21,8 @@ def moves_to_a_device(
 ) -> str:
     """Move a module to the device 'meta', and train on a CUDA device if there is one.
 
-    Args:
-        module: The module; its tensors have no values any more afterwards.
-        trial: A training with the module's class.
-        known: Tensors of the harness, which the module may keep as plain attributes.
+    Afterwards the module's tensors have no values. It may keep ``known`` tensors of the harness as
+    plain attributes.
 
     Raises:
         NotConformingError: If a tensor does not move.
@@ -49,10 +47,7 @@ def unregistered(module: nn.Module, known: Iterable[Tensor | None] = ()) -> dict
     """Find tensors that are neither parameters nor buffers, so neither moved nor checkpointed.
 
     Looks at the attributes of a module and its sub-modules, and inside lists, tuples and dicts.
-
-    Args:
-        module: The module.
-        known: Tensors of the harness, which are left out.
+    Tensors that are ``known`` are left out.
 
     Returns:
         Tensors by place.

@@ -24,10 +24,8 @@ class NotConformingError(Exception):
 class Check(Generic[Subject]):
     """One requirement of the harness.
 
-    Attributes:
-        title: The requirement.
-        run: Inspects a component and returns what was seen; any exception is a failure.
-        fix: What to do about a failure.
+    ``run`` inspects a component and returns what was seen; any exception is a failure. ``fix`` says
+    what to do about one.
     """
 
     title: str
@@ -37,14 +35,7 @@ class Check(Generic[Subject]):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The outcome of one check.
-
-    Attributes:
-        title: The requirement.
-        passed: Whether it is met.
-        seen: What was seen, in one line.
-        fix: What to do about it; empty if the check passed.
-    """
+    """The outcome of one check: whether it passed, what was seen, and how to fix it if not."""
 
     title: str
     passed: bool

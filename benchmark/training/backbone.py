@@ -22,11 +22,7 @@ def build_backbone(
 ) -> tuple[Backbone, str | None]:
     """Build a backbone; the initialisation seed must be set already.
 
-    Args:
-        cls: The backbone's class.
-        cell: Gives the parameters, the input size and the weights' source.
-        ctx: Gives the file of the weights, if they come from one.
-        frozen: Whether it will not be trained, so that its weights have to cover all of it.
+    The weights of a frozen backbone, which is not trained, have to cover all of it.
 
     Returns:
         The backbone, and the SHA-256 of its weights (of the file, or of the state dict that a tag

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 import torch
+from torch import nn
 
 from hashbench.core.cell import Cell, Head, TrainSettings, Weights
 from hashbench.core.codes import Codes, Role
@@ -80,6 +81,7 @@ class DeepHashMethod(KeepableMethod):
         self._cell = cell
         self._settings, self._head, self._bits = _deep_settings(cell)
         self._extract: BackboneFeatures | None = None
+        self._parts: dict[str, nn.Module] = {}
         self._network: HashNetwork | FeatureNetwork | None = None
         self._loss: HashLoss | None = None
         self._caches = cell.frozen and caches_features(loss)
@@ -164,14 +166,11 @@ class DeepHashMethod(KeepableMethod):
 
     def encoder_state(self) -> Mapping[str, torch.Tensor]:
         """Return the parameters and buffers of backbone and head; encoding needs no loss."""
-        if self._network is None:
+        if not self._parts:
             raise RuntimeError("encoder_state before fit")
-        network = self._network
-        backbone = network.backbone if isinstance(network, HashNetwork) else self._features_network
-        parts = {"backbone": backbone, "head": network.head}
         return {
             f"{part}.{name}": tensor
-            for part, module in parts.items()
+            for part, module in self._parts.items()
             for name, tensor in module.state_dict().items()
         }
 
@@ -182,17 +181,13 @@ class DeepHashMethod(KeepableMethod):
             RuntimeError: If the state is that of another network.
         """
         backbone, head, _ = self._build_parts(ctx, weights=False)
-        for name, module in (("backbone.", backbone), ("head.", head)):
-            own = {k.removeprefix(name): v for k, v in state.items() if k.startswith(name)}
+        for part, module in self._parts.items():
+            prefix = f"{part}."
+            own = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
             module.load_state_dict(own)
         if self._caches:
             self._extract = self._extractor(backbone.eval(), ctx)
         self._network = self._join(backbone, head)
-
-    @property
-    def _features_network(self) -> Backbone:
-        assert self._extract  # noqa: S101 - set where features are cached
-        return self._extract.backbone
 
     def _extractor(self, backbone: Backbone, ctx: TrainContext) -> BackboneFeatures:
         return BackboneFeatures(
@@ -215,7 +210,8 @@ class DeepHashMethod(KeepableMethod):
             tokens=count_tokens(backbone, self._cell.data.image_size) if wanted else None,
             dropout=backbone.neck_dropout,
         )
-        return backbone.to(ctx.device), head.to(ctx.device), weights_sha256
+        self._parts = {"backbone": backbone.to(ctx.device), "head": head.to(ctx.device)}
+        return backbone, head, weights_sha256
 
     def _freeze(
         self, backbone: Backbone, data: TrainView, ctx: TrainContext, *, clock: PhaseClock

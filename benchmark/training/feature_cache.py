@@ -48,7 +48,7 @@ class FeatureCache:
 
     Args:
         folder: The folder of the files.
-        about: Whatever else the features depend on, as plain data: the backbone and its source.
+        about: Backbone and source code, as plain data: part of the key.
         most: Largest size of all files together, in bytes.
 
     Attributes:

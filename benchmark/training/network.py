@@ -19,10 +19,8 @@ ENCODE_BATCH = 256
 class HashNetwork(nn.Module):
     """A backbone with a head: images to code outputs and pooled features.
 
-    Args:
-        precision: ``bf16`` runs both under autocast; the outputs are float32 all the same.
-        frozen: Whether the backbone stays in eval mode and gets no gradient.
-        channels_last: Whether images and filters have the channels innermost in memory.
+    A frozen backbone stays in eval mode. With ``channels_last``, images and filters have the
+    channels innermost in memory.
     """
 
     def __init__(
@@ -58,11 +56,7 @@ class HashNetwork(nn.Module):
 
 
 class FeatureNetwork(nn.Module):
-    """A head on cached features: the trained part of a network with a frozen backbone.
-
-    Args:
-        precision: ``bf16`` runs the head under autocast; the outputs are float32 all the same.
-    """
+    """A head on cached features: the trained part of a network with a frozen backbone."""
 
     def __init__(self, head: Head, *, precision: Precision) -> None:
         super().__init__()
@@ -77,12 +71,7 @@ class FeatureNetwork(nn.Module):
 
 
 class CachedFeatures:
-    """An `ImageStream` whose batches are pooled features, computed in one pass.
-
-    Args:
-        images: The images; the constructor passes them through the backbone once.
-        extract: The backbone, in eval mode.
-    """
+    """An `ImageStream` whose batches are pooled features, computed once by the constructor."""
 
     def __init__(self, images: ImageStream, extract: BackboneFeatures) -> None:
         self._images = images
@@ -115,16 +104,10 @@ def run_over(
     *,
     indices: Tensor | None = None,
 ) -> Tensor:
-    """Run a network in eval mode over un-augmented images.
-
-    Args:
-        network: Returns outputs and features; left in the mode it came in.
-        images: The image stream.
-        take: Selects outputs or features.
-        indices: int64 (n,), the positions to run over; None for all N in order.
+    """Run a network in eval mode over un-augmented images, all in order or int64 ``indices`` (n,).
 
     Returns:
-        float32 (N, bits) or (N, D), on the network's device.
+        What ``take`` selects of outputs and features: float32 (N, bits) or (N, D), on the device.
     """
     chosen = images.blocks(ENCODE_BATCH) if indices is None else torch.split(indices, ENCODE_BATCH)
     with evaluating(network):

@@ -19,10 +19,7 @@ def build_optimiser(
 ) -> torch.optim.Optimizer:
     """Build the optimiser with its two learning-rate groups.
 
-    Args:
-        settings: The training settings.
-        new: Parameters of the head, of the loss, and the backbone's new ones.
-        backbone: All other parameters of the backbone.
+    The group ``new`` has the parameters of the head, of the loss, and the backbone's new ones.
     """
     groups: list[dict[str, Any]] = [
         {"params": list(new), "lr": settings.lr, "name": "new"},
@@ -51,12 +48,7 @@ def build_optimiser(
 
 
 def rate_factor(schedule: Schedule, progress: float) -> float:
-    """Return the learning rate as a fraction of its start value.
-
-    Args:
-        schedule: The schedule.
-        progress: Fraction of the run that is done, in [0, 1].
-    """
+    """Return the learning rate as a fraction of its start value, at a progress in [0, 1]."""
     match schedule.kind:
         case "constant":
             return 1.0

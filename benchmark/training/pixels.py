@@ -5,6 +5,7 @@ However images are held, equal positions give equal bytes.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Final, Protocol, runtime_checkable
 
@@ -36,15 +37,29 @@ class Prefetching(Protocol):
         ...
 
 
-class Pixels(Prefetching, Protocol):
-    """Decoded images, uint8 (N, H, W, channels), from which batches are taken."""
+class Pixels(ABC):
+    """Decoded images from which batches are taken.
 
-    shape: tuple[int, int, int, int]
+    Args:
+        images: uint8 (M, H, W, channels); may be memory-mapped, and is never copied as a whole.
+        positions: int64 (N,), the images to hold.
+        device: The device of the batches.
 
+    Attributes:
+        shape: (N, H, W, channels).
+    """
+
+    def __init__(
+        self, images: NDArray[np.uint8], positions: NDArray[np.int64], *, device: torch.device
+    ) -> None:
+        self.shape: tuple[int, ...] = (len(positions), *images.shape[1:])
+        self._device = device
+
+    @abstractmethod
     def take(self, indices: Tensor) -> Tensor:
         """Whole images, uint8 (n, H, W, channels), on the device; positions int64 (n,)."""
-        ...
 
+    @abstractmethod
     def windows(self, indices: Tensor, tops: Tensor, lefts: Tensor, *, size: int) -> Tensor:
         """A square of each image, uint8 (n, size, size, channels), on the device.
 
@@ -54,16 +69,15 @@ class Pixels(Prefetching, Protocol):
             lefts: int64 (n,), first column of each square, on the CPU.
             size: Side of the squares.
         """
-        ...
+
+    def prefetch(  # noqa: B027 - not every kind fetches
+        self, batches: Sequence[Tensor], positions: Sequence[Tensor]
+    ) -> None:
+        """See `Prefetching.prefetch`; does nothing where no batch has to be fetched."""
 
 
-class ResidentPixels:
+class ResidentPixels(Pixels):
     """All images on the device.
-
-    Args:
-        images: uint8 (M, H, W, channels); may be memory-mapped, read in parts.
-        positions: int64 (N,), the images to hold.
-        device: The device.
 
     Raises:
         torch.OutOfMemoryError: If they do not fit.
@@ -72,7 +86,7 @@ class ResidentPixels:
     def __init__(
         self, images: NDArray[np.uint8], positions: NDArray[np.int64], *, device: torch.device
     ) -> None:
-        self.shape = (len(positions), *images.shape[1:])
+        super().__init__(images, positions, device=device)
         self._held = torch.empty(self.shape, dtype=torch.uint8, device=device)
         at_once = max(1, _UPLOAD_BYTES // max(1, int(np.prod(images.shape[1:]))))
         for start in range(0, len(positions), at_once):
@@ -81,24 +95,17 @@ class ResidentPixels:
 
     def take(self, indices: Tensor) -> Tensor:
         """See `Pixels.take`."""
-        return self._held[indices.to(self._held.device, non_blocking=True)]
+        return self._held[indices.to(self._device, non_blocking=True)]
 
     def windows(self, indices: Tensor, tops: Tensor, lefts: Tensor, *, size: int) -> Tensor:
         """See `Pixels.windows`."""
         return cut(self._held, indices, tops, lefts, size=size)
 
-    def prefetch(self, batches: Sequence[Tensor], positions: Sequence[Tensor]) -> None:
-        """Do nothing: all images are on the device."""
 
-
-class MappedPixels:
+class MappedPixels(Pixels):
     """Images that stay where they are, in memory or in a file mapped into it.
 
-    Args:
-        images: uint8 (M, H, W, channels); never copied as a whole.
-        positions: int64 (N,), the images to hold.
-        device: The device of the batches.
-        ahead: Batches that a thread fetches ahead; 0 for none.
+    On another device than the CPU, a thread fetches some batches ahead; with 0 ahead, none.
     """
 
     def __init__(
@@ -109,19 +116,17 @@ class MappedPixels:
         device: torch.device,
         ahead: int = _AHEAD,
     ) -> None:
-        self.shape = (len(positions), *images.shape[1:])
+        super().__init__(images, positions, device=device)
         self._images = images.view(np.ndarray)
         self._positions = positions
-        self._device = device
         self._ahead = ahead
         self._prefetcher: Prefetcher | None = None
 
     def take(self, indices: Tensor) -> Tensor:
         """See `Pixels.take`."""
-        if self._prefetcher is not None:
-            fetched = self._prefetcher.take(indices)
-            if fetched is not None:
-                return fetched
+        fetched = self._prefetcher.take(indices) if self._prefetcher else None
+        if fetched is not None:
+            return fetched
         rows = self._positions[indices.cpu().numpy()]
         return torch.from_numpy(self._images[rows]).to(self._device)
 
@@ -150,15 +155,10 @@ class MappedPixels:
 def hold(
     images: NDArray[np.uint8], positions: NDArray[np.int64], *, device: torch.device
 ) -> Pixels:
-    """Hold images in the fastest way that their size allows.
+    """Hold images in the fastest way that their size allows; see `Pixels` for the arguments.
 
     On the CPU they stay where they are. On a card they are uploaded if that leaves `HEAD_ROOM` of
     its memory free, else batches are fetched ahead through pinned memory.
-
-    Args:
-        images: uint8 (M, H, W, channels); may be memory-mapped.
-        positions: int64 (N,), the images to hold.
-        device: The device of the batches.
     """
     if device.type == "cpu":
         return MappedPixels(images, positions, device=device, ahead=0)
@@ -173,12 +173,7 @@ def hold(
 
 
 def fits(wanted: int, *, free: int, total: int) -> bool:
-    """Whether some bytes of images leave enough of a card's memory free.
-
-    Args:
-        wanted: Bytes of the images.
-        free: Bytes free on the card now.
-        total: Bytes of the card.
+    """Whether ``wanted`` bytes of images leave enough of a card's memory free.
 
     Example:
         >>> fits(30, free=80, total=100), fits(50, free=80, total=100)
@@ -188,15 +183,7 @@ def fits(wanted: int, *, free: int, total: int) -> bool:
 
 
 def cut(images: Tensor, indices: Tensor, tops: Tensor, lefts: Tensor, *, size: int) -> Tensor:
-    """Cut a square out of each of some images, all at once; see `Pixels.windows`.
-
-    Args:
-        images: (N, H, W, channels), contiguous.
-        indices: int64 (n,), positions.
-        tops: int64 (n,), first row of each square.
-        lefts: int64 (n,), first column of each square.
-        size: Side of the squares.
-    """
+    """Cut squares out of contiguous images (N, H, W, channels); see `Pixels.windows`."""
     count, height, width, channels = images.shape
     image, row, column, _ = images.stride()
     every = images.as_strided(

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from queue import Empty, Full, Queue
-from threading import Event, Thread
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-
-_WAIT_SECONDS = 0.1  # after which a waiting thread checks whether it was stopped
 
 
 @dataclass(slots=True)
@@ -33,7 +31,7 @@ class Prefetcher:
         batches: The tensors that `take` will be called with, in order.
         rows: int64 (n,) each, the positions in ``images`` that the tensors stand for.
         device: The device of the batches.
-        ahead: Largest number of batches that wait to be taken.
+        ahead: Largest number of batches that wait to be taken while another is fetched.
     """
 
     def __init__(
@@ -49,18 +47,21 @@ class Prefetcher:
         self._batches = batches
         self._rows = rows
         self._device = device
-        self._next = 0
-        self._last: Tensor | None = None
-        self._ready: Queue[_Fetched | BaseException] = Queue(maxsize=ahead)
-        self._stopped = Event()
         self._cuda = device.type == "cuda"
-        largest = max(map(len, rows))
+        self._stream: Any = None
+        self._taken: Tensor | None = None
+        self._next = 0
         self._buffers = [
-            torch.empty((largest, *images.shape[1:]), dtype=torch.uint8, pin_memory=self._cuda)
+            torch.empty(
+                (max(map(len, rows)), *images.shape[1:]), dtype=torch.uint8, pin_memory=self._cuda
+            )
             for _ in range(ahead + 1)
         ]
-        self._thread = Thread(target=self._fetch_all, name="hashbench-prefetch", daemon=True)
-        self._thread.start()
+        self._arrivals: list[Any] = [None] * len(self._buffers)
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="hashbench-prefetch")
+        self._fetches: deque[Future[_Fetched]] = deque()
+        for step in range(len(self._buffers)):
+            self._start(step)
 
     def take(self, indices: Tensor) -> Tensor | None:
         """The images of the next batch, uint8 (n, H, W, channels), if ``indices`` is that batch.
@@ -71,68 +72,45 @@ class Prefetcher:
             OSError: If the memory-mapped file cannot be read.
         """
         if self._next and indices is self._batches[self._next - 1]:
-            return self._last
+            return self._taken
         if self._next == len(self._batches) or indices is not self._batches[self._next]:
             return None
-        fetched = self._ready.get()
-        if isinstance(fetched, BaseException):
-            raise fetched
+        fetched = self._fetches.popleft().result()
+        self._start(self._next + len(self._buffers))
         self._next += 1
         if self._cuda:
             stream = torch.cuda.current_stream(self._device)
             stream.wait_event(fetched.arrived)
             # Allocated on the other stream: keep the memory until this stream is done with it.
             fetched.images.record_stream(stream)
-        self._last = fetched.images
+        self._taken = fetched.images
         return fetched.images
 
     def stop(self) -> None:
         """End the thread and drop the batches that were fetched."""
-        self._stopped.set()
-        while self._thread.is_alive():
-            try:
-                self._ready.get(timeout=_WAIT_SECONDS)
-            except Empty:
-                continue
-        self._thread.join()
+        self._thread.shutdown(cancel_futures=True)
 
-    def _fetch_all(self) -> None:
-        try:
-            stream = _own_stream(self._device)
-            arrivals: list[Any] = [None] * len(self._buffers)
-            for step, rows in enumerate(self._rows):
-                slot = step % len(self._buffers)
-                if arrivals[slot] is not None:
-                    arrivals[slot].synchronize()  # the copy still reads the buffer until then
-                buffer = self._buffers[slot][: len(rows)]
-                np.take(self._images, rows, axis=0, out=buffer.numpy(), mode="clip")
-                fetched = self._send(buffer, stream)
-                arrivals[slot] = fetched.arrived
-                if not self._offer(fetched):
-                    return
-        except BaseException as error:  # `take` raises it again
-            self._offer(error)
+    def _start(self, step: int) -> None:
+        if step < len(self._rows):
+            self._fetches.append(self._thread.submit(self._fetch, step))
 
-    def _send(self, buffer: Tensor, stream: Any) -> _Fetched:
-        if stream is None:
+    def _fetch(self, step: int) -> _Fetched:
+        slot, rows = step % len(self._buffers), self._rows[step]
+        if self._arrivals[slot] is not None:
+            self._arrivals[slot].synchronize()  # the copy still reads the buffer until then
+        buffer = self._buffers[slot][: len(rows)]
+        np.take(self._images, rows, axis=0, out=buffer.numpy(), mode="clip")
+        fetched = self._send(buffer)
+        self._arrivals[slot] = fetched.arrived
+        return fetched
+
+    def _send(self, buffer: Tensor) -> _Fetched:
+        if not self._cuda:
             return _Fetched(buffer.clone(), None)
-        with torch.cuda.stream(stream):
+        if self._stream is None:
+            self._stream = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]  # torch
+        with torch.cuda.stream(self._stream):
             images = buffer.to(self._device, non_blocking=True)
             arrived = torch.cuda.Event()  # type: ignore[no-untyped-call]  # torch does not type it
-            arrived.record(stream)
+            arrived.record(self._stream)
         return _Fetched(images, arrived)
-
-    def _offer(self, fetched: _Fetched | BaseException) -> bool:
-        while not self._stopped.is_set():
-            try:
-                self._ready.put(fetched, timeout=_WAIT_SECONDS)
-            except Full:
-                continue
-            return True
-        return False
-
-
-def _own_stream(device: torch.device) -> Any:
-    if device.type != "cuda":
-        return None
-    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]  # torch does not type it

@@ -21,14 +21,7 @@ _ROUNDS: Final = 5
 def measure_speed(
     report: FitReport, flops_per_image: float, *, precision: Precision, device: torch.device
 ) -> TrainingSpeed | None:
-    """Compute the speed of a fit; None if it was not trained by steps.
-
-    Args:
-        report: The report of the fit.
-        flops_per_image: The result of `training_flops`.
-        precision: The arithmetic of the training.
-        device: The device of the training.
-    """
+    """Compute the speed of a fit; None if it was not trained by steps."""
     seconds = report.phases.get("train", 0.0)
     if not report.step_seconds or not seconds:
         return None
@@ -47,10 +40,6 @@ def training_flops(network: nn.Module, image: Tensor) -> float:
     """Count the floating-point operations of one image, forward and backward.
 
     Runs in eval mode, so that no statistics change; the network has no gradient afterwards.
-
-    Args:
-        network: Returns outputs and features.
-        image: One network input, (1, ...).
     """
     from torch.utils.flop_counter import FlopCounterMode
 
@@ -66,10 +55,7 @@ def training_flops(network: nn.Module, image: Tensor) -> float:
 def matrix_rate(device: torch.device, precision: Precision, *, threads: int) -> float:
     """Measure the operations per second of a large matrix product, the best of some.
 
-    Args:
-        device: The device to measure.
-        precision: ``bf16`` multiplies bfloat16; TF32 is used if it is allowed now.
-        threads: Threads of this process; part of the key under which a rate is cached.
+    TF32 is used if it is allowed now. ``threads`` of this process is part of the cache's key.
     """
     del threads
     kind = torch.bfloat16 if precision is Precision.BF16 else torch.float32

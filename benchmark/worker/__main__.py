@@ -21,11 +21,6 @@ from hashbench.worker.termination import TerminationWatch
 def main(job_file: Path, descriptor: int | None = None, life: int | None = None) -> ExitCode:
     """Make the missing records of a job.
 
-    Args:
-        job_file: The job as JSON.
-        descriptor: The pipe for events; None writes none.
-        life: The pipe that closes when the parent dies.
-
     Returns:
         OK, CELLS_FAILED if a record has failed, or the code of an unusable store.
     """

@@ -31,12 +31,6 @@ def build_method(
 ) -> tuple[Method, str | None]:
     """Build the untrained method of a cell.
 
-    Args:
-        cell: The resolved settings.
-        registry: The registry that holds the cell's components.
-        ctx: Gives the device and the file of first weights.
-        memory: Cache of the features of a backbone that is not trained.
-
     Returns:
         The method, and the SHA-256 of the weights loaded for it so far (a deep method loads its
         own during `fit` and reports them).
@@ -87,12 +81,6 @@ def restore_method(
     cell: Cell, state: Mapping[str, NDArray[Any]], registry: Registry, *, device: torch.device
 ) -> Method:
     """Build a cell's method and load its stored state; first weights are not needed.
-
-    Args:
-        cell: The cell of the fit.
-        state: The arrays of the stored model.
-        registry: The registry that holds the cell's components.
-        device: The device to encode on.
 
     Raises:
         ConfigError: If a component is not registered.

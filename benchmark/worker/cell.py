@@ -146,12 +146,9 @@ class CellRun:
         *,
         device: str = "cpu",
     ) -> dict[str, Any]:
-        """Return the fields of a record: those of the work, or the cause of its failure.
+        """Return the fields of a record: those that the work returns, or the cause of its failure.
 
-        Args:
-            work: Returns the fields that only this kind of record has.
-            sources: Digests of the code that does the work.
-            device: Where it runs; metrics and engines run on the CPU, whatever trains on.
+        Metrics and engines run on the CPU, whatever the device of the training.
         """
         started = timestamp()
         environment = capture(device=device, threads=torch.get_num_threads())

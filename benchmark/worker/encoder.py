@@ -30,12 +30,6 @@ _BLOCK = 1024  # images decoded at once
 class Encoder:
     """Encodes images as the queries of a fit were: same input, same arithmetic, same threads.
 
-    Args:
-        store: The store with the model of the fit.
-        fit: The fit.
-        registry: The registry that holds the fit's components.
-        device: The device to encode on.
-
     Attributes:
         protocol: The protocol whose size and normalisation images get.
         classes: Class names, in the order of the label columns.
@@ -66,10 +60,7 @@ class Encoder:
         self._method = restore_method(fit.cell, kept.state, registry, device=device)
 
     def encode(self, images: NDArray[np.uint8]) -> Codes | Embeddings:
-        """Encode images of the protocol's shape.
-
-        Args:
-            images: uint8 (N, H, W) or (N, H, W, 3), N at least 1.
+        """Encode images of the protocol's shape, uint8 (N, H, W) or (N, H, W, 3), N at least 1.
 
         Raises:
             DataError: If the method gives a value that is not finite.
@@ -104,13 +95,7 @@ class Encoder:
 
 
 def open_encoder(root: Path, record: str, *, device: str, plugins: Iterable[Path] = ()) -> Encoder:
-    """Find a fit in a store and return its encoder.
-
-    Args:
-        root: The store's folder.
-        record: A fit id, a record id, or the start of one.
-        device: ``auto``, ``cpu`` or ``cuda``.
-        plugins: Plugin files to load first.
+    """Find a fit by its id, a record's id, or the start of one, and return its encoder.
 
     Raises:
         StoreError: If there is no such store.

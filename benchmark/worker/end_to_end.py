@@ -53,15 +53,7 @@ def time_whole_queries(
     """Time single queries by image files, over and over, in three stages.
 
     The image file is read from the system's cache; preparing an image (resizing, normalising)
-    belongs to the stage ``encode``.
-
-    Args:
-        encoder: The method of the fit.
-        engine: An engine with an index.
-        files: Image files, at least one.
-        k: Neighbours a query.
-        samples: Timed queries wanted.
-        seconds: Time limit for them.
+    belongs to the stage ``encode``. Stops after some samples or seconds, whichever comes first.
 
     Returns:
         The fields of a `LatencyEntry` that are times; ``facts`` holds the median of each stage.

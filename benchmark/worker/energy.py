@@ -83,9 +83,6 @@ class EnergyMeter:
 class PackageCounters:
     """RAPL counters below ``/sys/class/powercap``: the sum over all processor packages.
 
-    Args:
-        packages: The folder of each package.
-
     Raises:
         OSError: If one cannot be read; on most machines only root may.
     """
@@ -108,11 +105,7 @@ class PackageCounters:
 
 
 class DeviceCounter:
-    """NVML's energy counter of a whole CUDA device.
-
-    Args:
-        library: The driver's NVML, loaded by ctypes.
-        uuid: The device, e.g. ``GPU-5e5a…``.
+    """NVML's energy counter of a whole CUDA device, named by its uuid (``GPU-5e5a…``).
 
     Raises:
         OSError: If the device has no counter: older than Volta, or a part of a device (MIG).
@@ -136,12 +129,7 @@ class DeviceCounter:
 
 
 def find_sensor(device: torch.device, *, powercap: Path = _POWERCAP) -> Sensor | None:
-    """Return the energy sensor of a device, or None if it has none that can be read.
-
-    Args:
-        device: The device that a fit runs on.
-        powercap: The folder in which Linux lists the processor packages.
-    """
+    """Return the energy sensor of a device, or None if it has none that can be read."""
     try:
         if device.type == "cuda":
             uuid = str(torch.cuda.get_device_properties(device).uuid).removeprefix("GPU-")

@@ -215,16 +215,13 @@ def with_learned_codes(
     database: NDArray[np.int64],
     train: NDArray[np.int64],
 ) -> Codes:
-    """Replace the codes of database images that a method was trained on by its learned codes.
+    """Replace the encoded codes of database images that were trained on by their learned codes.
 
     Args:
         encoded: Codes of the database, in its order.
         learned: Codes of the training images, in training order.
         database: Dataset positions of the database.
         train: Dataset positions of the training images.
-
-    Returns:
-        The database's codes; images that were not trained on keep the encoded ones.
 
     Raises:
         ValueError: If the learned codes are not one for each training image, of the same length.

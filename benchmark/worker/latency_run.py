@@ -92,13 +92,6 @@ def measure_record(
 ) -> tuple[LatencyRecord, Measured]:
     """Measure a plan on the codes of a fit, and write the record.
 
-    Args:
-        store: The store with the fit; the record is written there.
-        fit: The fit.
-        plan: What to measure.
-        registry: The registry that holds the engines.
-        say: Called with progress, a line at a time.
-
     Returns:
         The record, and the measurements in it.
 

@@ -23,11 +23,7 @@ class TerminationWatch:
 
     The parent holds the writing end of a pipe, which closes when the parent dies, for whatever
     reason. The worker is killed half a lease period later, so that the run that takes over the cell
-    is the only one working on it.
-
-    Args:
-        descriptor: Reading end of the parent's pipe; None without a parent.
-        job: Names the lease the worker works under.
+    is the only one working on it. ``descriptor`` is the reading end, or None without a parent.
 
     Attributes:
         stop: Checked before every training step.

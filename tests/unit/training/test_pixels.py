@@ -183,7 +183,7 @@ def test_stopping_ends_a_thread_that_has_more_to_give(mapped: NDArray[np.uint8])
 
     coming.stop()
 
-    assert not coming._thread.is_alive()
+    assert not any(thread.is_alive() for thread in coming._thread._threads)
 
 
 @pytest.mark.parametrize(
