@@ -53,7 +53,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Comparisons:
-    """The results of paired statistics over queries, made by `hashbench.judge.compare.marks`.
+    """The results of paired statistics over queries, made by `hashbench.judge.compare.significance`.
 
     Attributes:
         letters: By metric and evaluation record, the letters of significance. Methods with a letter

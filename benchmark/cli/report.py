@@ -256,7 +256,7 @@ def _comparisons(
     letters = letters and bool({"map", "metrics"} & set(view.tables))
     if not letters and "ablation" not in view.tables:
         return Comparisons()
-    from hashbench.judge.compare.marks import compare_for_report
+    from hashbench.judge.compare.significance import compare_for_report
 
     return compare_for_report(
         cells,

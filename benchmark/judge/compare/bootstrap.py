@@ -1,28 +1,28 @@
-"""The mean of paired differences, with an interval that holds with three seeds and many queries.
+"""The mean of paired differences, with an interval that is valid for few seeds and many queries.
 
-A difference d[s, q] between two methods varies from seed to seed and from query to query. The mean
-is asked for over *new seeds and new queries*, so both count:
+A difference d[s, q] between two methods varies between seeds s and between queries q. The mean over
+*new seeds and new queries* is estimated, so both kinds of variation count:
 
     d[s, q] = mean + seed[s] + query[q] + rest[s, q]
 
 Resampling three seeds with replacement, as a plain nested bootstrap does, has a third too little
-variance and no idea of how little three seeds say: its 95 % interval covers 75 % where seeds
-matter. Each level is therefore treated by what is known of it:
+variance and ignores how uncertain a variance from three seeds is: its 95 % interval covers 75 %
+where seeds matter. Seeds and queries are therefore treated differently:
 
 * **Queries**, of which there are many, are resampled with replacement, each with its differences
-  under all seeds. What an analysis of variance gives to the rest is taken out of the draws, since
-  the seeds' means hold it too.
+  under all seeds. The part that an analysis of variance assigns to the rest is removed from the
+  draws, since the seeds' means contain it too.
 * **Seeds**, of which there are few, add a normal error with the variance of the seeds' means.
-* **Both are studentised** (Welch and Satterthwaite): the sum is stretched by Student's factor, with
-  as many degrees of freedom as the two variances have together. In that count, and only there, the
-  seeds' variance is put at its 70 % upper bound: where three seeds happen to agree, the plain count
-  takes that for certainty and covers 92 %; this one covers 94 to 97 %.
+* **Both are studentised** (Welch and Satterthwaite): the sum is scaled by Student's factor, with
+  the degrees of freedom of the two variances together. Only for these degrees of freedom the seeds'
+  variance is replaced by its 70 % upper bound. Without that, three seeds that happen to agree give
+  an interval that covers 92 %; with it, the interval covers 94 to 97 %.
 
 So with S seeds the interval is near Student's with S - 1 degrees of freedom where seeds matter, and
-near the bootstrap of the queries where they do not. With one seed there is nothing to learn of
-seeds: the interval is over queries alone, and `Effect.over` says so. With one query (a quantity
-that has none, such as a training time) it is Student's alone. ``python tools/interval_coverage.py``
-measures how often the interval covers; results/coverage.json is what it found.
+near the bootstrap of the queries where they do not. With one seed the interval is over queries
+alone, and `Effect.over` says so. With one query (a quantity without queries, such as a training
+time) it is Student's alone. ``python tools/interval_coverage.py`` measures how often the interval
+covers the true mean; results/coverage.json holds the result.
 """
 
 from __future__ import annotations
@@ -48,16 +48,16 @@ _CAUTION: Final = 0.3  # 1 - the level of the bound on the seeds' variance
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """A mean difference and what is known of it.
+    """A mean difference with its interval and p-value.
 
     Attributes:
         mean: The mean difference.
         low: Lower end of the interval.
         high: Upper end of the interval.
-        level: How often intervals like this one hold the true mean.
+        level: Confidence level of the interval.
         p: Two-sided p-value of "the true mean is 0".
-        seeds: Seeds behind it.
-        queries: Queries behind it.
+        seeds: Number of seeds.
+        queries: Number of queries.
     """
 
     mean: float
@@ -70,20 +70,20 @@ class Effect:
 
     @property
     def over(self) -> str:
-        """What the interval generalises to."""
+        """The populations that the interval generalises to."""
         if self.seeds == 1:
             return "queries only (one seed)"
         return "seeds" if self.queries == 1 else "seeds and queries"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Belief:
-    """Where the true mean may lie: resampled queries, normal seeds, stretched by Student's factor.
+class _MeanDistribution:
+    """The distribution of the true mean: resampled queries and normal seeds, studentised.
 
     Attributes:
         mean: The centre.
-        queries: float64 (draws,), what other queries would add to it.
-        scale: Standard error from the seeds.
+        queries: float64 (draws,), errors from the choice of queries.
+        scale: Standard error from the choice of seeds.
         freedom: Degrees of freedom of both together.
         stretch: float64 (draws,), Student's factors.
     """
@@ -137,7 +137,7 @@ def paired_bootstrap(
         seed: Of the resampling; equal input gives an equal result.
         draws: Resamples of the queries.
         level: Of the interval.
-        null: The mean that ``p`` is asked about.
+        null: The mean that ``p`` tests.
 
     Raises:
         DataError: If the array is not (seeds, queries), has fewer than two values, or one is not
@@ -147,8 +147,8 @@ def paired_bootstrap(
     seeds, queries = differences.shape
     rng = np.random.default_rng(seed)
     found = _query_draws(differences, draws, rng)
-    belief = _belief(found, differences.mean(axis=1), queries, rng)
-    return _effect(belief, (seeds, queries), level=level, null=null)
+    distribution = _mean_distribution(found, differences.mean(axis=1), queries, rng)
+    return _effect(distribution, (seeds, queries), level=level, null=null)
 
 
 def unpaired_bootstrap(
@@ -159,7 +159,7 @@ def unpaired_bootstrap(
     draws: int = DRAWS,
     level: float = LEVEL,
 ) -> Effect:
-    """The same where the two methods answered different queries; seeds stay paired.
+    """The mean difference of two methods that answered different queries; seeds are paired.
 
     Args:
         first: float64 (seeds, queries) of one method.
@@ -181,14 +181,14 @@ def unpaired_bootstrap(
     gaps = first.mean(axis=1) - second.mean(axis=1)
     found = _query_draws(first, draws, rng) - _query_draws(second, draws, rng)
     queries = min(first.shape[1], second.shape[1])
-    belief = _belief(found, gaps, queries, rng)
-    return _effect(belief, (len(first), queries), level=level, null=0.0)
+    distribution = _mean_distribution(found, gaps, queries, rng)
+    return _effect(distribution, (len(first), queries), level=level, null=0.0)
 
 
 def _check(values: NDArray[np.float64]) -> None:
     if values.ndim != _MATRIX or values.size < _MATRIX:
         raise DataError(
-            f"comparison: wants values of (seeds, queries), at least two, got {values.shape}"
+            f"comparison: needs at least two values (seeds, queries), got shape {values.shape}"
         )
     if not bool(np.isfinite(values).all()):
         raise DataError("comparison: a value is NaN or infinite")
@@ -197,7 +197,7 @@ def _check(values: NDArray[np.float64]) -> None:
 def _query_draws(
     values: NDArray[np.float64], draws: int, rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """What other queries would add to the mean: float64 (draws,), about zero."""
+    """Draw errors of the mean from the choice of queries: float64 (draws,), around zero."""
     queries = values.shape[1]
     if queries == 1:
         return np.zeros(draws)
@@ -211,9 +211,9 @@ def _query_draws(
 
 
 def _share_of_queries(values: NDArray[np.float64]) -> float:
-    """The factor that leaves the query means only what is the queries' own.
+    """The factor that reduces the query means to the part that varies with queries alone.
 
-    It is the root of the variance component over the mean square, with the Q / (Q - 1) that
+    It is the root of the variance component over the mean square, with the factor Q / (Q - 1) that
     resampling lacks.
     """
     seeds, queries = values.shape
@@ -227,21 +227,21 @@ def _share_of_queries(values: NDArray[np.float64]) -> float:
     return float(np.sqrt(max(0.0, 1 - error / seeds / between) * correction))
 
 
-def _belief(
+def _mean_distribution(
     draws: NDArray[np.float64],
     by_seed: NDArray[np.float64],
     queries: int,
     rng: np.random.Generator,
-) -> _Belief:
+) -> _MeanDistribution:
     mean, seeds = float(by_seed.mean()), len(by_seed)
     scale = float(by_seed.std(ddof=1)) / float(np.sqrt(seeds)) if seeds > 1 else 0.0
-    # Equal seeds up to rounding, as those of a method without chance, are equal.
+    # Seeds that are equal up to rounding, as for a deterministic method, count as equal.
     scale = scale if scale > np.finfo(np.float64).eps * float(np.abs(by_seed).max()) else 0.0
     freedom = _freedom(scale**2, float(draws.var()), seeds, queries)
-    # Every share of the distribution once, in random order: less noise than random numbers.
+    # Every quantile once, in random order, which is less noisy than random numbers.
     shares = (rng.permutation(len(draws)) + 0.5) / len(draws)
     stretch = np.sqrt(freedom / (2 * gammaincinv(freedom / 2, shares)))  # of a chi-square
-    return _Belief(mean, draws, scale, freedom, stretch)
+    return _MeanDistribution(mean, draws, scale, freedom, stretch)
 
 
 def _freedom(of_seeds: float, of_queries: float, seeds: int, queries: int) -> float:
@@ -253,9 +253,11 @@ def _freedom(of_seeds: float, of_queries: float, seeds: int, queries: int) -> fl
     return (bound + of_queries) ** 2 / (bound**2 / (seeds - 1) + among_queries)
 
 
-def _effect(belief: _Belief, shape: tuple[int, int], *, level: float, null: float) -> Effect:
+def _effect(
+    distribution: _MeanDistribution, shape: tuple[int, int], *, level: float, null: float
+) -> Effect:
     tail = (1 - level) / 2
-    below = belief.below(null)
+    below = distribution.below(null)
     p = min(1.0, 2 * min(below, 1 - below))
-    low, high = belief.quantile(tail), belief.quantile(1 - tail)
-    return Effect(belief.mean, low, high, level, p, *shape)
+    low, high = distribution.quantile(tail), distribution.quantile(1 - tail)
+    return Effect(distribution.mean, low, high, level, p, *shape)

@@ -1,4 +1,4 @@
-"""Methods against each other: effects with intervals, corrected p-values, win/tie/loss, letters."""
+"""Compare methods: differences with intervals, corrected p-values, win/tie/loss, letters."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from hashbench.judge.compare.holm import holm
 from hashbench.judge.compare.samples import Sample
 
 ALPHA = 0.05
-_TIE = 1e-12  # values a query closer than this are equal
+_TIE = 1e-12  # per-query values closer than this are equal
 
 
 class Across(StrEnum):
-    """What a comparison may be made across, if told so."""
+    """Properties that methods must share to be compared, unless the user allows otherwise."""
 
     PROTOCOLS = "protocols"
     METRICS = "metrics"
@@ -30,7 +30,7 @@ class Across(StrEnum):
     BITS = "bits"
 
     def of(self, sample: Sample) -> tuple[str, ...]:
-        """What must be equal unless told."""
+        """The values of this property of a sample."""
         return {
             Across.PROTOCOLS: (sample.protocol, sample.protocol_sha256),
             Across.METRICS: (sample.metric,),
@@ -49,18 +49,18 @@ _CALLED = {
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One pair of methods.
+    """The comparison of one pair of methods.
 
     Attributes:
-        first: Name of the one method.
-        second: Name of the other.
+        first: Name of the first method.
+        second: Name of the second method.
         effect: The first's mean minus the second's.
         p_holm: The p-value after Holm's correction over the family.
         wins: Queries on which the first is better, by their mean over seeds.
         ties: Queries on which they are equal.
         losses: Queries on which the second is better.
         paired: Whether both answered the same queries; otherwise wins, ties and losses are 0.
-        records: The evaluation records of both.
+        records: Ids of the evaluation records of both.
     """
 
     first: str
@@ -75,12 +75,12 @@ class Row:
 
     @property
     def shown(self) -> bool:
-        """Whether a difference was shown at the level of 5 % over the family."""
+        """Whether the difference is significant at 5 % over the family."""
         return self.p_holm < ALPHA
 
     @property
     def winner(self) -> str | None:
-        """The better method, where a difference was shown."""
+        """The better method, if the difference is significant."""
         if not self.shown:
             return None
         return self.first if self.effect.mean > 0 else self.second
@@ -93,9 +93,9 @@ class Standing:
     Attributes:
         name: The method.
         mean: Its mean over all its seeds and queries.
-        seeds: How many seeds.
-        letters: Two methods share one exactly where no difference was shown.
-        records: Its evaluation records.
+        seeds: Number of seeds.
+        letters: Two methods share a letter exactly if their difference is not significant.
+        records: Ids of its evaluation records.
     """
 
     name: str
@@ -126,15 +126,15 @@ def compare_samples(
     """Compare every pair of methods within each protocol, code length, metric and device class.
 
     Args:
-        samples: What is compared.
-        named: Methods that the user named: each two must be comparable somewhere.
-        across: What need not be equal.
+        samples: The samples.
+        named: Methods that the user named; each two of them must be comparable somewhere.
+        across: Properties that need not be equal.
 
     Returns:
         Groups of at least two methods. Holm's correction is over all pairs of all groups.
 
     Raises:
-        ConfigError: If two named methods never share what must be equal, naming what differs.
+        ConfigError: If two named methods cannot be compared anywhere; it names what differs.
     """
     groups: defaultdict[tuple[tuple[str, ...], ...], list[Sample]] = defaultdict(list)
     for sample in samples:
@@ -153,16 +153,16 @@ def compare_stores(
     """Compare each method in one store with the same method in another.
 
     Args:
-        first: Samples of the one.
-        second: Samples of the other.
-        across: What need not be equal.
+        first: Samples of the first store.
+        second: Samples of the second store.
+        across: Properties that need not be equal.
 
     Returns:
         Rows named by method, protocol and code length, and a line for each method that could not
         be compared.
 
     Raises:
-        ConfigError: If nothing can be compared, naming what differs.
+        ConfigError: If nothing can be compared; it names what differs.
     """
     rows, alone, different = [], [], []
     for a in first:
@@ -204,7 +204,7 @@ def _severity(why: str) -> tuple[int, str]:
 
 
 def _why_not(sample: Sample, others: Sequence[Sample]) -> str:
-    """One line that names what differs from the nearest of some samples."""
+    """Describe in one line how a sample differs from the most similar of others."""
     where = f"compare: {sample.method} on {sample.protocol} at {sample.bits} bits"
     differing = [[kind for kind in Across if kind.of(sample) != kind.of(o)] for o in others]
     kinds, other = min(zip(differing, others, strict=True), key=lambda pair: len(pair[0]))
@@ -214,7 +214,7 @@ def _why_not(sample: Sample, others: Sequence[Sample]) -> str:
         for kind in kinds
     )
     flags = " ".join(f"--across {kind}" for kind in kinds)
-    return f"{where}{against}: {what}; {flags} compares them all the same"
+    return f"{where}{against}: {what}; {flags} compares them nevertheless"
 
 
 def _text(kind: Across, sample: Sample) -> str:
@@ -223,7 +223,7 @@ def _text(kind: Across, sample: Sample) -> str:
 
 
 def _name(sample: Sample, group: Sequence[Sample]) -> str:
-    """The method, with whatever of it is not the same in the whole group."""
+    """The method's name, with the properties that vary within the group."""
     varying = [kind for kind in Across if len({kind.of(other) for other in group}) > 1]
     shown = [f"{kind.of(sample)[0]}{' bits' * (kind is Across.BITS)}" for kind in varying]
     return f"{sample.method} ({', '.join(shown)})" if shown else sample.method
@@ -241,13 +241,13 @@ def _store_row(first: Sample, second: Sample) -> Row:
 def compare_pair(
     first: Sample, second: Sample, *, names: tuple[str, str], null: float = 0.0
 ) -> Row:
-    """Compare two samples under the seeds that both have; p is not corrected yet.
+    """Compare two samples under the seeds that both have, without correcting p.
 
     Args:
-        first: The one.
-        second: The other.
-        names: What the row calls them.
-        null: The difference that ``p`` is asked about.
+        first: A sample.
+        second: Another sample.
+        names: Their names in the row.
+        null: The difference that ``p`` tests.
 
     Raises:
         ConfigError: If they have no seed in common.
@@ -270,7 +270,7 @@ def compare_pair(
 
 
 def _without_gaps(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The queries that count under every seed."""
+    """The values of queries that no seed leaves out."""
     return np.asarray(values[:, np.isfinite(values).all(axis=0)])
 
 
@@ -280,7 +280,7 @@ def _counts(by_query: NDArray[np.float64]) -> tuple[int, int, int]:
 
 
 def _corrected(groups: Sequence[Sequence[Row]]) -> list[list[Row]]:
-    """The rows with Holm's correction over all of them."""
+    """Apply Holm's correction over all rows."""
     adjusted = iter(holm([row.effect.p for group in groups for row in group]))
     return [[replace(row, p_holm=next(adjusted)) for row in group] for group in groups]
 
@@ -311,7 +311,7 @@ def _list(seeds: Sequence[int]) -> str:
 
 
 def compact_letters(names: Sequence[str], different: Collection[frozenset[str]]) -> dict[str, str]:
-    """Give every method its letters (insert and absorb).
+    """Assign letters to methods (insert and absorb).
 
     Piepho, An algorithm for a letter-based representation of all-pairwise comparisons, Journal of
     Computational and Graphical Statistics 2004.
@@ -321,11 +321,11 @@ def compact_letters(names: Sequence[str], different: Collection[frozenset[str]])
         {'x': 'a', 'y': 'ab', 'z': 'b'}
 
     Args:
-        names: The methods, best first: ``a`` goes to the first.
-        different: The pairs whose difference was shown.
+        names: The methods, best first; the first gets ``a``.
+        different: The pairs whose difference is significant.
 
     Returns:
-        Letters by name: two names share a letter exactly where their pair is not in ``different``.
+        Letters by name. Two names share a letter exactly if their pair is not in ``different``.
     """
     groups = [frozenset(names)]
     for pair in sorted(map(sorted, different)):
@@ -339,7 +339,7 @@ def compact_letters(names: Sequence[str], different: Collection[frozenset[str]])
 
 
 def _split(groups: list[frozenset[str]], pair: frozenset[str]) -> list[frozenset[str]]:
-    """No group may hold both: one that does becomes two, each without one of them."""
+    """Split each group that holds both of a pair into two, each without one of them."""
     found = []
     for group in groups:
         found += [group - {name} for name in sorted(pair)] if pair <= group else [group]
@@ -347,11 +347,11 @@ def _split(groups: list[frozenset[str]], pair: frozenset[str]) -> list[frozenset
 
 
 def _absorbed(groups: list[frozenset[str]]) -> list[frozenset[str]]:
-    """Groups without those that lie inside another."""
+    """Remove groups that are part of another group."""
     unique = list(dict.fromkeys(groups))
     return [group for group in unique if not any(group < other for other in unique)]
 
 
 def _letter(index: int) -> str:
-    """``a`` to ``z``, then ``(27)``: more groups than letters are rare, and still told apart."""
+    """``a`` to ``z``, then ``(27)`` and so on."""
     return ascii_lowercase[index] if index < len(ascii_lowercase) else f"({index + 1})"

@@ -1,4 +1,4 @@
-"""What a page of a report says of means and of pairs of methods: intervals and p-values."""
+"""Intervals of means and differences between methods for a page of an HTML report."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ import numpy as np
 from hashbench.judge.compare.bootstrap import Effect, paired_bootstrap
 from hashbench.judge.compare.comparison import compare_pair
 from hashbench.judge.compare.holm import holm
-from hashbench.judge.compare.marks import samples_at_hand
 from hashbench.judge.compare.samples import Sample
+from hashbench.judge.compare.significance import samples_with_arrays
 from hashbench.reports.html.evidence import Difference, Evidence
 from hashbench.reports.html.points import arenas
 from hashbench.store.catalogue import CellResults
 from hashbench.store.store import Store
 
-# An interval of 1,000 queries takes some 0.1 s; so many values give a page within half a minute.
+# An interval of 1,000 queries takes about 0.1 s; this many values take less than half a minute.
 VALUES_AT_MOST: Final = 250_000
 
 Interval = tuple[tuple[tuple[str, ...], str], tuple[float, float]]
 
 
 @dataclass(slots=True)
-class _Allowance:
-    """How many values may still be resampled: a count and no clock, so that pages are equal."""
+class _Budget:
+    """The number of values that may still be resampled; a clock would make pages differ."""
 
     left: int
     refused: int = 0
@@ -43,13 +43,13 @@ class _Allowance:
 def evidence_for_page(
     cells: Sequence[CellResults], stores: Mapping[str, Store], *, values: int = VALUES_AT_MOST
 ) -> Evidence:
-    """Intervals of the main metric of every method, and of differences between methods.
+    """Compute intervals of the main metric of every method, and of differences between methods.
 
     Args:
         cells: The results of every cell.
-        stores: Of each cell by its id, the store that it was read from.
-        values: How many values a query may be resampled, in all; what is beyond is left out, the
-            pairs without the best method of their group first.
+        stores: The store of each cell, by fit id.
+        values: Most per-query values that are resampled. Beyond that results are left out, pairs
+            without the best method of their group first.
 
     Returns:
         Evidence without claims.
@@ -58,41 +58,41 @@ def evidence_for_page(
         DamagedStoreError: If an array is damaged.
     """
     groups = _groups(cells, stores)
-    allowance = _Allowance(values)
-    intervals = dict(_intervals(groups, allowance))
-    means = allowance.refused
-    differences = _corrected(list(_differences(groups, allowance)))
-    note = _note(means, allowance.refused - means)
+    budget = _Budget(values)
+    intervals = dict(_intervals(groups, budget))
+    means = budget.refused
+    differences = _corrected(list(_differences(groups, budget)))
+    note = _note(means, budget.refused - means)
     return Evidence(dict(stores), intervals, differences, note)
 
 
 def _groups(cells: Sequence[CellResults], stores: Mapping[str, Store]) -> list[list[Sample]]:
-    """The main metrics' samples by what may be compared; the best method of a group first."""
+    """Group the samples of main metrics that may be compared, the best method of each first."""
     metrics = sorted({arena.metric for arena in arenas(cells, Evidence()) if arena.metric})
     groups: dict[tuple[str, ...], list[Sample]] = {}
     for metric in metrics:
-        for sample in samples_at_hand(cells, stores, metric):
+        for sample in samples_with_arrays(cells, stores, metric):
             key = (sample.protocol, sample.protocol_sha256, sample.bits, sample.device, metric)
             groups.setdefault(key, []).append(sample)
     return [sorted(groups[key], key=lambda s: (-s.mean, s.method)) for key in sorted(groups)]
 
 
-def _intervals(groups: Sequence[Sequence[Sample]], allowance: _Allowance) -> Iterator[Interval]:
-    """The interval of every mean: what varies with seeds and queries, as for differences."""
+def _intervals(groups: Sequence[Sequence[Sample]], budget: _Budget) -> Iterator[Interval]:
+    """The interval of every mean over seeds and queries."""
     for sample in (sample for group in groups for sample in group):
         values = sample.values[:, np.isfinite(sample.values).all(axis=0)]
-        if values.size and allowance.take(values.shape[1]):
+        if values.size and budget.take(values.shape[1]):
             effect = paired_bootstrap(values)
             yield (tuple(sorted(sample.records)), sample.metric), (effect.low, effect.high)
 
 
-def _differences(groups: Sequence[Sequence[Sample]], allowance: _Allowance) -> Iterator[Difference]:
-    """Pairs of methods: each group's best against the others first, then the rest in turn."""
+def _differences(groups: Sequence[Sequence[Sample]], budget: _Budget) -> Iterator[Difference]:
+    """Compare pairs of methods: each group's best with the others first, then all others."""
     with_best = [(group[0], other) for group in groups for other in group[1:]]
     others = [pair for group in groups for pair in combinations(group[1:], 2)]
     for first, second in (*with_best, *others):
         common = set(first.seeds) & set(second.seeds)
-        if not common or not allowance.take(first.values.shape[1]):
+        if not common or not budget.take(first.values.shape[1]):
             continue
         effect = compare_pair(first, second, names=(first.method, second.method)).effect
         yield Difference(
@@ -112,7 +112,7 @@ def _over(effect: Effect) -> str:
 
 
 def _corrected(differences: Sequence[Difference]) -> tuple[Difference, ...]:
-    """The differences with Holm's correction over all of them."""
+    """Apply Holm's correction over all differences."""
     adjusted = holm([each.p for each in differences])
     return tuple(replace(each, p=p) for each, p in zip(differences, adjusted, strict=True))
 
@@ -122,13 +122,13 @@ def _note(means: int, pairs: int) -> str:
         *([f"intervals of {means:,} of the means"] if means else []),
         *([f"differences of {pairs:,} of the pairs"] if pairs else []),
     ]
-    said = (
-        "Intervals are at 95 %, each for itself, of the main metric; p-values are corrected over "
-        "all pairs of this page."
+    note = (
+        "Intervals of the main metric are at 95 %, each by itself; p-values are corrected over all "
+        "pairs on this page."
     )
     if not left_out:
-        return said
+        return note
     return (
-        f"{said} To keep a report quick, {' and '.join(left_out)} are left out; hashbench compare "
+        f"{note} To keep a report quick, {' and '.join(left_out)} are left out; hashbench compare "
         "METHOD METHOD computes any."
     )

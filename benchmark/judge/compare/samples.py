@@ -1,4 +1,4 @@
-"""Per-query values of a method under several seeds, read from the records."""
+"""Read the per-query values of methods under several seeds from records."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ PER_QUERY = "per_query"
 
 
 class Arrays(Protocol):
-    """A store, as far as samples read it."""
+    """The part of a store that samples are read from."""
 
     def read_arrays(self, fit_id: str, artifact: Artifact) -> dict[str, Any]:
-        """Read arrays back and check them."""
+        """Read arrays and check them."""
         ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
-    """What a comparison knows of one method at one code length on one protocol.
+    """The per-query values of one metric of a method, at one code length on one protocol.
 
     Attributes:
         method: Its label.
@@ -39,10 +39,10 @@ class Sample:
         bits: The code length as tables print it.
         device: The device class.
         metric: Full name of the metric.
-        seeds: The cells' seeds, rising.
+        seeds: The cells' seeds, in rising order.
         values: float64 (seeds, queries); NaN where the metric leaves a query out.
-        fits: The seeds' fits.
-        records: The evaluation records that the values come from, one a seed.
+        fits: The fit of each seed.
+        records: Id of the evaluation record of each seed.
     """
 
     method: str
@@ -62,7 +62,7 @@ class Sample:
         return float(np.nanmean(self.values))
 
     def take(self, seeds: Sequence[int]) -> NDArray[np.float64]:
-        """The rows of some of its seeds, float64 (seeds, queries)."""
+        """The values of some of its seeds, float64 (seeds, queries)."""
         return self.values[[self.seeds.index(seed) for seed in seeds]]
 
 
@@ -78,16 +78,16 @@ def device_class(environment: Environment) -> str:
 def read_samples(
     store: Arrays, cells: Sequence[CellResults], metric: str, *, or_like: bool = False
 ) -> list[Sample]:
-    """The samples of a store, one a method, protocol, code length and device class.
+    """Read one sample for each method, protocol, code length and device class.
 
     Args:
         store: The store.
-        cells: Its cells, or those of them that are wanted.
+        cells: The cells to read.
         metric: The metric's full name.
-        or_like: Whether a cell without it gives another metric of its family instead.
+        or_like: Whether a cell without that metric gives another of the same family instead.
 
     Raises:
-        ConfigError: If the metric has no value a query.
+        ConfigError: If the metric has no per-query values.
         DamagedStoreError: If an artifact is damaged.
     """
     labels = method_labels([c.fit for c in cells if c.fitted and c.fit])
@@ -134,10 +134,10 @@ def _sample(
 
 
 def per_query(store: Arrays, record: EvaluationRecord, metric: str) -> NDArray[np.float64]:
-    """A metric's value of each query, float64 (queries,); NaN where it leaves one out.
+    """Read a metric's value of each query, float64 (queries,); NaN where one is left out.
 
     Raises:
-        ConfigError: If the metric has none.
+        ConfigError: If the metric has no per-query values.
         DamagedStoreError: If the artifact is damaged.
     """
     arrays = {}
@@ -145,7 +145,7 @@ def per_query(store: Arrays, record: EvaluationRecord, metric: str) -> NDArray[n
         arrays = store.read_arrays(record.fit_id, record.artifacts[PER_QUERY])
     if metric not in arrays:
         raise ConfigError(
-            f"metric {metric}: record {record.record_id} has no value of it for each query; "
-            f"compare by another --metric"
+            f"metric {metric}: record {record.record_id} has no per-query values of it; "
+            f"choose another --metric"
         )
     return np.asarray(arrays[metric], dtype=np.float64)

@@ -1,4 +1,4 @@
-"""A comparison as Markdown."""
+"""Print a comparison as Markdown."""
 
 from __future__ import annotations
 
@@ -12,12 +12,7 @@ _SMALLEST_P = 1e-4
 
 
 def groups_text(groups: Sequence[Group], *, trace: bool) -> str:
-    """Every group: its methods with letters, then its pairs.
-
-    Args:
-        groups: The groups.
-        trace: Whether to add record ids.
-    """
+    """Every group: its methods with letters, then its pairs; with record ids if ``trace``."""
     parts = [part for group in groups for part in _group_parts(group, trace=trace)]
     rows = [row for group in groups for row in group.rows]
     return "\n\n".join([*parts, _notes(rows, letters=True)])
@@ -26,12 +21,12 @@ def groups_text(groups: Sequence[Group], *, trace: bool) -> str:
 def stores_text(
     first: str, second: str, rows: Sequence[Row], *, skipped: Sequence[str], trace: bool
 ) -> str:
-    """The same methods in two stores.
+    """A comparison of the same methods in two stores.
 
     Args:
-        first: What the one store is called.
-        second: What the other is called.
-        rows: One a method, the first store's value minus the second's.
+        first: Name of the first store.
+        second: Name of the second store.
+        rows: One for each method, the first store's value minus the second's.
         skipped: Lines about methods that could not be compared.
         trace: Whether to add record ids.
     """
@@ -78,7 +73,7 @@ def _group_parts(group: Group, *, trace: bool) -> list[str]:
 
 
 def row_figures(row: Row) -> list[str]:
-    """A pair's difference, interval, p-value and counts, as `FIGURES` calls them."""
+    """A pair's difference, interval, p-value and counts, in the columns of `FIGURES`."""
     effect = row.effect
     p = f"< {_SMALLEST_P:g}" if row.p_holm < _SMALLEST_P else f"{row.p_holm:.4f}"
     counts = f"{row.wins}/{row.ties}/{row.losses}" if row.paired else "other queries"

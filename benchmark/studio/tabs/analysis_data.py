@@ -12,9 +12,9 @@ from typing import Final
 from hashbench.core.errors import ConfigError, DamagedStoreError
 from hashbench.evaluation.names import parse_metric
 from hashbench.judge.compare.comparison import Row, compare_pair
-from hashbench.judge.compare.marks import samples_at_hand
 from hashbench.judge.compare.page import evidence_for_page
 from hashbench.judge.compare.samples import Sample
+from hashbench.judge.compare.significance import samples_with_arrays
 from hashbench.reports.html.evidence import Evidence
 from hashbench.reports.html.points import Arena, Point, arenas
 from hashbench.store.catalogue import CellResults, read_cell
@@ -66,7 +66,7 @@ class Analysis:
         """
         if first == second:
             raise ConfigError("compare: choose two different runs")
-        samples = samples_at_hand(self.cells, self.evidence.stores, metric)
+        samples = samples_with_arrays(self.cells, self.evidence.stores, metric)
         points = {run_key(point): point for point in self.arena.points}
         one, two = (_sample(samples, points, key, metric=metric) for key in (first, second))
         return compare_pair(one, two, names=(first, second))

@@ -208,5 +208,5 @@ def test_a_metric_without_values_a_query_is_refused(
         update={"artifacts": {}, "finished": "2026-02-01", "record_id": ""}
     )
     store.write_record(bare)
-    with pytest.raises(ConfigError, match="has no value of it for each query"):
+    with pytest.raises(ConfigError, match="has no per-query values of it"):
         samples(store)

@@ -1,4 +1,4 @@
-"""What a report says of significance: letters of methods, differences of ablations."""
+"""Letters of methods and differences of ablations for a report."""
 
 from __future__ import annotations
 
@@ -19,12 +19,8 @@ from hashbench.store.store import Store
 
 
 @dataclass(frozen=True, slots=True)
-class Shelves:
-    """The arrays of several stores as if they were one's.
-
-    Attributes:
-        stores: Of each cell, the store that it was read from.
-    """
+class _ArraysOfStores:
+    """Reads the arrays of several stores as if they were in one; has the store of each cell."""
 
     stores: Mapping[str, Store]
 
@@ -46,19 +42,19 @@ def compare_for_report(
     ablations: bool,
     full: str = "",
 ) -> Comparisons:
-    """Compare what a report shows, by the values of every query where these were kept.
+    """Compare the methods in a report, as far as their per-query values were kept.
 
     Args:
         cells: The results of every cell.
-        stores: Of each cell by its id, the store that it was read from.
-        metrics: Full names of the metrics wanted; all without any.
+        stores: The store of each cell, by fit id.
+        metrics: Full names of the wanted metrics; empty for all.
         letters: Whether methods are compared with each other.
         ablations: Whether variants are compared with the full method.
         full: The full method, as `families` takes it.
 
     Returns:
-        Letters, corrected over all pairs by a metric, and differences, corrected over all by a
-        metric.
+        Letters and differences. The p-values of each metric are corrected over all its pairs, and
+        over all its differences.
 
     Raises:
         ConfigError: If ``full`` is no method.
@@ -73,9 +69,9 @@ def compare_for_report(
     tested: dict[str, int] = {}
     differences: dict[tuple[str, str], Difference] = {}
     for name in names:
-        samples = samples_at_hand(cells, stores, name)
+        samples = samples_with_arrays(cells, stores, name)
         if letters:
-            groups = compare_samples(_unmixed(samples))
+            groups = compare_samples(_with_common_seeds(samples))
             tested[name] = sum(len(group.rows) for group in groups)
             marks |= {
                 (name, record): standing.letters
@@ -87,28 +83,23 @@ def compare_for_report(
     return Comparisons(marks, tested, differences)
 
 
-def samples_at_hand(
+def samples_with_arrays(
     cells: Sequence[CellResults], stores: Mapping[str, Store], metric: str
 ) -> list[Sample]:
-    """The samples of those cells whose values of every query were kept.
-
-    Args:
-        cells: The results of every cell.
-        stores: Of each cell by its id, the store that it was read from.
-        metric: The metric's full name.
+    """Read the samples of a metric from the cells whose per-query values were kept.
 
     Raises:
         DamagedStoreError: If an array is damaged.
     """
     kept = [results for results in cells if _has_array(results, stores, metric)]
     try:
-        return read_samples(Shelves(stores), kept, metric)
+        return read_samples(_ArraysOfStores(stores), kept, metric)
     except ConfigError:
-        return []  # a metric of the whole, such as a curve's area, has no value a query
+        return []  # such as the area under a curve, which has no per-query values
 
 
 def _has_array(results: CellResults, stores: Mapping[str, Store], metric: str) -> bool:
-    """Whether the values of every query are there; a bundle may have left them out."""
+    """Whether the per-query values exist; a bundle may have left them out."""
     _, record = results.metrics().get(metric, (None, None))
     if record is None or PER_QUERY not in record.artifacts:
         return False
@@ -116,8 +107,8 @@ def _has_array(results: CellResults, stores: Mapping[str, Store], metric: str) -
     return (folder / record.artifacts[PER_QUERY].file).is_file()
 
 
-def _unmixed(samples: Sequence[Sample]) -> list[Sample]:
-    """The samples that share their seeds with all others they would be compared with."""
+def _with_common_seeds(samples: Sequence[Sample]) -> list[Sample]:
+    """The samples of groups in which all have a seed in common."""
     groups: dict[tuple[Any, ...], list[Sample]] = {}
     for sample in samples:
         key = tuple(kind.of(sample) for kind in Across)
@@ -145,7 +136,7 @@ def _differences(
 
 
 def _pairs(family: Family, samples: Sequence[Sample]) -> list[tuple[Sample, Row]]:
-    """Each variant with its comparison to the full method, where both have seeds in common."""
+    """Compare each variant with the full method, if they have seeds in common."""
     own = {
         sample.method: sample
         for sample in samples
