@@ -145,8 +145,8 @@ def _changes(full: Mapping[str, Any], own: Mapping[str, Any]) -> str:
 def ablation_tables(cells: Sequence[CellResults], *, trace: bool, view: View) -> list[Table]:
     """Return one table for each method with variants, code length, protocol and device.
 
-    The value is the first metric of the view; `hashbench.judge.compare.significance` computes the view's
-    differences.
+    The value is the first metric of the view; `hashbench.judge.compare.significance` computes the
+    view's differences.
 
     Raises:
         ConfigError: If no method has the name that the view gives for the full method.

@@ -53,7 +53,9 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Comparisons:
-    """The results of paired statistics over queries, made by `hashbench.judge.compare.significance`.
+    """The results of paired statistics over queries.
+
+    `hashbench.judge.compare.significance` makes them.
 
     Attributes:
         letters: By metric and evaluation record, the letters of significance. Methods with a letter

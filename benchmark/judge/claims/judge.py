@@ -128,9 +128,9 @@ def _hosts(pair: Pair) -> int:
     """The number of different hosts and thread counts that the times were measured with."""
     fits = [results.fit for arm in _arms(pair) for results, _ in arm.seeds.values()]
     found = [fit.environment for fit in fits if fit is not None]
-    processors = [getattr(env, "processor", None) for env in found]
-    hosts = [(env.cpu, env.cpu_count, env.threads, env.device.name) for env in found]
-    return len(set(zip(hosts, processors, strict=True)))
+    return len(
+        {(env.cpu, env.cpu_count, env.threads, env.device.name, env.processor) for env in found}
+    )
 
 
 def _judged(checks: Sequence[Check], margin: float) -> list[Judged]:
