@@ -1,4 +1,4 @@
-"""Statistics of codes alone: how evenly their bits are used, and how many codes there are."""
+"""Statistics of codes without labels: balance, correlation and entropy of bits and codes."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ _BITS_AT_ONCE = 1 << 20  # 4 MB of float32, whose products of +-1 are exact belo
 
 @dataclass(frozen=True, slots=True)
 class CodeStatistics:
-    """What N codes look like, labels aside; bits are -1 or +1, entropies in bits.
+    """Statistics of N codes; bits are -1 or +1, entropies in bits.
 
     Attributes:
-        items: N.
-        distinct: Different codes among them.
+        items: Number of codes N.
+        distinct: Number of different codes.
         constant_bits: Bits that are the same in every code.
         bit_balance: Mean over the bits of |mean of the bit|: 0 is balanced, 1 constant.
-        bit_correlation: Mean over the pairs of bits of |Pearson correlation|. A constant bit has
-            none, so its pairs are left out; None where no pair is left.
+        bit_correlation: Mean over the pairs of bits of |Pearson correlation|, without pairs of a
+            constant bit; None where no pair is left.
         bit_entropy: Mean over the bits of the entropy of the bit, at most 1.
         code_entropy: Entropy of the distribution of codes, at most log2 N and at most the bits.
     """
@@ -38,7 +38,7 @@ class CodeStatistics:
 
 
 def code_statistics(codes: Codes) -> CodeStatistics:
-    """Describe codes.
+    """Compute the statistics of codes.
 
     Example:
         >>> found = code_statistics(Codes.from_outputs(np.array([[1.0, 1.0], [1.0, -1.0]])))
@@ -69,7 +69,7 @@ def code_statistics(codes: Codes) -> CodeStatistics:
 
 
 def _sums(codes: Codes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Sums of the bits, (bits,), and of their products, (bits, bits), in whole numbers."""
+    """Sum the bits, (bits,), and their products, (bits, bits), in whole numbers."""
     sums = np.zeros(codes.bits, dtype=np.int64)
     products = np.zeros((codes.bits, codes.bits), dtype=np.int64)
     step = max(1, _BITS_AT_ONCE // codes.bits)
@@ -81,7 +81,7 @@ def _sums(codes: Codes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 
 def _code_counts(codes: Codes) -> NDArray[np.int64]:
-    """How often every distinct code occurs, (distinct,)."""
+    """Count how often each distinct code occurs, (distinct,)."""
     rows = np.ascontiguousarray(codes.packed)
     whole = rows.view(np.dtype((np.void, rows.shape[1])))[:, 0]
     return np.asarray(np.unique(whole, return_counts=True)[1])
@@ -90,7 +90,7 @@ def _code_counts(codes: Codes) -> NDArray[np.int64]:
 def _mean_correlation(
     sums: NDArray[np.int64], products: NDArray[np.int64], items: int
 ) -> float | None:
-    """Mean |correlation| over the pairs of bits that vary; numerators are whole numbers."""
+    """Average |correlation| over the pairs of bits that vary; numerators are whole numbers."""
     deviations = np.sqrt((items - sums) * (items + sums).astype(np.float64))
     varying = np.flatnonzero(deviations)
     first, second = np.triu_indices(len(varying), k=1)
@@ -102,6 +102,6 @@ def _mean_correlation(
 
 
 def _surprise(shares: NDArray[np.float64]) -> NDArray[np.float64]:
-    """-p log2 p, 0 at p = 0."""
+    """Compute -p log2 p, 0 at p = 0."""
     logs = np.log2(shares, out=np.zeros_like(shares), where=shares > 0)
     return -shares * logs + 0.0  # no -0.0

@@ -1,4 +1,4 @@
-"""Counting in compiled loops; needs numba."""
+"""Counting pairs in loops compiled by numba."""
 
 from __future__ import annotations
 
@@ -19,12 +19,7 @@ _RANKS_AT_ONCE = 1 << 19  # 4 MB of int64
 
 
 class CompiledCounting(Counting):
-    """About ten times as fast as numpy; codes and labels are laid out anew, nothing else is held.
-
-    Args:
-        query: Codes of the queries.
-        database: Codes of the database, of the same length.
-        relevance: Who is relevant to whom.
+    """Counts about ten times as fast as numpy; holds codes and labels in a layout of its own.
 
     Raises:
         ImportError: If numba cannot be imported.
@@ -34,6 +29,7 @@ class CompiledCounting(Counting):
         from hashbench.evaluation.kernels import counting, ranking
 
         self._counting, self._ranking = counting, ranking
+        self.sum_precisions = ranking.sum_precisions
         self._items, self._radii = len(database), database.bits + 1
         rows = database.words()
         words = np.zeros((rows.shape[1], padded(self._items)), dtype=np.uint64)
@@ -44,15 +40,15 @@ class CompiledCounting(Counting):
         self._sides = Sides(words, self._items, index, query.words(), starts, labels)
 
     def histograms(self, start: int, stop: int, levels: int) -> NDArray[np.int64]:
-        """One histogram a query over distance and gain."""
-        # The labels shared are added up in binary digits.
+        """Count each query's items by a key made of gain and distance."""
+        # The loops add up shared labels in binary digits, so levels are a power of two.
         wide = 1 << max(1, (levels - 1).bit_length())
         found = np.zeros((stop - start, wide, self._radii), dtype=np.int64)
         self._counting.count_pairs(self._sides, start, found)
         return found[:, :levels]
 
     def histograms_and_ranks(self, start: int, stop: int, take: Take) -> NDArray[np.int64]:
-        """Both of one pass, as many queries at a time as there is room for their ranks."""
+        """Count and rank in one pass, for as many queries at a time as the cache holds ranks of."""
         found = np.zeros((stop - start, 2, self._radii), dtype=np.int64)
         ranks = np.empty(max(_CACHED_RANKS, self._items), dtype=np.int64)
         ends = np.empty(stop - start, dtype=np.int64)
@@ -93,7 +89,3 @@ class CompiledCounting(Counting):
             before = items[row, :-1].copy()
             self._ranking.rank_gains(self._sides, query, levels, int(last[row]), before, gains)
             yield gains[:limit]
-
-    def sum_precisions(self, ranks: NDArray[np.int64]) -> float:
-        """Sum precisions eight at a time."""
-        return self._ranking.sum_precisions(ranks)

@@ -1,4 +1,4 @@
-"""Ranking by cosine: the float row of a table, with the same metrics."""
+"""Ranking of float embeddings by cosine, for the same metrics."""
 
 from __future__ import annotations
 
@@ -22,16 +22,11 @@ _SAME = 1e-12
 
 
 class CosineRanking(Ranking):
-    """Float embeddings; equal scores are ties.
+    """A database of float embeddings, ranked by cosine; equal scores are ties.
 
     Scores are float64, and neighbouring ones that differ by less than 1e-12 are equal: a matrix
     product may add up in another order from one row to the next, so that equal embeddings differ in
     the last bits. An all-zero embedding has cosine 0 with everything.
-
-    Args:
-        query: Embeddings of the queries.
-        database: Embeddings of the database, of the same width.
-        relevance: Who is relevant to whom.
 
     Raises:
         DataError: If the two widths differ.
@@ -49,7 +44,7 @@ class CosineRanking(Ranking):
         self.block = max(1, min(_MOST_QUERIES, _SCORES_AT_ONCE // self.items))
 
     def _distances(self, start: int, stop: int) -> NDArray[np.float64]:
-        """Minus the cosine, so that ascending is nearest first, (Q, N)."""
+        """Compute minus the cosine, so that ascending is nearest first, (Q, N)."""
         distances = np.empty((stop - start, self.items))
         for low in range(0, self.items, _ROWS_AT_ONCE):
             rows = _unit_rows(self._database[low : low + _ROWS_AT_ONCE])
@@ -57,7 +52,7 @@ class CosineRanking(Ranking):
         return distances
 
     def groups(self, start: int, stop: int) -> TieGroups:
-        """Tie groups by score; a row with fewer groups than another ends in empty ones."""
+        """Count tie groups by score; a row with fewer groups than another ends in empty ones."""
         order, number = _grouped(self._distances(start, stop))
         relevant = np.stack([self._relevance.row(query) for query in range(start, stop)])
         return _counted(number, np.take_along_axis(relevant, order, axis=1))
@@ -65,7 +60,7 @@ class CosineRanking(Ranking):
     def hit_ranks(
         self, start: int, stop: int, *, groups: TieGroups, limit: int
     ) -> Iterator[NDArray[np.int64]]:
-        """Ranks of relevant items up to ``limit``, equal scores in database order."""
+        """Rank the relevant items up to ``limit``, equal scores in the order of the database."""
         del groups
         order, number = _grouped(self._distances(start, stop))
         for row, query in enumerate(range(start, stop)):
@@ -73,7 +68,7 @@ class CosineRanking(Ranking):
             yield np.flatnonzero(self._relevance.row(query)[order[row, by_position]]) + 1
 
     def gain_groups(self, start: int, stop: int) -> GainGroups:
-        """Tie groups by score with the gains in each."""
+        """Count tie groups by score, with the gains in each."""
         order, number = _grouped(self._distances(start, stop))
         gains = np.stack([self._relevance.gains(query) for query in range(start, stop)])
         gains = np.take_along_axis(gains, order, axis=1)
@@ -82,7 +77,7 @@ class CosineRanking(Ranking):
     def ranked_gains(
         self, start: int, stop: int, *, groups: TieGroups, limit: int, ties: Ties
     ) -> Iterator[NDArray[np.int64]]:
-        """Gains by rank up to ``limit``, equal scores as ``ties`` says."""
+        """List gains by rank up to ``limit``, equal scores in the order given by ``ties``."""
         del groups
         order, number = _grouped(self._distances(start, stop))
         for row, query in enumerate(range(start, stop)):
@@ -94,7 +89,7 @@ class CosineRanking(Ranking):
 def _grouped(
     distances: NDArray[np.float64],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Positions by distance, in no order inside a tie, and the group number of each, (Q, N)."""
+    """Sort positions by distance, in no order inside a tie, and number their groups, (Q, N)."""
     order = distances.argsort(axis=1)
     steps = np.diff(np.take_along_axis(distances, order, axis=1), axis=1)
     number = np.zeros(order.shape, dtype=np.int64)
@@ -115,13 +110,7 @@ def _counted(number: NDArray[np.int64], hits: NDArray[np.bool_]) -> TieGroups:
 def _order_in_tie(
     positions: NDArray[np.int64], gains: NDArray[Any], ties: Ties
 ) -> NDArray[np.int64]:
-    """Return the keys that items of a tie are sorted by, ascending, under a rule that orders them.
-
-    Args:
-        positions: Positions of the items in the database.
-        gains: Their gains.
-        ties: ``stable``, ``best`` or ``worst``.
-    """
+    """Return the keys by which ``stable``, ``best`` or ``worst`` sort the items of a tie."""
     if ties is Ties.STABLE:
         return positions
     wide = gains.astype(np.int64)

@@ -1,9 +1,9 @@
-"""Counting pairs of a query and an item: the part of an evaluation that grows with both sides."""
+"""The interface of countings: pairs of a query and an item, counted by distance and gain."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,34 +14,34 @@ from hashbench.evaluation.tie_groups import TieGroups
 
 
 class Counting(ABC):
-    """Counts of a database of codes, one query after another; safe to call from several threads.
+    """Counts pairs of queries and a database of codes; the part of an evaluation that takes long.
 
-    Every implementation gives the same whole numbers, so what is computed from them is the same
-    too. The *gain* of an item is the number of labels it shares with the query; it is relevant
-    where the gain is not 0.
+    Every implementation gives the same whole numbers, so the values computed from them are the same
+    too. Several threads may call it at once.
+
+    Attributes:
+        sum_precisions: Sums precisions at ranks; see `stable_order.sum_precisions`.
     """
+
+    sum_precisions: Callable[[NDArray[np.int64]], float] = staticmethod(sum_precisions)
 
     @abstractmethod
     def histograms(self, start: int, stop: int, levels: int) -> NDArray[np.int64]:
-        """How many items of every gain are at every distance.
+        """Count the items of every gain at every distance.
 
         Args:
             start: The first query.
             stop: The query after the last.
-            levels: Gains are below it; with 2, what is counted is whether an item is relevant.
+            levels: Gains are below it; 2 counts irrelevant and relevant items.
 
         Returns:
             int64 (Q, levels, bits + 1).
         """
 
     def histograms_and_ranks(self, start: int, stop: int, take: Take) -> NDArray[np.int64] | None:
-        """Histograms by relevance and the ranks of all relevant items, if one pass gives both.
+        """Count items by relevance and rank all relevant ones, if one pass can do both.
 
-        Args:
-            start: The first query.
-            stop: The query after the last.
-            take: Is given each query and the ranks of its relevant items, equal distances in
-                database order; the array is used again after it has returned.
+        See `Ranking.groups_and_ranks` for the arguments.
 
         Returns:
             int64 (Q, 2, bits + 1); None where it takes two passes.
@@ -53,35 +53,21 @@ class Counting(ABC):
     def hit_ranks(
         self, start: int, stop: int, *, groups: TieGroups, limit: int
     ) -> Iterator[NDArray[np.int64]]:
-        """Yield the ranks of the relevant items of each query, equal distances in database order.
-
-        Args:
-            start: The first query.
-            stop: The query after the last.
-            groups: The tie groups of these queries.
-            limit: Ranks above this one may be left out.
-
-        Yields:
-            For each query int64, ascending, from 1.
-        """
+        """Rank the relevant items of each query; see `Ranking.hit_ranks`."""
 
     @abstractmethod
     def ranked_gains(
         self, start: int, stop: int, *, groups: TieGroups, levels: int, limit: int
     ) -> Iterator[NDArray[np.int64]]:
-        """Yield the gains of each query by rank, equal distances in database order.
+        """List the gains of each query by rank, ties in the order of the database.
 
         Args:
             start: The first query.
             stop: The query after the last.
             groups: The tie groups of these queries.
             levels: Gains are below it.
-            limit: How many ranks, at least 1.
+            limit: Number of ranks, at least 1.
 
         Yields:
             For each query int64 (min(limit, N),).
         """
-
-    def sum_precisions(self, ranks: NDArray[np.int64]) -> float:
-        """See `hashbench.evaluation.stable_order.sum_precisions`."""
-        return sum_precisions(ranks)

@@ -1,4 +1,4 @@
-"""Counting on a CUDA device."""
+"""Counting pairs on a CUDA device, with torch."""
 
 from __future__ import annotations
 
@@ -20,14 +20,7 @@ _EXACT_HALVES: Final = 2048
 
 
 class DeviceCounting(Counting):
-    """Codes and labels lie on the device; distances are made for a part of the database at a time.
-
-    Args:
-        query: Codes of the queries.
-        database: Codes of the database, of the same length.
-        relevance: Who is relevant to whom.
-        device: Where to compute.
-    """
+    """Keeps codes and labels on the device, and computes distances a part at a time."""
 
     def __init__(
         self, query: Codes, database: Codes, relevance: Relevance, *, device: torch.device
@@ -38,12 +31,12 @@ class DeviceCounting(Counting):
             for side in (relevance.query_labels, relevance.database_labels)
         )
         few = self._labels.shape[1] < _EXACT_HALVES
-        # Numbers of shared labels are whole too, and half precision has them up to 2,048.
+        # Numbers of shared labels are whole too; half precision represents them up to 2,048.
         self._type = torch.float16 if device.type == "cuda" and few else torch.float32
 
     @torch.no_grad()
     def histograms(self, start: int, stop: int, levels: int) -> NDArray[np.int64]:
-        """One histogram a query over distance and gain."""
+        """Count the items of all queries by a key made of query, gain and distance."""
         radii = self._scan.bits + 1
         queries, cells = stop - start, levels * radii
         counts = torch.zeros(queries * cells, dtype=torch.int64, device=self._scan.device)
@@ -72,7 +65,7 @@ class DeviceCounting(Counting):
             yield torch.cat(gains, dim=1)[0, order].long().cpu().numpy()
 
     def _parts(self, start: int, stop: int, levels: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Distances and gains (Q, n), int32, of one part of the database after the other."""
+        """Yield the distances and gains (Q, n), int32, of each part of the database."""
         labels = self._query_labels[start:stop].to(self._type)
         queries = Codes(self._queries.packed[start:stop], self._queries.bits)
         for part, distances in self._scan.distances(queries):

@@ -1,4 +1,4 @@
-"""An evaluation in the form that records and their arrays keep it."""
+"""Evaluating for a record: metric values, code statistics and arrays in its form."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _ORDER_DIGITS = 8
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evaluated:
-    """What an evaluation record says, and the arrays it names.
+    """The parts of an evaluation record, and the arrays that it names.
 
     Attributes:
-        metrics: By full name.
-        codes: Statistics by ``query`` and ``database``; None where there are embeddings.
+        metrics: Values by full name.
+        codes: Statistics by ``query`` and ``database``; None for embeddings.
         arrays: float64; the values of all queries, (Q,), under a metric's name, and the parts of a
             curve, (bits + 1,), under ``NAME#PART``.
-        seconds: What computing the metrics took.
+        seconds: Time to compute the metrics.
     """
 
     metrics: dict[str, MetricEntry]
@@ -38,7 +38,7 @@ class Evaluated:
 
 
 def order_seed(protocol_sha256: str) -> int:
-    """The seed of the permutation behind ``ties=stable``: fixed by the protocol."""
+    """Derive the seed of the permutation of ``ties=stable`` from the protocol."""
     return int(protocol_sha256[:_ORDER_DIGITS], 16)
 
 
@@ -53,17 +53,17 @@ def evaluate_entries(
     threads: int = 1,
     device: str = "cpu",
 ) -> Evaluated:
-    """Compute metrics; see `evaluate`, which also says what it raises.
+    """Compute metrics by name; see `evaluate` for the other arguments and the errors.
 
     Args:
         query: Codes or embeddings of the queries.
-        database: The same of the database.
+        database: Codes or embeddings of the database.
         query_labels: uint8 (Q, classes), multi-hot.
         database_labels: uint8 (N, classes), multi-hot.
         names: Full or short names of metrics.
-        protocol_sha256: Digest of the protocol's definition.
+        protocol_sha256: Digest of the protocol's definition, which fixes ``ties=stable``.
         threads: Most threads to use.
-        device: Where pairs of codes are counted.
+        device: Device on which pairs of codes are counted.
     """
     began = time.perf_counter()
     values = evaluate(
@@ -101,7 +101,7 @@ def _arrays(name: str, found: MetricValue) -> list[tuple[str, NDArray[np.float64
 def code_facts(
     query: Codes | Embeddings, database: Codes | Embeddings
 ) -> dict[str, CodeFacts] | None:
-    """Statistics of both sides' codes; None where there are embeddings."""
+    """Compute statistics of both sides' codes; None for embeddings."""
     sides = {"query": query, "database": database}
     codes = {name: side for name, side in sides.items() if isinstance(side, Codes)}
     found = {name: CodeFacts(**asdict(code_statistics(side))) for name, side in codes.items()}

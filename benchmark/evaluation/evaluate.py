@@ -1,4 +1,4 @@
-"""Evaluate a retrieval: codes or embeddings and labels in, named values out."""
+"""Evaluating a retrieval: from codes or embeddings and labels to metric values by name."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def evaluate(
 ) -> dict[str, MetricValue]:
     """Compute metrics exactly, in float64, in one pass over the database per query.
 
-    Nothing of size Q x N is held, and no input is written to.
+    No array of size Q x N is made, and no input is modified.
 
     Example:
         >>> from hashbench.evaluation.names import parse_metric
@@ -50,24 +50,24 @@ def evaluate(
 
     Args:
         query: Codes or embeddings of the queries.
-        database: The same of the database.
+        database: Codes or embeddings of the database.
         query_labels: uint8 (Q, classes), multi-hot.
         database_labels: uint8 (N, classes), multi-hot.
-        metrics: What to compute; equal metrics are computed once.
-        order_seed: The protocol's seed for the order behind ``ties=stable``, at least 0.
+        metrics: The metrics; equal ones are computed once.
+        order_seed: The protocol's seed for the order of ``ties=stable``, at least 0.
         threads: Most threads to use, for codes and for the matrix products of embeddings; no value
             of codes depends on them.
-        tool: What counts pairs of codes on the CPU; values are the same to the last bit. None for
-            what `hashbench.evaluation.tool.choose` says.
-        device: Where pairs of codes are counted; on ``cuda`` the values are the same, too.
+        tool: Implementation that counts pairs of codes on the CPU; values are the same to the last
+            bit. None takes the choice of `hashbench.evaluation.tool.choose`.
+        device: Device on which pairs of codes are counted; values are the same on ``cuda``.
 
     Returns:
         Values by canonical name, in the order of ``metrics``.
 
     Raises:
-        DataError: If a side is empty, the two sides or their labels do not fit together, a metric
-            needs codes and was given embeddings, or leaves out every query.
-        ConfigError: If the environment asks for a tool that is not there.
+        DataError: If a side is empty, the two sides or their labels do not fit together, or a
+            metric needs codes and got embeddings, or leaves out every query.
+        ConfigError: If the environment sets a tool that is not available.
     """
     _check(query, database, query_labels, database_labels)
     wanted = tuple(dict.fromkeys(metrics))
@@ -95,7 +95,7 @@ def _fill(board: Scoreboard, ranking: Ranking, queries: int, *, threads: int) ->
     blocks = [
         (start, min(start + ranking.block, queries)) for start in range(0, queries, ranking.block)
     ]
-    if not ranking.concurrent:  # its threads are those of the library that multiplies matrices
+    if not ranking.concurrent:  # only the library that multiplies matrices uses threads
         with threadpool_limits(threads, user_api="blas"):
             _fill_in_turn(board, blocks)
     elif min(threads, len(blocks)) == 1:
@@ -110,7 +110,7 @@ def _fill_in_turn(board: Scoreboard, blocks: Sequence[tuple[int, int]]) -> None:
 
 
 def _fill_at_once(board: Scoreboard, blocks: Sequence[tuple[int, int]], threads: int) -> None:
-    """Every thread counts, and scores what all have counted unless another is at it."""
+    """Let every thread count, and score all counted blocks while no other thread scores."""
     left = deque(blocks)
     counted: deque[Counted] = deque()
     scoring = Lock()
@@ -133,7 +133,7 @@ def _fill_at_once(board: Scoreboard, blocks: Sequence[tuple[int, int]], threads:
         work()
         for other in others:
             other.result()
-    _score_all(board, counted)  # what was counted while the last to score let go
+    _score_all(board, counted)  # blocks counted after the last scoring ended
 
 
 def _score_all(board: Scoreboard, counted: deque[Counted]) -> None:

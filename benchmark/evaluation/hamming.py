@@ -1,4 +1,4 @@
-"""Ranking by Hamming distance: one histogram over distance and relevance, or gain, a query."""
+"""Ranking by Hamming distance: histograms over distance and relevance, or distance and gain."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from hashbench.evaluation.tie_groups import GainGroups, TieGroups
 from hashbench.evaluation.tool import Tool
 
 _CELLS_AT_ONCE = 1 << 17  # histogram cells of a block of queries: 1 MB of float64
-_PAIRS_AT_ONCE = 1 << 24  # some milliseconds: enough for what a block costs beside its pairs
-_BLOCKS_AT_LEAST = 4  # work for that many threads, where there are pairs for so many
-_BLOCKS_ENOUGH = 16  # more would only cost
+_PAIRS_AT_ONCE = 1 << 24  # some milliseconds: far more than the cost of a block itself
+_BLOCKS_AT_LEAST = 4  # work for this many threads, where there are enough pairs
+_BLOCKS_ENOUGH = 16  # more would only add costs
 
 
 class HammingRanking(Ranking):
-    """A database of codes, ranked by what a counting says of its pairs.
+    """A database of codes, ranked by a Counting of its pairs with the queries.
 
     Args:
-        counting: Counts the pairs of queries and database.
+        counting: Counts the pairs.
         queries: Number of queries Q.
         items: Database size N.
         bits: Code length.
@@ -47,6 +47,7 @@ class HammingRanking(Ranking):
         concurrent: bool = True,
     ) -> None:
         self._counting = counting
+        self.sum_precisions = counting.sum_precisions
         self._radii = bits + 1
         self.items = items
         self.levels = levels
@@ -54,7 +55,7 @@ class HammingRanking(Ranking):
         self.block = self._block(queries)
 
     def _block(self, queries: int) -> int:
-        """Queries at once, of blocks of even size; neither threads nor tool have a say in it."""
+        """Divide the queries into blocks of even size; they do not depend on threads or tool."""
         most = max(1, _CELLS_AT_ONCE // max(self._radii, self.levels))
         pairs = queries * self.items
         blocks = max(-(-queries // most), min(-(-pairs // _PAIRS_AT_ONCE), _BLOCKS_ENOUGH))
@@ -63,27 +64,27 @@ class HammingRanking(Ranking):
         return -(-queries // blocks)
 
     def groups(self, start: int, stop: int) -> TieGroups:
-        """Tie groups by distance: one for each of 0..bits, empty ones included."""
+        """Count tie groups by distance: one for each of 0..bits, empty ones included."""
         return TieGroups.from_histograms(self._counting.histograms(start, stop, 2))
 
     def groups_and_ranks(
         self, start: int, stop: int, take: Take, *, groups: TieGroups | None = None
     ) -> TieGroups:
-        """Tie groups, and the ranks of all relevant items; of one pass if that is possible."""
+        """Count tie groups and rank all relevant items, in one pass if the counting can."""
         counts = self._counting.histograms_and_ranks(start, stop, take)
         if counts is None:
             return super().groups_and_ranks(start, stop, take, groups=groups)
         return TieGroups.from_histograms(counts)
 
     def gain_groups(self, start: int, stop: int) -> GainGroups:
-        """Tie groups by distance with the gains in each; one histogram over both a query."""
+        """Count tie groups by distance, with the gains in each."""
         return GainGroups.from_histograms(
             self._counting.histograms(first, last, self.levels)
             for first, last in self._parts(start, stop)
         )
 
     def _parts(self, start: int, stop: int) -> Iterator[tuple[int, int]]:
-        """Parts of a block whose histograms by gain are no larger than others by relevance."""
+        """Divide a block into parts whose histograms by gain fit in the memory of a block."""
         step = max(1, _CELLS_AT_ONCE // (self._radii * self.levels))
         for first in range(start, stop, step):
             yield first, min(first + step, stop)
@@ -91,17 +92,13 @@ class HammingRanking(Ranking):
     def hit_ranks(
         self, start: int, stop: int, *, groups: TieGroups, limit: int
     ) -> Iterator[NDArray[np.int64]]:
-        """Ranks of relevant items up to ``limit`` at least, equal distances in database order."""
+        """Rank the relevant items, equal distances in the order of the database."""
         return self._counting.hit_ranks(start, stop, groups=groups, limit=limit)
-
-    def sum_precisions(self, ranks: NDArray[np.int64]) -> float:
-        """See `hashbench.evaluation.stable_order.sum_precisions`."""
-        return self._counting.sum_precisions(ranks)
 
     def ranked_gains(
         self, start: int, stop: int, *, groups: TieGroups, limit: int, ties: Ties
     ) -> Iterator[NDArray[np.int64]]:
-        """Gains by rank up to ``limit``, equal distances as ``ties`` says."""
+        """List gains by rank, equal distances in the order given by ``ties``."""
         if ties is Ties.STABLE:
             yield from self._counting.ranked_gains(
                 start, stop, groups=groups, levels=self.levels, limit=limit
@@ -109,7 +106,7 @@ class HammingRanking(Ranking):
             return
         for first, last in self._parts(start, stop):
             for counts in self._counting.histograms(first, last, self.levels):
-                yield _written_out(counts, limit, largest_first=ties is Ties.BEST)
+                yield _gains_by_rank(counts, limit, largest_first=ties is Ties.BEST)
 
 
 def rank_codes(
@@ -127,9 +124,9 @@ def rank_codes(
     Args:
         query: Codes of the queries.
         database: Codes of the database, of the same length.
-        relevance: Which items are relevant to which query.
-        tool: What counts pairs on the CPU; the numbers are the same.
-        device: Where pairs are counted; a CUDA device counts for one thread.
+        relevance: Shared labels of queries and items.
+        tool: Implementation that counts pairs on the CPU; the numbers are the same.
+        device: Device on which pairs are counted; a CUDA device counts for one thread.
 
     Raises:
         DataError: If the two code lengths differ.
@@ -165,14 +162,10 @@ def make_counting(
     return counting(query, database, relevance)
 
 
-def _written_out(
+def _gains_by_rank(
     counts: NDArray[np.int64], limit: int, *, largest_first: bool
 ) -> NDArray[np.int64]:
-    """Gains by rank, inside a tie by falling or by rising gain, from a histogram (levels, radii).
-
-    Returns:
-        int64 (min(limit, N),).
-    """
+    """List gains by rank, falling or rising inside ties, from a histogram (levels, radii)."""
     gains = np.arange(len(counts))
     step = -1 if largest_first else 1
     ends = np.minimum(counts[::step].T.ravel().cumsum(), limit)

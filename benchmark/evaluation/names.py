@@ -1,4 +1,4 @@
-"""Metric names: what may be written, what it is short for, and the one computation it stands for.
+"""Metric names: full names, short forms, and the one computation that each stands for.
 
 Imports neither numpy nor torch: the matrix loader reads names before anything is computed.
 """
@@ -21,13 +21,13 @@ _RADII = "radii"
 
 
 class Family(StrEnum):
-    """What is computed.
+    """The families of metrics.
 
     ``map``: mean average precision inside a cut. Graded, by the number of shared labels:
     ``ndcg``, normalised discounted cumulative gain; ``acg``, the mean gain; ``wap``, the mean of
     ``acg`` at the relevant ranks. ``precision`` and ``recall``: inside a cut, or inside a Hamming
-    radius. ``pr``: precision and recall at every Hamming radius, with the area under the curve for
-    a value. ``pr11``: the mean interpolated precision of that curve at recall 0, 0.1, ..., 1.
+    radius. ``pr``: precision and recall at every Hamming radius; its value is the area under the
+    curve. ``pr11``: the mean interpolated precision of that curve at recall 0, 0.1, ..., 1.
     """
 
     MAP = "map"
@@ -41,7 +41,7 @@ class Family(StrEnum):
 
 
 class Div(StrEnum):
-    """What average precision, plain or weighted, is divided by.
+    """The denominator of average precision, plain or weighted.
 
     ``hits``: the relevant items inside the cut; ``min``: the smaller of K and all relevant items.
     """
@@ -51,7 +51,7 @@ class Div(StrEnum):
 
 
 class Ties(StrEnum):
-    """What order items at equal distance are taken in.
+    """The order of items at equal distance.
 
     ``expected``: the mean over all orders; ``stable``: a permutation of the database fixed by a
     seed; ``best`` and ``worst``: the bounds over all orders.
@@ -64,7 +64,7 @@ class Ties(StrEnum):
 
 
 class Empty(StrEnum):
-    """What a query without a relevant item counts: ``zero``, or it is left out (``skip``)."""
+    """The score of a query without a relevant item: ``zero``, or it is left out (``skip``)."""
 
     ZERO = "zero"
     SKIP = "skip"
@@ -85,19 +85,19 @@ _REFUSED: Final[Mapping[tuple[Family, StrEnum], str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One computation.
+    """One metric, every option set.
 
     Example:
         >>> parse_metric("map@5000").name
         'map@5000/div=hits/ties=expected/empty=zero'
 
     Attributes:
-        family: What is computed.
+        family: The family of metrics.
         cutoff: K; None for the whole database, and where K has no meaning.
         radius: Hamming radius of ``precision@rR`` and ``recall@rR``, else None.
         div: Denominator of ``map`` and ``wap``; None for other families.
         ties: Order inside ties; None where no order matters.
-        empty: What a query without a relevant item counts.
+        empty: Score of a query without a relevant item.
     """
 
     family: Family
@@ -109,7 +109,7 @@ class Metric:
 
     @property
     def position(self) -> str:
-        """What stands behind the ``@``: a number, ``all``, ``rR`` or ``radii``."""
+        """The part of the name after the ``@``: a number, ``all``, ``rR`` or ``radii``."""
         if self.family in _CURVES:
             return _RADII
         if self.radius is not None:
@@ -125,7 +125,7 @@ class Metric:
 
     @property
     def graded(self) -> bool:
-        """Whether it asks how many labels are shared, and not only whether one is."""
+        """Whether it depends on the number of shared labels, not only on whether there is one."""
         return self.family in _GRADED
 
     @property
@@ -135,12 +135,12 @@ class Metric:
 
     @property
     def reading_order(self) -> tuple[int, bool, int, str]:
-        """Sorts metrics as a reader wants them: mAP first, the whole database before any cut."""
+        """A sort key for tables: mAP first, the whole database before any cut."""
         cut = self.radius if self.cutoff is None else self.cutoff
         return list(Family).index(self.family), self.radius is not None, cut or 0, self.name
 
     def cutoff_label(self, database: int) -> str:
-        """The cut as tables print it; says so when K is above the database.
+        """Format the cut for tables, with a mark where K is above the database.
 
         Args:
             database: Number of database items N.
@@ -209,7 +209,7 @@ def _parse_head(head: str) -> Metric:
         raise ConfigError(f"unknown metric '{word}'. {did_you_mean(word, list(Family))}")
     family = Family(word)
     if "@" in head and not position:
-        raise ConfigError("nothing behind the '@'")
+        raise ConfigError("nothing after the '@'")
     if family in _CURVES:
         if position not in ("", _RADII):
             raise ConfigError(f"{word} takes no cut-off, got '{position}'; write '{word}@radii'")
@@ -255,7 +255,7 @@ def expand_metrics(metrics: Sequence[str], cutoffs: Sequence[int | str]) -> tupl
         The metrics in the order given, each once.
 
     Raises:
-        ConfigError: With one line for every name and cut-off that cannot be read.
+        ConfigError: With one line for each name and cut-off that cannot be read.
     """
     problems: list[str] = []
     cuts: list[int | None] = []

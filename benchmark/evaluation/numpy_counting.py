@@ -1,4 +1,4 @@
-"""Counting with numpy alone."""
+"""Counting pairs with numpy alone."""
 
 from __future__ import annotations
 
@@ -18,13 +18,7 @@ _COUNTED_AT_ONCE = 1 << 16  # bincount widens its keys to 64 bits: 512 kB of the
 
 
 class NumpyCounting(Counting):
-    """Works wherever numpy does; memory of a few bytes an item, for one query a thread.
-
-    Args:
-        query: Codes of the queries.
-        database: Codes of the database, of the same length.
-        relevance: Who is relevant to whom.
-    """
+    """Counts one query after another, with a few bytes of memory an item and thread."""
 
     def __init__(self, query: Codes, database: Codes, relevance: Relevance) -> None:
         self._queries = query.words()
@@ -33,7 +27,7 @@ class NumpyCounting(Counting):
         self._radii = database.bits + 1
 
     def histograms(self, start: int, stop: int, levels: int) -> NDArray[np.int64]:
-        """One histogram a query over distance and gain."""
+        """Count each query's items by a key made of gain and distance."""
         return np.stack([self._histogram(query, levels) for query in range(start, stop)])
 
     def _histogram(self, query: int, levels: int) -> NDArray[np.int64]:

@@ -1,6 +1,6 @@
 """Relevance: two images are relevant to each other if they share at least one label.
 
-The gain of an image is the number of labels shared.
+The gain of an image is the number of shared labels.
 """
 
 from __future__ import annotations
@@ -16,16 +16,7 @@ _WORD_BYTES = 8
 
 
 def check_labels(labels: NDArray[np.uint8], *, items: int, side: str) -> None:
-    """Check one side's labels.
-
-    Args:
-        labels: What should be uint8 (N, classes) of 0 and 1.
-        items: How many codes there are.
-        side: ``query`` or ``database``, for the message.
-
-    Raises:
-        DataError: If the array is not that.
-    """
+    """Raise DataError unless the labels of a side are uint8 (items, classes) of 0 and 1."""
     if labels.ndim != 2 or labels.dtype != np.uint8:  # noqa: PLR2004 - (N, classes)
         raise DataError(
             f"{side} labels: must be multi-hot uint8 (N, classes), "
@@ -38,18 +29,15 @@ def check_labels(labels: NDArray[np.uint8], *, items: int, side: str) -> None:
 
 
 class Relevance:
-    """Who is relevant to whom, answered one query at a time.
+    """The labels that queries and database items share, computed one query at a time.
 
-    Where no row has two labels, comparing class numbers is enough; otherwise label sets are
-    compared as bit masks.
+    Where no row has two labels, class numbers are compared; otherwise label sets as bit masks.
 
     Args:
         query_labels: uint8 (Q, classes), multi-hot.
         database_labels: uint8 (N, classes), multi-hot.
 
     Attributes:
-        query_labels: As given.
-        database_labels: As given.
         levels: One more than the labels that any two images can share: gains are below it.
 
     Raises:
@@ -69,7 +57,7 @@ class Relevance:
 
     @cached_property
     def _classes(self) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-        """Class numbers of the queries and of the database; without a label, -1 and unused."""
+        """Class numbers of queries and database, which differ where there is no label."""
         query, database = self.query_labels, self.database_labels
         unused = database.shape[1]
         return (
@@ -83,7 +71,7 @@ class Relevance:
         return _masks(self.query_labels), np.ascontiguousarray(_masks(self.database_labels).T)
 
     def row(self, query: int) -> NDArray[np.bool_]:
-        """Which database items are relevant to a query, bool (N,)."""
+        """Compute which database items are relevant to a query, bool (N,)."""
         if self._single:
             queries, classes = self._classes
             return np.asarray(classes == queries[query])
@@ -94,7 +82,7 @@ class Relevance:
         return np.asarray(shared != 0)
 
     def gains(self, query: int) -> NDArray[np.uint8 | np.uint16]:
-        """Labels that every database item shares with a query, (N,); uint8 where they fit."""
+        """Count the labels that each item shares with a query, (N,); uint8 if they fit."""
         if self._single:
             return self.row(query).view(np.uint8)
         query_masks, masks = self._masks

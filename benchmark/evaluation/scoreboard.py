@@ -1,4 +1,4 @@
-"""Scores of every metric and query, and the values averaged from them."""
+"""The scores of every metric and query, and the metric values averaged from them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from hashbench.evaluation.tie_groups import TieGroups, ratio
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MetricValue:
-    """A metric's value and what it was averaged from.
+    """A metric's value, and the scores it is the mean of.
 
     Attributes:
         value: The mean over the queries that count.
@@ -46,12 +46,7 @@ class MetricValue:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Counted:
-    """What was counted of a block of queries, and is still to be scored.
-
-    Attributes:
-        queries: Which.
-        groups: Their tie groups.
-    """
+    """A block of queries that is counted and not yet scored, with its tie groups."""
 
     queries: slice
     groups: TieGroups
@@ -62,7 +57,7 @@ class Scoreboard:
 
     Args:
         ranking: The ranked database.
-        metrics: What to compute, each once.
+        metrics: The metrics to compute, each once.
         queries: Number of queries Q.
     """
 
@@ -82,10 +77,10 @@ class Scoreboard:
         self.score(self.count(start, stop))
 
     def count(self, start: int, stop: int) -> Counted:
-        """Do what counting there is to do for the queries ``start`` to ``stop - 1``.
+        """Count pairs, and score what needs ranks, for the queries ``start`` to ``stop - 1``.
 
-        Compiled counting leaves the interpreter to others: several threads may ask for different
-        blocks at once.
+        Several threads may count different blocks at once: compiled loops release the lock of the
+        interpreter.
         """
         groups = None
         if self._graded is not None:
@@ -102,10 +97,10 @@ class Scoreboard:
         return Counted(slice(start, stop), groups)
 
     def score(self, counted: Counted) -> None:
-        """Compute what follows from counts, once for each block; for one thread at a time.
+        """Score a block from its tie groups, once; for one thread at a time.
 
-        It holds the interpreter: two that score at once hold each other up for longer than one
-        waits.
+        Scoring holds the lock of the interpreter: two threads that score at once slow each other
+        down by more than one saves.
         """
         groups, rows = counted.groups, counted.queries
         self._totals[rows] = groups.totals
@@ -157,7 +152,7 @@ class Scoreboard:
             )
 
     def value(self, metric: Metric) -> MetricValue:
-        """The mean of a metric once every query is scored.
+        """Average a metric over the queries, once all are scored.
 
         Raises:
             DataError: If the metric leaves out every query.
@@ -180,7 +175,7 @@ class Scoreboard:
         )
 
     def _curve(self, queries: int) -> dict[str, NDArray[np.float64]]:
-        """Mean precision and recall by radius; a query without a relevant item adds 0 to both."""
+        """Average precision and recall by radius; 0 for a query without a relevant item."""
         blocks = [self._curves[start] for start in sorted(self._curves)]
         precision, recall = np.sum(blocks, axis=0) / queries
         return {

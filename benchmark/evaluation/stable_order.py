@@ -1,4 +1,4 @@
-"""The ``stable`` rule: ties in the order of a permutation of the database fixed by a seed."""
+"""The rule ``ties=stable``: items of a tie in the order of a permutation fixed by a seed."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from hashbench.evaluation.names import Div, Family, Metric
 
 
 def stable_order(items: int, seed: int) -> NDArray[np.int64]:
-    """The permutation that breaks ties: position i of the order holds item ``order[i]``.
+    """Make the permutation that breaks ties: position i of the order holds item ``order[i]``.
 
-    It sorts raw output of PCG64, which numpy keeps the same from version to version; its shuffling
-    routines are allowed to change.
+    It sorts raw output of PCG64, which numpy keeps the same from version to version; numpy's
+    shuffling routines are allowed to change.
 
     Args:
         items: Database size N.
@@ -33,9 +33,9 @@ def stable_order(items: int, seed: int) -> NDArray[np.int64]:
 def sum_precisions(ranks: NDArray[np.int64]) -> float:
     """Sum 1 / ranks[0] + 2 / ranks[1] + 3 / ranks[2] + ..., the precision at every hit.
 
-    Every eighth goes into the same of eight sums, one after another, and those are added in pairs:
-    an order that a processor can follow eight at a time, and that any tool can keep to the last
-    bit.
+    Term i is added to the i-th of eight partial sums, modulo eight, and those are added in pairs.
+    A processor can compute this order eight terms at a time, and every implementation can keep it,
+    so that all sums agree to the last bit.
 
     Args:
         ranks: Ranks of hits, ascending from 1.
@@ -57,17 +57,17 @@ def score_hit_ranks(
     items: int,
     sum_precisions: Callable[[NDArray[np.int64]], float],
 ) -> float:
-    """Score one query whose items stand in a definite order.
+    """Score one query whose items have a definite order.
 
     Args:
         ranks: Ranks of the relevant items, ascending from 1, up to the cut at least.
         metric: A ``map``, ``precision`` or ``recall`` metric with a cut.
         total: Relevant items in the database.
         items: Database size N.
-        sum_precisions: What sums precisions up; every tool's gives the same.
+        sum_precisions: Sums precisions; see `Ranking.sum_precisions`.
 
     Returns:
-        The metric of this query; 0 where its denominator is 0.
+        The value of this query; 0 where its denominator is 0.
     """
     cutoff = items if metric.cutoff is None else metric.cutoff
     hits = len(ranks)

@@ -1,4 +1,4 @@
-"""What counts the pairs of an evaluation: compiled loops, or numpy where there are none."""
+"""The choice of what counts pairs on the CPU: loops compiled by numba, or numpy."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from functools import lru_cache
 from hashbench.core.errors import ConfigError, did_you_mean
 
 VARIABLE = "HASHBENCH_COUNTING"
-"""Environment variable that fixes the tool."""
+"""Environment variable that sets the tool."""
 
 WORTH_COMPILED = 100_000_000
-"""Pairs from which the compiled loops pay for being loaded.
+"""Pairs from which on the compiled loops are worth loading.
 
-Loading them takes most of a second, in which numpy counts about so many.
+Loading them takes most of a second, in which numpy counts about this many.
 """
 
 _KERNELS = "hashbench.evaluation.kernels.compiled"
 
 
 class Tool(StrEnum):
-    """``numba``: compiled loops. ``numpy``: the fall-back. Both give the same numbers."""
+    """``numba``: compiled loops. ``numpy``: the fallback. Both give the same numbers."""
 
     NUMBA = "numba"
     NUMPY = "numpy"
@@ -30,29 +30,29 @@ class Tool(StrEnum):
 
 @lru_cache(maxsize=1)
 def numba_problem() -> str | None:
-    """Why numba cannot be used; None if it can."""
+    """Return why numba cannot be used; None if it can."""
     try:
-        import numba  # noqa: F401 - only to see whether it loads beside this numpy
-    except Exception as error:  # a numba that does not fit its surroundings raises all kinds
+        import numba  # noqa: F401 - a test whether it loads with this numpy
+    except Exception as error:  # an incompatible numba raises various errors
         return f"{type(error).__name__}: {error}".splitlines()[0]
     return None
 
 
 def choose(pairs: int) -> Tool:
-    """The tool for so many pairs of a query and an item.
+    """Choose the tool for this many pairs of a query and an item.
 
     Raises:
         ConfigError: If the environment names an unknown tool, or numba and it does not load.
     """
-    asked = os.environ.get(VARIABLE)
-    if asked:
-        return _asked(asked)
+    name = os.environ.get(VARIABLE)
+    if name:
+        return _named(name)
     if pairs < WORTH_COMPILED and _KERNELS not in sys.modules:
         return Tool.NUMPY
     return Tool.NUMPY if numba_problem() else Tool.NUMBA
 
 
-def _asked(name: str) -> Tool:
+def _named(name: str) -> Tool:
     if name not in set(Tool):
         raise ConfigError(f"{VARIABLE}: unknown tool '{name}'. {did_you_mean(name, list(Tool))}")
     tool = Tool(name)

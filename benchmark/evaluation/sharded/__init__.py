@@ -1,1 +1,1 @@
-"""Databases of codes that do not fit in memory: folders of files, read a block at a time."""
+"""Sharded databases: codes that do not fit in memory, in folders of files read block by block."""

@@ -1,4 +1,4 @@
-"""Evaluate a retrieval from a database on disk: the very values of one in memory."""
+"""Evaluating with a sharded database: the same values as for a database in memory."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hashbench.evaluation.sharded.folder import ShardFolder
 from hashbench.evaluation.tool import Tool, choose
 
 MOST_RANKS = 1 << 24
-"""Ranks of a query that are written out one by one where an order inside ties is fixed."""
+"""The most ranks of a query that are listed one by one, where the order inside ties is fixed."""
 
 
 def evaluate_shards(
@@ -34,18 +34,19 @@ def evaluate_shards(
     """Compute metrics exactly; equal, to the last bit, to `hashbench.evaluation.evaluate.evaluate`.
 
     The database is read once for some thousand queries, and once more for metrics with
-    ``ties=stable``. These take equal distances in the order of the shards, which has to be that of
-    a seed, as the manifest says.
+    ``ties=stable``. These order equal distances by position in the shards, which have to be written
+    in the order of a seed, named in the manifest.
 
     Args:
         query: Codes of the queries.
         folder: The database, with labels.
         query_labels: uint8 (Q, classes), multi-hot.
-        metrics: What to compute; equal metrics are computed once.
-        processes: How many count at a time; no value depends on it. With several, a script needs
-            the usual ``if __name__ == "__main__":``.
-        tool: What counts pairs; None for what `hashbench.evaluation.tool.choose` says.
-        progress: Called with blocks done and in all, anew for each reading of the database.
+        metrics: The metrics; equal ones are computed once.
+        processes: Processes that count at the same time; no value depends on it. With several, a
+            script needs the usual ``if __name__ == "__main__":``.
+        tool: Implementation that counts pairs; None takes the choice of
+            `hashbench.evaluation.tool.choose`.
+        progress: Called with blocks done and blocks in all, from 1 for each pass over the database.
 
     Returns:
         Values by canonical name, in the order of ``metrics``.
@@ -53,7 +54,7 @@ def evaluate_shards(
     Raises:
         DataError: If the two sides do not fit together, a file cannot be read, or a metric cannot
             be computed from these shards or leaves out every query.
-        ConfigError: If the environment asks for a tool that is not there.
+        ConfigError: If the environment sets a tool that is not available.
     """
     wanted = tuple(dict.fromkeys(metrics))
     _check(query, folder, query_labels)
@@ -86,16 +87,16 @@ def _check(query: Codes, folder: ShardFolder, labels: NDArray[np.uint8]) -> None
 
 
 def _check_order(metric: Metric, folder: ShardFolder) -> None:
-    """Raise DataError if shards cannot give what a metric needs."""
+    """Raise DataError if a metric cannot be computed from these shards."""
     if metric.ties is Ties.STABLE and folder.manifest.order_seed is None:
         raise DataError(
-            f"metric '{metric.name}': the items of {folder.root} stand in the order of no seed; "
-            f"write ties=expected, or make the shards with an order seed"
+            f"metric '{metric.name}': the manifest of {folder.root} names no order seed; write "
+            f"ties=expected, or make the shards with an order seed"
         )
     places = min(metric.cutoff or len(folder), len(folder))
     fixed = metric.ties is Ties.STABLE or (metric.graded and metric.ties in (Ties.BEST, Ties.WORST))
     if fixed and places > MOST_RANKS:
         raise DataError(
-            f"metric '{metric.name}': writes out {places:,} ranks a query, at most {MOST_RANKS:,}; "
-            f"give a cut-off, or write ties=expected"
+            f"metric '{metric.name}': needs {places:,} ranks of each query, and at most "
+            f"{MOST_RANKS:,} are possible; give a cut-off, or write ties=expected"
         )

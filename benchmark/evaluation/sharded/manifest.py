@@ -1,4 +1,4 @@
-"""The manifest of a folder of shards: which files, how many codes, of what length."""
+"""The manifest of a folder of shards: its files, their codes and the code length."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class _Strict(BaseModel):
 
 
 class FileEntry(_Strict):
-    """A file beside the manifest.
+    """A file in the folder of the manifest.
 
     Attributes:
-        file: Its name.
-        bytes: Its size.
-        sha256: Its checksum.
+        file: Name of the file.
+        bytes: Size of the file.
+        sha256: Checksum of the file.
     """
 
     file: str = Field(pattern=r"^[^./\\][^/\\]*$")
@@ -34,12 +34,12 @@ class FileEntry(_Strict):
 
 
 class ShardEntry(_Strict):
-    """A part of the database.
+    """A shard: a part of the database.
 
     Attributes:
-        items: Its codes.
-        codes: Where they are.
-        labels: Where their labels are; the same file where a .safetensors file has both.
+        items: Number of codes.
+        codes: File of the codes.
+        labels: File of the labels; the same as ``codes`` where a .safetensors file holds both.
     """
 
     items: int = Field(ge=1)
@@ -48,16 +48,15 @@ class ShardEntry(_Strict):
 
 
 class Manifest(_Strict):
-    """What a folder holds, shards in the order of the database.
+    """The content of a folder, shards in the order of the database.
 
     Attributes:
-        format: Says what this file is.
-        version: Of the format.
+        format: Name of the file format.
+        version: Version of the file format.
         bits: Code length.
-        classes: Number of labels; None without labels.
-        order_seed: The seed of the order of the items that ``ties=stable`` takes, where the items
-            stand in that order; None where they do not.
-        shards: The parts.
+        classes: Number of classes; None without labels.
+        order_seed: Seed of the order of ``ties=stable``, if the items are stored in that order.
+        shards: The parts of the database.
     """
 
     format: Literal["hashbench-shards"] = "hashbench-shards"
@@ -69,11 +68,11 @@ class Manifest(_Strict):
 
     @property
     def sha256(self) -> str:
-        """A digest of all it says, and by the checksums of all that is in the files."""
+        """Digest of the manifest, and through the checksums of the content of all files."""
         return digest(self.model_dump())
 
     def write(self, folder: Path) -> None:
-        """Write it into a folder.
+        """Write the manifest into a folder.
 
         Raises:
             StoreError: If it cannot be written.
@@ -92,8 +91,8 @@ class Manifest(_Strict):
             return cls.model_validate_json(path.read_bytes())
         except FileNotFoundError:
             raise DataError(
-                f"{folder}: no folder of shards (it has no {NAME}); hashbench shards adopt writes "
-                f"one for files of packed codes"
+                f"{folder}: is not a folder of shards, because it has no {NAME}; hashbench shards "
+                f"adopt writes one for files of packed codes"
             ) from None
         except OSError as error:
             raise DataError(f"{path}: cannot be read: {error.strerror}") from None

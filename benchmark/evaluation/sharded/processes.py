@@ -1,4 +1,4 @@
-"""One function over all blocks of a database, in several processes, answers in order."""
+"""Applying a function to all blocks of a database in several processes, results in order."""
 
 from __future__ import annotations
 
@@ -19,29 +19,31 @@ from hashbench.evaluation.sharded.folder import Block
 
 Answer = TypeVar("Answer")
 
-_AHEAD = 2  # blocks a process has waiting, so that it never waits itself
-_work: list[Callable[[Block], Any]] = []  # of a process of the pool: what it was started for
+_AHEAD = 2  # blocks queued for each process, so that none is idle
+_work: list[
+    Callable[[Block], Any]
+] = []  # in a process of the pool: the function it was started for
 
 
 def over_blocks(
     work: Callable[[Block], Answer], blocks: Iterable[Block], *, processes: int
 ) -> Iterator[Answer]:
-    """Answer for every block, in the order of the blocks.
+    """Yield the result of a function for every block, in the order of the blocks.
 
     Args:
-        work: What answers; with several processes it is pickled.
+        work: The function; with several processes it is pickled.
         blocks: The blocks.
-        processes: How many work at a time; with 1 it is done in this one.
+        processes: Processes that work at the same time; with 1 no process is started.
 
     Raises:
-        DataError: If a process was ended from outside.
+        DataError: If a process was killed.
     """
     todo = list(blocks)
     processes = min(processes, len(todo))
     if processes <= 1:
         yield from map(work, todo)
         return
-    # Not forked: a library may have threads by now, and its locks would stay locked.
+    # Not forked: a library may have threads by now, and a copy of its locks could stay locked.
     pool = ProcessPoolExecutor(
         processes, mp_context=get_context("spawn"), initializer=_begin, initargs=(work,)
     )
@@ -49,8 +51,8 @@ def over_blocks(
         yield from _in_order(pool, iter(todo), ahead=_AHEAD * processes)
     except BrokenProcessPool:
         raise DataError(
-            "shards: a process that counted was ended from outside, perhaps for want of memory; "
-            "take fewer --processes"
+            "shards: a counting process was killed, perhaps for lack of memory; use fewer "
+            "--processes"
         ) from None
     finally:
         pool.shutdown(cancel_futures=True)
@@ -64,7 +66,7 @@ def _in_order(pool: ProcessPoolExecutor, blocks: Iterator[Block], *, ahead: int)
 
 
 def _begin(work: Callable[[Block], Any]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it without a word
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it without a traceback
     _work[:] = [work]
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

@@ -1,4 +1,4 @@
-"""Exact search in a database on disk."""
+"""Exact search in a sharded database."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Nearest:
-    """The nearest in one block."""
+    """Finds the nearest codes in one block."""
 
     folder: ShardFolder
     query: Codes
@@ -39,21 +39,21 @@ def search_shards(
     processes: int = 1,
     progress: Progress | None = None,
 ) -> Neighbours:
-    """Find the k nearest of each query by looking at every code; equal distances come by id.
+    """Find the k nearest of each query by scanning every code; equal distances come by id.
 
     Args:
         query: Codes of the queries.
         folder: The database.
-        k: How many; all N where it is above N.
-        processes: How many scan at a time. With several, a script needs the usual
+        k: Neighbours a query; all N of the database where k is above N.
+        processes: Processes that scan at the same time. With several, a script needs the usual
             ``if __name__ == "__main__":``.
-        progress: Called with blocks done and in all.
+        progress: Called with blocks done and blocks in all.
 
     Returns:
-        Ids are positions in the whole database.
+        The neighbours; ids are positions in the whole database.
 
     Raises:
-        DataError: If there is no query, its code length is another, or a file cannot be read.
+        DataError: If there is no query, the code lengths differ, or a file cannot be read.
         ConfigError: If k is below 1.
     """
     check_query(query, k, bits=folder.bits)
@@ -70,7 +70,7 @@ def search_shards(
 
 
 def _nearer(before: Neighbours, found: Neighbours, k: int) -> Neighbours:
-    """The k nearest of both; those before have the smaller ids."""
+    """Merge the k nearest of both; those of ``before`` have the smaller ids."""
     distances = np.concatenate([before.distances, found.distances], axis=1)
     ids = np.concatenate([before.ids, found.ids], axis=1)
     order = np.argsort(distances, axis=1, kind="stable")[:, :k]

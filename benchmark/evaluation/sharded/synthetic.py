@@ -1,4 +1,4 @@
-"""Codes to try a size with: around one centre a class, made a block at a time."""
+"""Synthetic codes, to try out a database size: drawn around one centre for each class."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hashbench.core.errors import StoreError
 from hashbench.evaluation.sharded.writer import ITEMS_PER_SHARD, ShardWriter
 
 DATABASE, QUERIES = "database", "queries"
-"""The two folders of a pair that belongs together."""
+"""Names of the folders of a database and of its queries."""
 
 _BLOCK = 1 << 20
 _WORD_BITS = 64
@@ -24,17 +24,17 @@ _BITS_PER_BYTE = 8
 
 @dataclass(frozen=True, slots=True)
 class Synthetic:
-    """What to make.
+    """A synthetic database and its queries, defined by a seed.
 
-    Each class has a random code for its centre, and every bit of an item differs from its class's
-    with probability 1/4: items of one class differ in 3/8 of the bits, others in half.
+    Each class has a random code as its centre, and every bit of an item differs from the centre of
+    its class with probability 1/4: items of one class differ in 3/8 of the bits, others in half.
 
     Attributes:
-        items: Codes of the database.
+        items: Number of codes of the database.
         bits: Code length.
-        classes: How many.
-        queries: Codes of the queries.
-        seed: Of all draws.
+        classes: Number of classes.
+        queries: Number of queries.
+        seed: Seed of all random numbers.
     """
 
     items: int
@@ -45,16 +45,12 @@ class Synthetic:
 
     @property
     def bytes(self) -> int:
-        """What the database takes on disk, without headers."""
+        """Bytes of the database on disk, without headers."""
         label = np.min_scalar_type(-self.classes).itemsize
         return self.items * (-(-self.bits // _BITS_PER_BYTE) + label)
 
     def parts(self, role: str) -> Iterator[tuple[Codes, NDArray[np.int64]]]:
-        """Codes and class numbers of one side, a part at a time.
-
-        Args:
-            role: ``database`` or ``queries``.
-        """
+        """Yield codes and class numbers of the ``database`` or the ``queries``, part by part."""
         words = -(-self.bits // _WORD_BITS)
         centres = self._draw(0).integers(0, 2**64, (self.classes, words), np.uint64)
         items = self.items if role == DATABASE else self.queries
@@ -84,16 +80,16 @@ def synthesise(
     items_per_shard: int = ITEMS_PER_SHARD,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
-    """Write a database and queries as two folders of shards; holds one part of it at a time.
+    """Write a database and queries as two folders of shards, a part in memory at a time.
 
     Args:
-        made: What to make.
-        root: The folder that gets ``database`` and ``queries``.
-        items_per_shard: Codes of a file; says nothing about the codes.
-        progress: Called with codes written and in all.
+        made: The database to write.
+        root: The folder for the folders ``database`` and ``queries``.
+        items_per_shard: Codes of a file; the codes do not depend on it.
+        progress: Called with codes written and codes in all.
 
     Raises:
-        StoreError: If there is no room, something is there already, or it cannot be written.
+        StoreError: If there is no room, a folder exists already, or it cannot be written.
     """
     _check_room(made.bytes, root)
     layout = {"bits": made.bits, "classes": made.classes, "items_per_shard": items_per_shard}
@@ -117,5 +113,5 @@ def _check_room(wanted: int, root: Path) -> None:
     if wanted > free:
         raise StoreError(
             f"{root}: {wanted / 2**30:.1f} GiB are to be written and {free / 2**30:.1f} are free; "
-            f"make room, or take fewer codes"
+            f"make room, or write fewer codes"
         )

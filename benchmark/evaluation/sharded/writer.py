@@ -1,4 +1,4 @@
-"""Makes a folder of shards from codes that come a part at a time."""
+"""Writing a folder of shards from codes that come in parts."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ ITEMS_PER_SHARD = 1 << 26
 
 
 class ShardWriter:
-    """Writes .npy files under a temporary name; the folder is there when the ``with`` block ends.
+    """Writes .npy files to a temporary folder, which is renamed when the ``with`` block ends.
 
     Args:
         root: The folder to make.
         bits: Code length.
-        classes: Number of labels; None to write no labels.
-        order_seed: See `Manifest`.
+        classes: Number of classes; None to write no labels.
+        order_seed: Seed of the order in which items are added; see `Manifest`.
         items_per_shard: Codes of a file.
 
     Raises:
-        StoreError: If something is at ``root`` already, or it cannot be written.
+        StoreError: If ``root`` exists already, or it cannot be written.
     """
 
     def __init__(
@@ -83,16 +83,16 @@ class ShardWriter:
             raise self._cannot_write(failure) from failure
         finally:
             self._files.close()
-            shutil.rmtree(self._temporary, ignore_errors=True)  # once renamed it is not there
+            shutil.rmtree(self._temporary, ignore_errors=True)  # absent after the renaming
             if self._made_parent and not self._root.exists():
-                with suppress(OSError):  # another folder is in it
+                with suppress(OSError):  # not empty
                     self._root.parent.rmdir()
 
     def add(self, codes: Codes, labels: NDArray[Any] | None = None) -> None:
         """Append codes.
 
         Args:
-            codes: Of the folder's length.
+            codes: Codes of the folder's code length.
             labels: One row a code: class numbers (N,), or uint8 (N, classes) of 0 and 1; the same
                 form in every call. None where the folder has no labels.
 
@@ -102,9 +102,9 @@ class ShardWriter:
         """
         arrays = {CODES: codes.packed}
         if codes.bits != self._bits:
-            raise DataError(f"shards: codes of {codes.bits} bits among those of {self._bits}")
+            raise DataError(f"shards: codes of {codes.bits} bits in a folder of {self._bits} bits")
         if (labels is None) != (self._classes is None):
-            raise DataError("shards: labels go with a number of classes, and that with labels")
+            raise DataError("shards: give both labels and a number of classes, or neither")
         if labels is not None and self._classes is not None:
             packed = arrays[LABELS] = compact(labels, self._classes)
             check_labels_form(packed.dtype, packed.shape, items=len(codes), classes=self._classes)
@@ -156,12 +156,12 @@ class ShardWriter:
     def _cannot_write(self, error: OSError) -> StoreError:
         return StoreError(
             f"cannot write {self._root}: {error.strerror or error}. Nothing of it is kept; make "
-            f"room or name another place"
+            f"room, or name another folder"
         )
 
 
 class _GrowingArray:
-    """A .npy file whose number of rows is not known before its end."""
+    """A .npy file that rows are appended to."""
 
     def __init__(self, file: IO[bytes], path: Path, like: NDArray[Any]) -> None:
         self._file, self._path = file, path
@@ -171,7 +171,7 @@ class _GrowingArray:
 
     def append(self, rows: NDArray[Any]) -> None:
         if rows.dtype != self._dtype or rows.shape[1:] != self._row:
-            raise DataError("shards: labels are in another form than those before")
+            raise DataError("shards: labels have another form than earlier ones")
         self._file.write(np.ascontiguousarray(rows).data)
         self.items += len(rows)
 

@@ -72,7 +72,7 @@ NO_BOUNDS = "bounds over ties are not computed for wap; write ties=expected or t
         ("map@1.5", "K must be a whole number of at least 1 or 'all', got '1.5'"),
         ("map@r2", "K must be a whole number of at least 1 or 'all', got 'r2'"),
         ("map@" + "9" * 40, f"K must be a whole number of at least 1 or 'all', got '{'9' * 40}'"),
-        ("map@", "nothing behind the '@'"),
+        ("map@", "nothing after the '@'"),
         ("map@10/dvi=hits", "unknown key 'dvi' for map@10. Did you mean 'div'?"),
         ("precision@10/div=hits", "unknown key 'div' for precision@10. Known: empty, ties."),
         ("precision@r2/ties=best", "unknown key 'ties' for precision@r2. Known: empty."),

@@ -99,7 +99,7 @@ def test_embeddings_make_no_shards(tmp_path, fit_record, retrieval):
 def test_files_of_codes_are_adopted_checked_and_evaluated(tmp_path, made):
     database = made / "database"
     (database / "manifest.json").unlink()
-    assert "no folder of shards" in refused("evaluate", database, made / "queries")
+    assert "is not a folder of shards" in refused("evaluate", database, made / "queries")
     text = said("adopt", database, "--bits", 20, "--classes", 10)
     assert "3,000 codes of 20 bits in 3 shards, manifest " in text
     assert "3,000 codes of 20 bits in 6 files as the manifest " in said("check", database)
@@ -146,9 +146,9 @@ def test_a_search_takes_what_encode_wrote(tmp_path, made):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("evaluate", "DATABASE", "nowhere"), "nowhere: no folder of shards"),
+        (("evaluate", "DATABASE", "nowhere"), "nowhere: is not a folder of shards"),
         (("evaluate", "DATABASE", "QUERIES", "--metric", "mop"), "metric 'mop': unknown metric"),
-        (("evaluate", "DATABASE", "QUERIES", "--metric", "map/ties=stable"), "order of no seed"),
+        (("evaluate", "DATABASE", "QUERIES", "--metric", "map/ties=stable"), "names no order seed"),
         (("search", "DATABASE", "nowhere.npz"), "nowhere.npz: no such file; hashbench encode"),
         (("adopt", "nowhere", "--bits", 20), "nowhere: no such folder"),
         (("adopt", "PLACE", "--bits", 1025), "bits must be between 1 and 1024, got 1025"),

@@ -148,7 +148,7 @@ def test_a_stable_order_needs_shards_in_the_order_of_a_seed(tmp_path, retrieval)
     with ShardWriter(tmp_path / "shards", bits=12, classes=5) as writer:
         writer.add(data.database, data.labels)
     folder = ShardFolder.open(tmp_path / "shards")
-    with pytest.raises(DataError, match="stand in the order of no seed; write ties=expected"):
+    with pytest.raises(DataError, match="names no order seed; write ties=expected"):
         evaluate_shards(data.query, folder, data.query_labels, [parse_metric("map@10/ties=stable")])
 
 
@@ -159,7 +159,7 @@ def test_more_ranks_than_fit_in_memory_are_refused_with_the_remedy(
     monkeypatch.setattr(evaluate_module, "MOST_RANKS", 50)
     data = retrieval()
     folder = data.write(tmp_path / "shards")
-    with pytest.raises(DataError, match="ranks a query, at most 50; give a cut-off"):
+    with pytest.raises(DataError, match="at most 50 are possible; give a cut-off"):
         evaluate_shards(data.query, folder, data.query_labels, [parse_metric(name)])
 
 

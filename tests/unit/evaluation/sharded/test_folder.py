@@ -91,9 +91,9 @@ def test_a_full_disk_is_told_in_one_line_and_leaves_nothing(tmp_path, monkeypatc
 @pytest.mark.parametrize(
     ("layout", "labels", "message"),
     [
-        ((13, 5), lambda rows: rows, "codes of 12 bits among those of 13"),
-        ((12, None), lambda rows: rows, "labels go with a number of classes"),
-        ((12, 5), lambda rows: None, "labels go with a number of classes"),
+        ((13, 5), lambda rows: rows, "codes of 12 bits in a folder of 13 bits"),
+        ((12, None), lambda rows: rows, "give both labels and a number of classes, or neither"),
+        ((12, 5), lambda rows: None, "give both labels and a number of classes, or neither"),
         ((12, 5), lambda rows: rows[:9], "9 labels for 500 codes"),
         ((12, 9), lambda rows: rows, "uint8 \\(N, 2\\), got uint8 \\(500, 1\\)"),
         ((12, 5), lambda rows: np.full(500, 5), "class numbers of 5 classes are 0 to 4"),
@@ -185,7 +185,7 @@ def manifest_with(folder, **changes):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda f: (f / NAME).unlink(), "no folder of shards .* hashbench shards adopt"),
+        (lambda f: (f / NAME).unlink(), "not a folder of shards, .* hashbench shards adopt"),
         (lambda f: (f / NAME).write_text("{"), "manifest.json: .*JSON"),
         (lambda f: (f / NAME).write_text("[]"), "manifest.json: .*write it anew"),
         (lambda f: manifest_with(f, bits=0), "bits: "),

@@ -57,7 +57,7 @@ def test_searches_without_sense_are_refused(tmp_path, retrieval):
 
 @dataclass
 class Killed:
-    """Work whose process is ended from outside at one block."""
+    """Work whose process is killed at one block."""
 
     at: int
 
@@ -69,7 +69,7 @@ class Killed:
 
 def test_a_process_that_is_killed_ends_the_work_with_one_line():
     blocks = [Block(number, 0, 1, number) for number in range(6)]
-    with pytest.raises(DataError, match="ended from outside, perhaps for want of memory"):
+    with pytest.raises(DataError, match="was killed, perhaps for lack of memory"):
         list(over_blocks(Killed(3), blocks, processes=2))
 
 
