@@ -72,11 +72,7 @@ def draw_split(labels: NDArray[np.uint8], copies: NDArray[np.bool_], *, rule: Au
 
 
 def listed_split(roles: Mapping[str, NDArray[np.int64]], names: tuple[str, ...]) -> Split:
-    """Check the split that lists give.
-
-    Args:
-        roles: Rising positions by role.
-        names: The names of all images, for messages.
+    """Check the split that lists give: rising positions by role, among images of these names.
 
     Raises:
         DataError: If a list is empty, a query is for training, or some training images are in the
@@ -103,17 +99,10 @@ def listed_split(roles: Mapping[str, NDArray[np.int64]], names: tuple[str, ...])
 
 @dataclass(frozen=True, slots=True)
 class ProtocolText:
-    """The content of a protocol of imported images besides its split.
+    """The content of the protocol ``NAME@1`` of imported images besides its split.
 
-    Attributes:
-        name: The NAME of ``imported/NAME`` and of ``NAME@1``.
-        images: Number of images.
-        side: Side of the decoded images, in pixels.
-        classes: Number of label columns.
-        image_size: Side of the network input, in pixels.
-        pixels: SHA-256 of the pixels.
-        labels: SHA-256 of the label rows.
-        notes: One line for people.
+    ``images`` and ``classes`` are numbers, ``pixels`` and ``labels`` SHA-256 checksums; ``side`` is
+    that of the decoded images, ``image_size`` that of the network input.
     """
 
     name: str

@@ -20,6 +20,9 @@ _DATABASE, _TRAIN, _QUERY = 0, 1, 2
 class _SeededDraw:
     """The settings of both rules, which are also the keys of the ``[sampling]`` table.
 
+    The database is all images that are not queries and, unless ``train_in_database``, not for
+    training.
+
     Attributes:
         seed: Seed of the order in which the images are taken.
         query: Number of queries.
@@ -37,11 +40,7 @@ class _SeededDraw:
     labelled_only: bool = False
 
     def order(self, labels: NDArray[np.uint8]) -> NDArray[np.int64]:
-        """Return the positions of the images in the seeded order.
-
-        Args:
-            labels: uint8 (N, classes), multi-hot.
-        """
+        """Return the positions of the images in the seeded order."""
         order = seeded_order(len(labels), self.seed, purpose="protocol")
         return order[labels[order].any(axis=1)] if self.labelled_only else order
 
@@ -56,18 +55,7 @@ class RandomDraw(_SeededDraw):
     rule: Literal["random"] = "random"
 
     def split(self, labels: NDArray[np.uint8]) -> Split:
-        """Cut a dataset.
-
-        Args:
-            labels: uint8 (N, classes), multi-hot.
-
-        Returns:
-            Rising positions of each role; the database is all images that are not queries and,
-            unless ``train_in_database``, not for training.
-
-        Raises:
-            DataError: If there are too few images to leave one for the database.
-        """
+        """Split a dataset, with one image at least in the database; see `SamplingRule.split`."""
         order = self.order(labels)
         drawn = self.query + self.train
         first = self.query if self.train_in_database else drawn
@@ -96,18 +84,7 @@ class Walk(_SeededDraw):
     rule: Literal["walk"] = "walk"
 
     def split(self, labels: NDArray[np.uint8]) -> Split:
-        """Cut a dataset.
-
-        Args:
-            labels: uint8 (N, classes), multi-hot.
-
-        Returns:
-            Rising positions of each role; the database is all images that are not queries and,
-            unless ``train_in_database``, not for training.
-
-        Raises:
-            DataError: If a label is on too few images to get its share.
-        """
+        """Split a dataset in which each label is on enough images; see `SamplingRule.split`."""
         order = self.order(labels)
         needs = {_TRAIN: self.train, _QUERY: self.query}
         left = {role: [need] * labels.shape[1] for role, need in needs.items()}

@@ -16,8 +16,8 @@ from pathlib import Path
 from hashbench.core.canonical import digest
 from hashbench.core.errors import ConfigError, DataError, did_you_mean
 from hashbench.core.registry import Kind, registry
-from hashbench.datasets.protocols.protocol_file import ProtocolFile, Rule, sampling_rule
-from hashbench.datasets.protocols.sampling import PerClass
+from hashbench.datasets.protocols.protocol_file import ProtocolFile, sampling_rule
+from hashbench.datasets.protocols.sampling import PerClass, SamplingRule
 from hashbench.datasets.roots import imported_folders
 
 _BESIDE = "protocols"
@@ -79,7 +79,7 @@ class ProtocolSpec:
     augmentation: str
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
-    sampling: Rule
+    sampling: SamplingRule
     sizes: Mapping[str, int]
     checksums: Mapping[str, str]
     notes: str

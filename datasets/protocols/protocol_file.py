@@ -9,9 +9,15 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError,
 
 from hashbench.core.errors import DataError
 from hashbench.datasets.protocols.multilabel_sampling import RandomDraw, Walk
-from hashbench.datasets.protocols.sampling import ROLES, Draw, IndexLists, PerClass, UnseenClasses
+from hashbench.datasets.protocols.sampling import (
+    ROLES,
+    Draw,
+    IndexLists,
+    PerClass,
+    SamplingRule,
+    UnseenClasses,
+)
 
-Rule = PerClass | UnseenClasses | RandomDraw | Walk | IndexLists
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.@-]*$")]
 Triple = tuple[float, float, float]
@@ -170,11 +176,7 @@ class ProtocolFile(_Table):
 
     @classmethod
     def parse(cls, raw: dict[str, Any], path: Path) -> Self:
-        """Check parsed TOML.
-
-        Args:
-            raw: The parsed file.
-            path: The file, for messages and for its name.
+        """Check the parsed TOML of a file against the schema, and its name against the content.
 
         Raises:
             DataError: One line with all errors.
@@ -194,13 +196,8 @@ class ProtocolFile(_Table):
         return file
 
 
-def sampling_rule(table: SamplingTable, folder: Path) -> Rule:
-    """Return the rule that a ``[sampling]`` table states.
-
-    Args:
-        table: The table.
-        folder: The folder of the index lists.
-    """
+def sampling_rule(table: SamplingTable, folder: Path) -> SamplingRule:
+    """Return the rule that a ``[sampling]`` table states, with its index lists in a folder."""
     match table:
         case PerClassTable():
             return PerClass(table.seed, table.draws())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,23 @@ from hashbench.datasets.reading.index_list import read_index_list
 
 ROLES = ("query", "train", "database")
 _UNSEEN = "unseen-classes"
+
+
+class SamplingRule(Protocol):
+    """A rule that splits a dataset into the lists of a protocol."""
+
+    def split(self, labels: NDArray[np.uint8]) -> Split:
+        """Split a dataset.
+
+        Args:
+            labels: uint8 (N, classes), multi-hot.
+
+        Returns:
+            Rising positions of each role.
+
+        Raises:
+            DataError: If the labels do not suit the rule, or there are too few images.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +68,7 @@ class PerClass:
     draws: Mapping[str, Draw]
 
     def split(self, labels: NDArray[np.uint8]) -> Split:
-        """Cut a dataset.
-
-        Args:
-            labels: uint8 (N, classes), exactly one 1 a row.
-
-        Returns:
-            Rising positions of each role.
-
-        Raises:
-            DataError: If an image has no or several labels, a part reaches beyond the dataset, or
-                a class has too few images.
-        """
+        """Split a dataset with one label an image; see `SamplingRule.split`."""
         classes = dict.fromkeys(ROLES, np.arange(labels.shape[1], dtype=np.int64))
         return _by_class(labels, self.seed, self.draws, classes=classes, rule="per-class")
 
@@ -84,16 +91,10 @@ class UnseenClasses:
     draws: Mapping[str, Draw]
 
     def unseen_classes(self, classes: int) -> NDArray[np.int64]:
-        """Draw the classes that are held back from training.
-
-        Args:
-            classes: Number of classes of the dataset.
-
-        Returns:
-            int64 (unseen,), rising columns.
+        """Draw the classes that are held back from training, as int64 (unseen,) rising columns.
 
         Raises:
-            DataError: If none would be left for training.
+            DataError: If no class would be left for training.
         """
         if self.unseen >= classes:
             raise DataError(
@@ -103,17 +104,7 @@ class UnseenClasses:
         return np.sort(seeded_order(classes, self.seed, purpose=_UNSEEN)[: self.unseen])
 
     def split(self, labels: NDArray[np.uint8]) -> Split:
-        """Cut a dataset.
-
-        Args:
-            labels: uint8 (N, classes), exactly one 1 a row.
-
-        Returns:
-            Rising positions of each role.
-
-        Raises:
-            DataError: As `PerClass.split`, or if no class would be left for training.
-        """
+        """Split a dataset with one label an image; see `SamplingRule.split`."""
         unseen = self.unseen_classes(labels.shape[1])
         seen = np.setdiff1d(np.arange(labels.shape[1], dtype=np.int64), unseen)
         classes = {"query": unseen, "train": seen, "database": unseen}
@@ -133,17 +124,7 @@ class IndexLists:
     files: Mapping[str, str]
 
     def split(self, labels: NDArray[np.uint8]) -> Split:
-        """Read the lists.
-
-        Args:
-            labels: uint8 (N, classes); only N matters.
-
-        Returns:
-            Rising positions of each role.
-
-        Raises:
-            DataError: If a list is missing or malformed, or a position is beyond the dataset.
-        """
+        """Read the lists, and check that no position is N or more; see `SamplingRule.split`."""
         lists = {role: read_index_list(self.folder / self.files[role]) for role in ROLES}
         for role, positions in lists.items():
             if len(positions) and positions[-1] >= len(labels):

@@ -41,26 +41,17 @@ def download(dataset: str, root: Path) -> None:
         ) from None
 
 
-def _cifar10(root: Path) -> None:
-    from torchvision.datasets import CIFAR10
+def _torchvision(name: str, **options: str) -> Callable[[Path], None]:
+    def fetch(root: Path) -> None:
+        from torchvision import datasets
 
-    CIFAR10(root, download=True)
+        getattr(datasets, name)(root, download=True, **options)
 
-
-def _fashion_mnist(root: Path) -> None:
-    from torchvision.datasets import FashionMNIST
-
-    FashionMNIST(root, download=True)
+    return fetch
 
 
-def _voc2012(root: Path) -> None:
-    from torchvision.datasets import VOCDetection
-
-    VOCDetection(root, year="2012", image_set="trainval", download=True)
-
-
-_FETCHERS: dict[str, Callable[[Path], None]] = {
-    "cifar10": _cifar10,
-    "fashion_mnist": _fashion_mnist,
-    "voc2012": _voc2012,
+_FETCHERS = {
+    "cifar10": _torchvision("CIFAR10"),
+    "fashion_mnist": _torchvision("FashionMNIST"),
+    "voc2012": _torchvision("VOCDetection", year="2012", image_set="trainval"),
 }

@@ -17,16 +17,7 @@ from hashbench.datasets.labels import one_hot
 from hashbench.datasets.reading.array_pickle import read_array_pickle
 
 CLASSES = (
-    "airplane",
-    "automobile",
-    "bird",
-    "cat",
-    "deer",
-    "dog",
-    "frog",
-    "horse",
-    "ship",
-    "truck",
+    *("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
 )
 SIDE = 32
 BATCH_IMAGES = 10_000

@@ -15,16 +15,8 @@ from hashbench.datasets.reading.idx import read_idx
 from hashbench.datasets.sources.embedded_images import EMBEDDED, read_embedded
 
 CLASSES = (
-    "T-shirt/top",
-    "Trouser",
-    "Pullover",
-    "Dress",
-    "Coat",
-    "Sandal",
-    "Shirt",
-    "Sneaker",
-    "Bag",
-    "Ankle boot",
+    *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
+    *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
 )
 SIDE = 28
 TRAIN_IMAGES = 60_000
