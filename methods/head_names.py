@@ -1,4 +1,4 @@
-"""The words for a head in a matrix, importable without torch."""
+"""The names of necks and last layers in a matrix; imports no torch."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from typing import Final
 
 NECKS: Final = ("pool", "vts", "mlp3")
 TOKEN_NECKS: Final = ("vts",)
-"""Those that need the backbone's tokens."""
+"""The necks that need the backbone's tokens."""
 
 LAST_LAYERS: Final = ("linear", "linear_uniform", "bn", "ln_tanh")

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import Final
 
 from torch import Tensor, nn
@@ -72,11 +71,8 @@ def build_head(
         ConfigError: If the neck or the last layer is unknown, or the neck needs tokens and there
             are none.
     """
-    if head.last_layer not in _LAST_LAYERS:
-        known = did_you_mean(head.last_layer, LAST_LAYERS)
-        raise ConfigError(f"head.last_layer: unknown last layer '{head.last_layer}'. {known}")
     neck = _neck(head.neck, feature_dim, tokens=tokens, dropout=dropout)
-    return Head(neck, _LAST_LAYERS[head.last_layer](neck.width, bits))
+    return Head(neck, _last_layer(head.last_layer, neck.width, bits))
 
 
 class PooledNeck(nn.Module):
@@ -180,25 +176,16 @@ def _projection(feature_dim: int, bits: int, *, bias: bool) -> nn.Linear:
     return layer
 
 
-def _linear(feature_dim: int, bits: int) -> nn.Module:
-    return _projection(feature_dim, bits, bias=True)
-
-
-def _linear_uniform(feature_dim: int, bits: int) -> nn.Module:
-    return nn.Linear(feature_dim, bits)
-
-
-def _bn(feature_dim: int, bits: int) -> nn.Module:
-    return nn.Sequential(_projection(feature_dim, bits, bias=False), nn.BatchNorm1d(bits))
-
-
-def _ln_tanh(feature_dim: int, bits: int) -> nn.Module:
-    return nn.Sequential(_projection(feature_dim, bits, bias=False), nn.LayerNorm(bits), nn.Tanh())
-
-
-_LAST_LAYERS: Final[Mapping[str, Callable[[int, int], nn.Module]]] = {
-    "linear": _linear,
-    "linear_uniform": _linear_uniform,
-    "bn": _bn,
-    "ln_tanh": _ln_tanh,
-}
+def _last_layer(name: str, width: int, bits: int) -> nn.Module:
+    match name:
+        case "linear":
+            return _projection(width, bits, bias=True)
+        case "linear_uniform":
+            return nn.Linear(width, bits)
+        case "bn":
+            return nn.Sequential(_projection(width, bits, bias=False), nn.BatchNorm1d(bits))
+        case "ln_tanh":
+            projection = _projection(width, bits, bias=False)
+            return nn.Sequential(projection, nn.LayerNorm(bits), nn.Tanh())
+    known = did_you_mean(name, LAST_LAYERS)
+    raise ConfigError(f"head.last_layer: unknown last layer '{name}'. {known}")

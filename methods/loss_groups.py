@@ -1,4 +1,4 @@
-"""Several losses by one name: a matrix may name a group where it names a loss."""
+"""Groups of losses: a matrix may name a group in the place of a loss."""
 
 from __future__ import annotations
 
@@ -10,15 +10,12 @@ from hashbench.core.registry import Kind
 
 
 class LossGroup:
-    """Base of all groups; imports no torch, so that a matrix can be read without it.
-
-    A group stands for its losses, each with its defaults; whoever wants other parameters names the
-    loss itself.
+    """Base of the groups of losses, each of which is trained with its default parameters.
 
     Attributes:
-        KIND: For plugin files.
-        Params: None: a group takes no parameters.
-        info: The group's card.
+        KIND: The kind of component, by which a plugin file's classes are found.
+        Params: Empty: a group takes no parameters.
+        info: Title, paper and citation.
         losses: The names of its losses, in the order in which they run.
     """
 
@@ -31,9 +28,9 @@ class LossGroup:
 class Classic4(LossGroup):
     """DSH, HashNet, CSQ and DPN: our reading of the thesis's four classic hashing losses.
 
-    The thesis that HSC comes from compares it with models "based on classic deep hash loss", four
-    of them, and names none in what is public. All four here train on single- and multi-label data,
-    as both its data sets need; GreedyHash or IDHN in the place of one is the next likely reading.
+    The thesis that introduces HSC compares it with four models "based on classic deep hash loss",
+    and what is public of it names none. All four here train on single- and multi-label data, as
+    its two data sets need; GreedyHash or IDHN in the place of one is the next likely reading.
     """
 
     info = ComponentInfo(

@@ -1,4 +1,4 @@
-"""What a loss cannot be trained with."""
+"""Checks of whether a loss can be trained with given settings."""
 
 from __future__ import annotations
 
@@ -17,20 +17,9 @@ if TYPE_CHECKING:  # a matrix is read without torch
 def training_refusals(
     loss: type[HashLoss], params: BaseParams, *, bits: int, head: Head, settings: TrainSettings
 ) -> list[str]:
-    """Say, one line each, why a loss cannot be trained with these settings.
-
-    Args:
-        loss: Its class.
-        params: Its parameters.
-        bits: Code length.
-        head: Neck and last layer.
-        settings: How it is to be trained.
-
-    Returns:
-        Nothing if it can.
-    """
+    """Return the reasons why a loss cannot be trained with these settings, a line each."""
     refusals = loss.refusals(params, bits=bits, settings=settings)
-    refusals += _of_speed(settings)
+    refusals += _speed_option_refusals(settings)
     views = loss.needs.views
     if views > 1 and settings.augmentation == "none":
         usual = loss.needs.augmentation or "crop_flip"
@@ -39,12 +28,12 @@ def training_refusals(
             f"the same. Write train: {{augmentation: {usual}}}"
         )
     if settings.backbone is BackboneMode.FROZEN and caches_features(loss):
-        refusals += _needing_images(settings.augmentation, head)
+        refusals += _cached_feature_refusals(settings.augmentation, head)
     return refusals
 
 
-def _of_speed(settings: TrainSettings) -> list[str]:
-    """Why the options that make training fast or small cannot be had."""
+def _speed_option_refusals(settings: TrainSettings) -> list[str]:
+    """Return the reasons why the options for faster or smaller training cannot be used."""
     refusals = []
     if settings.fused and settings.optimiser == "rmsprop":
         refusals.append("rmsprop has no fused form. Write train: {fused: false}, or use adam")
@@ -59,12 +48,12 @@ def _of_speed(settings: TrainSettings) -> list[str]:
 
 
 def caches_features(loss: type[HashLoss]) -> bool:
-    """Whether a frozen backbone passes every image once only; with two views it cannot."""
+    """Return whether each image passes a frozen backbone only once; with two views it cannot."""
     return loss.needs.views == 1
 
 
-def _needing_images(augmentation: str, head: Head) -> list[str]:
-    """Why a training cannot go on the cached pooled features of un-augmented images."""
+def _cached_feature_refusals(augmentation: str, head: Head) -> list[str]:
+    """Return why the cached pooled features of un-augmented images cannot be trained on."""
     refusals = []
     if augmentation != "none":
         refusals.append(

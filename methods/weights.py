@@ -23,7 +23,7 @@ _CONNECT_SECONDS: Final = 10.0
 def read_state_dict(path: Path) -> dict[str, Tensor]:
     """Read a state dict from a safetensors file or a torch file, told apart by their content.
 
-    A torch file is read with ``weights_only=True``, so that no code in it runs. A state dict
+    A torch file is read with ``weights_only=True``, so no code in it runs. A state dict
     wrapped as ``{"state_dict": ...}`` or ``{"model": ...}`` is unwrapped.
 
     Args:

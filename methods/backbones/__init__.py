@@ -1,1 +1,1 @@
-"""Backbones: one architecture family a file."""
+"""Backbones: a file for each family of architectures."""

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from hashbench.core.info import ComponentInfo
 from hashbench.core.params import BaseParams
 from hashbench.methods.backbones.aem import AEM
-from hashbench.methods.backbones.loading import bare_keys, load_trunk, nothing_published
+from hashbench.methods.backbones.loading import UnpublishedBackbone, bare_keys, load_trunk
 from hashbench.methods.backbones.vit import ViT, fit_positions, patch_grid
-from hashbench.methods.interface import Backbone, BackboneOutput
+from hashbench.methods.interface import BackboneOutput
 
 _PAPER: Final = (
     "C. Huang, Deep Hash Image Retrieval Based On Vision Transformer (master thesis); "
@@ -48,7 +48,7 @@ class AEMParams(BaseParams):
         position: ``before`` the position embeddings and the encoder, or ``after_block_0`` of it, on
             the patch tokens.
         range: Upper end of the range of AEM's weights. With 1, plain sigmoids, AEM is *not* the
-            identity at the start: pretrained weights meet a map they have never seen.
+            identity at the start: the map is not the one that pretrained weights were trained on.
     """
 
     local: bool = True
@@ -64,12 +64,8 @@ class AEMParams(BaseParams):
 class EnhancedPatchEmbedding(nn.Module):
     """Patch embedding, then AEM on the map, then flattening to tokens.
 
-    Takes the place of timm's patch embedding: the convolution keeps its name, ``proj``, and so its
-    key in published weights.
-
-    Args:
-        proj: Maps (N, 3, H, W) to (N, D, h, w).
-        enhance: The AEM; None if it stands elsewhere.
+    It replaces timm's patch embedding. The convolution ``proj`` keeps its name, and so its key in
+    published weights; ``enhance`` is None if the AEM is elsewhere.
     """
 
     def __init__(self, proj: nn.Module, enhance: AEM | None) -> None:
@@ -86,13 +82,9 @@ class EnhancedPatchEmbedding(nn.Module):
 
 
 class EnhancedTokens(AEM):
-    """AEM between two blocks of the encoder: on the patch tokens, laid out as a map again.
+    """AEM between two blocks of the encoder, on the patch tokens as a map of ``grid`` a side.
 
-    Args:
-        width: D.
-        grid: Patches a side of the map.
-        prefix: Tokens before the patches; they pass as they are.
-        **parts: As of `AEM`.
+    The ``prefix`` tokens before the patches are left as they are; ``parts`` are those of `AEM`.
     """
 
     def __init__(self, width: int, grid: int, *, prefix: int, **parts: Any) -> None:
@@ -109,9 +101,9 @@ class EnhancedTokens(AEM):
 
 
 class AEViT(ViT):
-    """AE-ViT in a pretrained ViT's sizes.
+    """AE-ViT in the sizes of pretrained ViTs.
 
-    AEM sits between the patch convolution and the position embeddings. It is the exact identity
+    AEM is between the patch convolution and the position embeddings. It is the exact identity
     at initialisation, so the network starts as the plain ViT, bit for bit; it learns at the rate of
     the new layers. The presets ``full``, ``none``, ``local``, ``channel``, ``spatial`` and
     ``channel_spatial`` are the ablations of its parts. Two more move it behind the first block
@@ -124,7 +116,7 @@ class AEViT(ViT):
     """
 
     class Params(AEMParams, ViT.Params):
-        """Those of `ViT` and of the AEM."""
+        """The parameters of `ViT` and of the AEM."""
 
     info: ClassVar[ComponentInfo] = ComponentInfo(
         title="Attention-enhanced Vision Transformer",
@@ -141,11 +133,11 @@ class AEViT(ViT):
         _enhance(self.trunk, params, grid=self.grid, proj=self.trunk.patch_embed.proj)
 
     def new_parameters(self) -> list[nn.Parameter]:
-        """The AEM's parameters."""
+        """Return the AEM's parameters."""
         return _enhancing_parameters(self.trunk)
 
 
-class AEViTMini(Backbone):
+class AEViTMini(UnpublishedBackbone):
     """AE-ViT for images of about 28 px, trained from scratch.
 
     Patches of 4 (28 = 7 * 4, 32 = 8 * 4) and learned position embeddings; optionally a small
@@ -195,6 +187,7 @@ class AEViTMini(Backbone):
                 raise ValueError(f"the conv stem has stride {_STEM_STRIDE}; set patch: 4")
             return stem
 
+    name: ClassVar[str] = "ae_vit_mini"
     info: ClassVar[ComponentInfo] = ComponentInfo(
         title="Attention-enhanced Vision Transformer, mini",
         paper=_PAPER,
@@ -205,7 +198,7 @@ class AEViTMini(Backbone):
 
     def __init__(self, params: Params, *, image_size: int) -> None:
         super().__init__()
-        grid = patch_grid("ae_vit_mini", image_size=image_size, patch=params.patch)
+        grid = patch_grid(self.name, image_size=image_size, patch=params.patch)
         self.trunk = VisionTransformer(
             img_size=image_size,
             patch_size=params.patch,
@@ -226,36 +219,26 @@ class AEViTMini(Backbone):
         return BackboneOutput(tokens[:, 0], tokens)
 
     def new_parameters(self) -> list[nn.Parameter]:
-        """Those of the AEM and of the convolutional stem."""
+        """Return the parameters of the AEM and of the convolutional stem."""
         proj = self.trunk.patch_embed.proj
         stem = [] if isinstance(proj, nn.Conv2d) else list(proj.parameters())
         return stem + _enhancing_parameters(self.trunk)
 
     def load_pretrained(self, state: Mapping[str, Tensor]) -> None:
-        """Load a plain ViT of the same sizes, or what this network's ``state_dict()`` gave.
+        """Load a plain ViT of the same sizes, or the ``state_dict()`` of this network.
 
         Position embeddings are fitted to the grid.
 
         Raises:
-            DataError: If a tensor is missing, unknown or has another shape; so a convolutional
-                stem never meets the weights of a patch convolution.
+            DataError: If a tensor is missing, unknown or has another shape, as the weights of a
+                patch convolution have for the convolutional stem.
         """
         fitted = fit_positions(self.trunk, bare_keys(state))
-        load_trunk(self.trunk, fitted, name="ae_vit_mini", classifier=["head."], added=_ADDED)
-
-    @classmethod
-    def fetch_pretrained(cls, params: BaseParams, tag: str) -> Mapping[str, Tensor]:
-        """Refuse: nothing is published for this network.
-
-        Raises:
-            DataError: Always.
-        """
-        del params
-        raise nothing_published("ae_vit_mini", tag)
+        load_trunk(self.trunk, fitted, name=self.name, classifier=["head."], added=_ADDED)
 
 
 def _enhance(trunk: VisionTransformer, params: AEMParams, *, grid: int, proj: nn.Module) -> None:
-    """Put the patch convolution ``proj`` and an AEM in their places in the trunk."""
+    """Insert the patch convolution ``proj`` and an AEM into the trunk."""
     parts: dict[str, Any] = {
         "local": params.local,
         "channel": params.channel,

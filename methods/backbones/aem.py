@@ -12,7 +12,7 @@ _LEAST_HIDDEN: Final = 8
 
 
 def spatial_kernel(grid: int) -> int:
-    """Kernel of the spatial attention for a grid whose shorter side has ``grid`` patches."""
+    """Return the kernel of the spatial attention for a grid of ``grid`` patches a side."""
     if grid >= 14:  # noqa: PLR2004 - the rule is made of these sizes
         return 7
     return 5 if grid >= 8 else 3  # noqa: PLR2004 - as above
@@ -28,7 +28,7 @@ def _zeroed(conv: nn.Conv2d) -> nn.Conv2d:
 class AEM(nn.Module):
     """Local, channel and spatial attention on the map of patch embeddings.
 
-    The source says what the module is for, not what is inside; this is our reconstruction. With
+    The source describes the purpose of the module, not its layers; this is our reconstruction. With
     F the map (N, D, h, w)::
 
         G   = F + DW3(F)                                              local
@@ -42,14 +42,14 @@ class AEM(nn.Module):
 
     The 2 is the range of the weights, (0, 2). With ``reach`` 1, plain sigmoids, they start at 0.5
     each: the module is then *not* the identity at the start but shrinks the map, to a quarter with
-    both, which pretrained weights have never seen. It is there to show why the 2 matters.
+    both, and pretrained weights were not trained on such a map. It shows why the 2 matters.
 
     Args:
         width: D.
         grid: Patches a side of the map (the shorter one).
-        local: Whether DW3 is there.
-        channel: Whether A_c is there.
-        spatial: Whether A_s is there.
+        local: Whether it has DW3.
+        channel: Whether it has A_c.
+        spatial: Whether it has A_s.
         reach: Upper end of the range of A_c and A_s.
     """
 

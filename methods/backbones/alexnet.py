@@ -20,9 +20,9 @@ _FEATURES: Final = 4096
 
 
 class AlexNet(Backbone):
-    """AlexNet; the hash layer takes the place of fc8, fc6 and fc7 keep their weights.
+    """AlexNet without fc8, whose place the hash layer takes; fc6 and fc7 keep their weights.
 
-    The adaptive pool stays in, so that other sizes than 224 work. The features are the output of
+    The adaptive pool is kept, so that other sizes than 224 work. The features are the output of
     the second ReLU (fc7), (N, 4096).
 
     Args:
@@ -37,8 +37,8 @@ class AlexNet(Backbone):
         """Parameters.
 
         Attributes:
-            dropout_eval: Keep dropout in eval mode during training too, as one public framework
-                does.
+            dropout_eval: Whether to keep dropout in eval mode during training, as one public
+                framework does.
         """
 
         dropout_eval: bool = False
@@ -63,7 +63,7 @@ class AlexNet(Backbone):
         self.trunk.classifier = self.trunk.classifier[:-1]
 
     def train(self, mode: bool = True) -> Self:
-        """Set the mode, dropout's too unless ``dropout_eval``."""
+        """Set the mode; with ``dropout_eval`` dropout stays in eval mode."""
         super().train(mode)
         if self.params.dropout_eval:
             for module in self.modules():
@@ -76,9 +76,5 @@ class AlexNet(Backbone):
         return BackboneOutput(self.trunk(images))
 
     def load_pretrained(self, state: Mapping[str, Tensor]) -> None:
-        """Load torchvision's state dict; fc8 is dropped.
-
-        Raises:
-            DataError: If a tensor is missing, unknown or has another shape.
-        """
+        """Load torchvision's state dict, without fc8."""
         load_trunk(self.trunk, state, name="alexnet", classifier=[_FC8])

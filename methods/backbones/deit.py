@@ -1,4 +1,4 @@
-"""DeiT: the Vision Transformer trained on ImageNet-1k alone, with a distillation token or not."""
+"""DeiT: the Vision Transformer trained on ImageNet-1k alone, with or without distillation token."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class DeiT(ViT):
 
     Undistilled it is the architecture of `ViT` with other published weights and their
     normalisation. Distilled it has a second token before the patches, and the pooled output is the
-    mean of class and distillation token: the paper adds what its two classifiers make of them.
+    mean of class and distillation token: the paper adds the outputs of a classifier of each.
 
     Args:
         params: The parameters.
@@ -38,7 +38,7 @@ class DeiT(ViT):
 
         @property
         def architecture(self) -> str:
-            """The network's name in timm."""
+            """Return the network's name in timm."""
             distilled = "_distilled" if self.distilled else ""
             return f"deit_{self.variant}{distilled}_patch{self.patch}_224"
 

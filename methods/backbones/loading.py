@@ -1,14 +1,16 @@
-"""Loading a published state dict into a trunk, strictly, with errors that name the keys."""
+"""Strict loading of a published state dict into a trunk, with errors that name the keys."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import ClassVar, Final
 
 import torch
 from torch import Tensor, nn
 
 from hashbench.core.errors import DataError
+from hashbench.core.params import BaseParams
+from hashbench.methods.interface import Backbone
 
 _SHOWN: Final = 3
 _OWN_PREFIX: Final = "trunk."
@@ -23,17 +25,17 @@ def load_trunk(
     classifier: Sequence[str],
     added: Sequence[str] = (),
 ) -> None:
-    """Copy a state dict into a trunk; every tensor of the trunk must be there, and no other.
+    """Copy a state dict into a trunk; it must have every tensor of the trunk, and no other.
 
-    Published layouts and what the backbone's own ``state_dict()`` gives are both understood.
-    BatchNorm's step counters, which old files lack and inference ignores, may be missing.
+    It may be in the published layout or the backbone's own ``state_dict()``. BatchNorm's step
+    counters, which old files lack and inference ignores, may be missing.
 
     Args:
         trunk: Changed in place, and only if everything fits.
         state: Tensors by name; floating ones are cast to the trunk's dtype.
         name: The backbone's name, for errors.
         classifier: Key prefixes of the published classifier, which is dropped.
-        added: Key prefixes of modules that no published file has; these may be missing as a whole.
+        added: Key prefixes of modules that published files lack; all of these may be missing.
 
     Raises:
         DataError: If a tensor is missing, unknown, or of another shape.
@@ -51,15 +53,26 @@ def load_trunk(
             wanted[key].copy_(value)
 
 
-def nothing_published(name: str, tag: str) -> DataError:
-    """The error for asking a network that only exists here for published weights."""
-    return DataError(
-        f"weights {tag}: {name} has no published weights; write weights: none or a file"
-    )
+class UnpublishedBackbone(Backbone):
+    """Base of backbones that have no published weights: ``fetch_pretrained`` refuses every tag.
+
+    Attributes:
+        name: The backbone's name, for errors.
+    """
+
+    name: ClassVar[str]
+
+    @classmethod
+    def fetch_pretrained(cls, params: BaseParams, tag: str) -> Mapping[str, Tensor]:
+        """Raise DataError: nothing is published for this network."""
+        del params
+        raise DataError(
+            f"weights {tag}: {cls.name} has no published weights; write weights: none or a file"
+        )
 
 
 def bare_keys(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Drop the prefix that a backbone's own ``state_dict()`` puts before its trunk's keys."""
+    """Drop the prefix that a backbone's own ``state_dict()`` has before its trunk's keys."""
     own = all(key.startswith(_OWN_PREFIX) for key in state)
     return {key.removeprefix(_OWN_PREFIX) if own else key: value for key, value in state.items()}
 

@@ -1,4 +1,4 @@
-"""A one-layer perceptron on raw pixels, for toys."""
+"""A one-layer perceptron on pixels, for tiny images."""
 
 from __future__ import annotations
 
@@ -10,33 +10,30 @@ from torch import Tensor, nn
 
 from hashbench.core.info import ComponentInfo
 from hashbench.core.params import BaseParams
-from hashbench.methods.backbones.loading import load_trunk, nothing_published
-from hashbench.methods.interface import Backbone, BackboneOutput
+from hashbench.methods.backbones.loading import UnpublishedBackbone, load_trunk
+from hashbench.methods.interface import BackboneOutput
 
 
-class MLP(Backbone):
-    """Flattened grey pixels through one linear layer and a ReLU: (N, width).
+class MLP(UnpublishedBackbone):
+    """One linear layer and a ReLU on flattened grey pixels: features (N, width).
 
-    The three input channels are averaged. Those of a grey image are equal, and the average gives
-    their value exactly, so that an 8 x 8 image is 64 inputs. Colour is lost.
+    The three input channels are averaged, so that an 8 x 8 image is 64 inputs; colour is lost. The
+    channels of a grey image are equal, and their average is exactly their value.
 
-    It is ours, made for tiny images such as those of ``digits``, on which a training takes seconds;
-    its input grows with the area of the image.
-
-    Args:
-        params: The parameters.
-        image_size: Input side in pixels; any.
+    It is no published network: it is made for tiny images such as those of ``digits``, on which a
+    training takes seconds. Its input grows with the area of the image.
     """
 
     class Params(BaseParams):
         """Parameters.
 
         Attributes:
-            width: Outputs of the layer.
+            width: Number of outputs of the layer.
         """
 
         width: int = Field(default=256, ge=1, le=8192)
 
+    name: ClassVar[str] = "mlp"
     info: ClassVar[ComponentInfo] = ComponentInfo(title="Perceptron on pixels")
 
     def __init__(self, params: Params, *, image_size: int) -> None:
@@ -49,26 +46,12 @@ class MLP(Backbone):
         return BackboneOutput(self.trunk(_grey(images).flatten(1)))
 
     def load_pretrained(self, state: Mapping[str, Tensor]) -> None:
-        """Load what the same network's ``state_dict()`` gave; nothing is published for it.
-
-        Raises:
-            DataError: If a tensor is missing, unknown or has another shape.
-        """
+        """Load the ``state_dict()`` of a network of the same sizes."""
         load_trunk(self.trunk, state, name="mlp", classifier=())
-
-    @classmethod
-    def fetch_pretrained(cls, params: BaseParams, tag: str) -> Mapping[str, Tensor]:
-        """Refuse: nothing is published for this network.
-
-        Raises:
-            DataError: Always.
-        """
-        del params
-        raise nothing_published("mlp", tag)
 
 
 def _grey(images: Tensor) -> Tensor:
-    """The mean of the channels, (N, H, W); that of equal values is exactly their value."""
+    """Return the mean of the channels, (N, H, W); of equal values it is exactly their value."""
     first = images[:, 0]
     # Summing and dividing by 3 would round.
     return first + (images - first[:, None]).mean(1)

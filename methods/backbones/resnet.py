@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from hashbench.core.errors import DataError
 from hashbench.core.info import ComponentInfo
 from hashbench.core.params import BaseParams
-from hashbench.methods.backbones.loading import load_trunk, nothing_published
+from hashbench.methods.backbones.loading import UnpublishedBackbone, load_trunk
 from hashbench.methods.interface import Backbone, BackboneOutput
 
 _SMALL_IMAGE: Final = 64
@@ -32,10 +32,6 @@ def _kaiming_conv(inputs: int, outputs: int, *, kernel: int, stride: int) -> nn.
 class _ResNet(Backbone):
     """One of timm's residual networks, up to global average pooling.
 
-    Args:
-        params: The parameters.
-        image_size: Input side in pixels.
-
     Attributes:
         name: The backbone's name, timm's too.
     """
@@ -44,8 +40,8 @@ class _ResNet(Backbone):
         """Parameters.
 
         Attributes:
-            stem: ``auto`` takes the small stem for images of at most 64 px; published weights fit
-                the ``standard`` one only.
+            stem: ``auto`` is the small stem for images of at most 64 px; published weights fit only
+                the ``standard`` one.
             stem_stride: Stride of the small stem.
         """
 
@@ -72,11 +68,11 @@ class _ResNet(Backbone):
         return BackboneOutput(self.trunk(images))
 
     def load_pretrained(self, state: Mapping[str, Tensor]) -> None:
-        """Load timm's or torchvision's state dict; the classifier is dropped.
+        """Load timm's or torchvision's state dict, without the classifier.
 
         Raises:
             DataError: If a tensor is missing, unknown or has another shape, as the stem's has when
-                published weights meet the small stem.
+                published weights are loaded with the small stem.
         """
         stem = state.get("conv1.weight")
         if (
@@ -94,12 +90,8 @@ class _ResNet(Backbone):
 class ResNet18(_ResNet):
     """ResNet-18 (timm) up to global average pooling, (N, 512).
 
-    Images of at most 64 px get a small-input stem, a 3x3 convolution and no max-pool, in place of
-    the 7x7 convolution of stride 2 and the max-pool, after which a 28 px image would be 7x7.
-
-    Args:
-        params: The parameters.
-        image_size: Input side in pixels.
+    For images of at most 64 px the stem is a 3x3 convolution without max-pool, in place of the 7x7
+    convolution of stride 2 and the max-pool, after which a 28 px image would be 7x7.
     """
 
     info: ClassVar[ComponentInfo] = ComponentInfo(
@@ -109,12 +101,7 @@ class ResNet18(_ResNet):
 
 
 class ResNet34(_ResNet):
-    """ResNet-34 (timm) up to global average pooling, (N, 512); stems as in `ResNet18`.
-
-    Args:
-        params: The parameters.
-        image_size: Input side in pixels.
-    """
+    """ResNet-34 (timm) up to global average pooling, (N, 512); stems as in `ResNet18`."""
 
     info: ClassVar[ComponentInfo] = ComponentInfo(
         title="ResNet-34", paper=_PAPER, citation=_CITATION
@@ -126,10 +113,6 @@ class ResNet50(_ResNet):
     """ResNet-50 (timm) up to global average pooling, (N, 2048); stems as in `ResNet18`.
 
     The stride of a block that halves the map is in its 3x3 convolution, as in torchvision.
-
-    Args:
-        params: The parameters.
-        image_size: Input side in pixels.
     """
 
     info: ClassVar[ComponentInfo] = ComponentInfo(
@@ -138,16 +121,12 @@ class ResNet50(_ResNet):
     name: ClassVar[str] = "resnet50"
 
 
-class ResNetMini(Backbone):
+class ResNetMini(UnpublishedBackbone):
     """A narrow residual network for images of about 28 px, trained from scratch in minutes.
 
     A 3x3 stem, then three stages of timm's BasicBlock (two 3x3 convolutions and a shortcut) with
     ``width``, 2 and 4 times ``width`` channels, the last two halving the resolution, then global
-    average pooling: (N, 4 * width). It is ours, not a published architecture.
-
-    Args:
-        params: The parameters.
-        image_size: Input side in pixels; any.
+    average pooling: (N, 4 * width). It is no published architecture.
     """
 
     class Params(BaseParams):
@@ -163,6 +142,7 @@ class ResNetMini(Backbone):
         blocks: int = Field(default=1, ge=1, le=8)
         stem_stride: Literal[1, 2] = 2
 
+    name: ClassVar[str] = "resnet_mini"
     info: ClassVar[ComponentInfo] = ComponentInfo(
         title="ResNet-mini", paper=f"residual blocks of {_PAPER}", citation=_CITATION
     )
@@ -191,22 +171,8 @@ class ResNetMini(Backbone):
         return BackboneOutput(self.trunk(images))
 
     def load_pretrained(self, state: Mapping[str, Tensor]) -> None:
-        """Load what the same network's ``state_dict()`` gave; nothing is published for it.
-
-        Raises:
-            DataError: If a tensor is missing, unknown or has another shape.
-        """
+        """Load the ``state_dict()`` of a network of the same sizes."""
         load_trunk(self.trunk, state, name="resnet_mini", classifier=())
-
-    @classmethod
-    def fetch_pretrained(cls, params: BaseParams, tag: str) -> Mapping[str, Tensor]:
-        """Refuse: nothing is published for this network.
-
-        Raises:
-            DataError: Always.
-        """
-        del params
-        raise nothing_published("resnet_mini", tag)
 
 
 def _stage(inputs: int, outputs: int, *, blocks: int, stride: int) -> nn.Sequential:

@@ -36,7 +36,7 @@ _NORMALISATIONS: Final[Mapping[tuple[tuple[float, ...], tuple[float, ...]], str]
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """What a network gives, found out by running it without memory or numbers."""
+    """The shape of a network's output, found by running it on the meta device."""
 
     width: int
     tokens: bool
@@ -46,16 +46,12 @@ class _Shape:
 class TimmModel(Backbone):
     """Any of timm's networks by name, e.g. ``timm/convnext_tiny``.
 
-    The pooled output is what the network itself would give its classifier; tokens are offered by
-    networks with a class token or other prefix tokens. Input size and normalisation are those that
-    timm states for the name (for the five DPNs, whose own is of no other network, ``imagenet``);
+    The pooled output is the input of the network's own classifier; networks with a class token or
+    other prefix tokens have tokens too. Input size and normalisation are those that
+    timm states for the name (for the five DPNs, whose own no other network has, ``imagenet``);
     other weights of the same architecture may have been trained with others, which the matrix then
-    has to give. Weights are chosen beside the name: ``{name: timm/convnext_tiny, weights:
+    has to name. Weights are chosen beside the name: ``{name: timm/convnext_tiny, weights:
     timm/convnext_tiny.fb_in1k}``.
-
-    Args:
-        params: It has none.
-        image_size: Input side in pixels.
 
     Attributes:
         architecture: The network's name in timm; each name is a subclass, made by `member`.
@@ -73,14 +69,14 @@ class TimmModel(Backbone):
 
     @classmethod
     def member(cls, name: str) -> type[Self]:
-        """The backbone class of one of timm's networks.
+        """Return the backbone class of one of timm's networks.
 
         Args:
             name: An architecture of ``timm.list_models()``, without a weights tag.
 
         Raises:
-            ConfigError: If timm has no such network, or it is none that maps a square colour image
-                to features.
+            ConfigError: If timm has no such network, or if it does not map a square colour image to
+                features.
         """
         return _member(cls, name)
 
@@ -91,17 +87,13 @@ class TimmModel(Backbone):
         self.trunk: Any = _create(self.architecture, image_size)
 
     def forward(self, images: Tensor) -> BackboneOutput:
-        """Map float images (N, 3, H, W), normalised, to (N, D) and, where there are, tokens."""
+        """Map float images (N, 3, H, W), normalised, to (N, D) and, if it has them, tokens."""
         features: Tensor = self.trunk.forward_features(images)
         pooled = self.trunk.forward_head(features, pre_logits=True)
         return BackboneOutput(pooled, features if self.has_tokens else None)
 
     def load_pretrained(self, state: Mapping[str, Tensor]) -> None:
-        """Load timm's state dict; the classifier is dropped, positions fitted as timm does it.
-
-        Raises:
-            DataError: If a tensor is missing, unknown or has another shape.
-        """
+        """Load timm's state dict, without the classifier, its positions fitted as timm does it."""
         load_trunk(
             self.trunk,
             _converted(bare_keys(state), self.trunk),
@@ -146,7 +138,7 @@ def _nearest(name: str) -> str:
 
 
 def _config(architecture: str) -> Any:
-    """What timm states about the network and its usual weights."""
+    """Return what timm states about the network and its usual weights."""
     return timm.get_pretrained_cfg(architecture)
 
 
@@ -159,20 +151,20 @@ def _create(architecture: str, image_size: int) -> Any:
     config = _config(architecture)
     size: dict[str, Any] = {}
     if config.fixed_input_size and image_size != config.input_size[1]:
-        size = {"img_size": image_size}  # the others take any, and know no such word
+        size = {"img_size": image_size}  # the others take any size, and have no such argument
     return timm.create_model(architecture, num_classes=0, **size)
 
 
 @lru_cache(maxsize=64)
 def _shape(architecture: str, image_size: int) -> _Shape:
-    """Run a network on the meta device, where nothing is computed.
+    """Find the shape of a network's output on the meta device, where nothing is computed.
 
     Raises:
-        ConfigError: If it cannot take such an image, or gives no features.
+        ConfigError: If it cannot take such an image, or has no vector of features.
     """
     whole = f"{_FAMILY}/{architecture}"
     try:
-        # Remembered, so that it must not draw from the generator that first weights come from.
+        # It runs once and is cached, so it must not draw from the generator of the first weights.
         with torch.random.fork_rng(devices=[]), torch.device("meta"), torch.no_grad():
             model = _create(architecture, image_size).eval()
             features = model.forward_features(torch.zeros(1, 3, image_size, image_size))
@@ -181,7 +173,7 @@ def _shape(architecture: str, image_size: int) -> _Shape:
         why = " ".join(str(error).split())
         raise ConfigError(f"{whole} cannot take images of {image_size} px: {why}") from None
     if not isinstance(pooled, Tensor) or pooled.ndim != _POOLED_DIMS:
-        raise ConfigError(f"{whole} gives no vector of features an image; use another network")
+        raise ConfigError(f"{whole} has no vector of features for an image; use another network")
     width = pooled.shape[1]
     tokens = (
         isinstance(features, Tensor)
@@ -198,7 +190,7 @@ def _classifiers(architecture: str) -> list[str]:
 
 
 def _converted(state: Mapping[str, Tensor], trunk: nn.Module) -> Mapping[str, Tensor]:
-    """A state dict as timm's own loader would convert it for this network.
+    """Convert a state dict as timm's own loader does for this network.
 
     Raises:
         DataError: If that fails, as it may for weights of another architecture.

@@ -23,7 +23,7 @@ _CLASSIFIERS: Final = ("head.", "head_dist.")  # the second is that of a distill
 
 
 def patch_grid(name: str, *, image_size: int, patch: int) -> int:
-    """Patches a side.
+    """Return the number of patches a side.
 
     Raises:
         ConfigError: If the patch does not divide the image.
@@ -37,14 +37,10 @@ def patch_grid(name: str, *, image_size: int, patch: int) -> int:
 
 
 def fit_positions(trunk: VisionTransformer, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A copy of ``state`` whose position embeddings have the trunk's grid.
+    """Copy published tensors, with the position embeddings resized to the trunk's grid.
 
-    They are interpolated bicubically; those of the class token and other prefix tokens stay as they
-    are. Whatever is no square grid of the right width is left for strict loading to refuse.
-
-    Args:
-        trunk: The network to load into.
-        state: Published tensors by name.
+    They are interpolated bicubically, except those of the class token and other prefix tokens. What
+    is no square grid of the right width is left as it is, and strict loading refuses it.
     """
     fitted, given, wanted = dict(state), state.get(_POSITIONS), trunk.pos_embed
     if given is None or wanted is None or given.ndim != wanted.ndim:
@@ -70,8 +66,8 @@ class ViT(Backbone):
 
     Attributes:
         name: The backbone's name, for errors.
-        added: Prefixes of the trunk's keys that no published file has.
-        prefix_tokens: Tokens before the patches in ``tokens``, read from the network.
+        added: Prefixes of those keys of the trunk that published files lack.
+        prefix_tokens: Number of tokens before the patches in ``tokens``.
 
     Raises:
         ConfigError: If the patch does not divide the image.
@@ -90,7 +86,7 @@ class ViT(Backbone):
 
         @property
         def architecture(self) -> str:
-            """The network's name in timm."""
+            """Return the network's name in timm."""
             return _timm_name(self.variant, self.patch)
 
         @field_validator("patch")
@@ -127,11 +123,7 @@ class ViT(Backbone):
         return BackboneOutput(tokens[:, 0], tokens)
 
     def load_pretrained(self, state: Mapping[str, Tensor]) -> None:
-        """Load timm's state dict; the classifier is dropped, positions fitted to the grid.
-
-        Raises:
-            DataError: If a tensor is missing, unknown or has another shape.
-        """
+        """Load timm's state dict, without the classifier, its positions fitted to the grid."""
         fitted = fit_positions(self.trunk, bare_keys(state))
         load_trunk(self.trunk, fitted, name=self.name, classifier=_CLASSIFIERS, added=self.added)
 

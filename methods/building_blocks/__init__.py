@@ -1,1 +1,1 @@
-"""Parts that several losses and shallow methods are built from."""
+"""The parts that several losses and shallow methods share."""

@@ -1,1 +1,1 @@
-"""Hashing losses: one a file."""
+"""Hashing losses: a file for each."""

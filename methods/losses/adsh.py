@@ -33,12 +33,12 @@ class ADSH(OuterIterationLoss):
     rises; where both values are equally good the old bit stays. An epoch of the harness is one over
     Omega: the authors' 50 outer iterations of 3 are 150 epochs. S is never held as a whole.
 
-    **What its numbers may be compared with.** The method uses the labels of *all* the images it is
+    **Comparisons with other methods.** The method uses the labels of *all* the images it is
     given for training, sampled or not, and its authors give it the whole database: 59,000 labelled
     images of CIFAR-10, where other methods get 5,000. And with ``database_codes: learned`` the
     codes that are searched are V, functions of those images' labels: such a row measures how well
-    queries find labels. The default is ``network``: on the training set of the other methods, rows
-    are comparable with theirs; rows of the authors' form belong in a table of their own.
+    queries find labels. With the default, ``network``, on the training set of the other methods,
+    rows are comparable with theirs; rows of the authors' form belong in a separate table.
 
     Defaults are the authors': gamma = 200, m = 2000 (at most N), 3 inner epochs; preset ``authors``
     adds the learned codes.

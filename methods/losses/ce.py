@@ -1,4 +1,4 @@
-"""CE: a classifier on the raw outputs, as a reference that no hashing went into."""
+"""CE: a classifier on the raw outputs, the reference without hashing."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class CE(HashLoss):
 
         L = -mean_i sum_c q_ic log softmax(o_i)_c
 
-    Nothing in it knows that the outputs will be cut to their signs: what a hashing loss gains, it
-    gains over this. Single-label, it is the ordinary cross entropy.
+    It does not prepare the outputs for being reduced to their signs: the gain of a hashing loss is
+    its gain over this. Single-label, it is the ordinary cross entropy.
 
     Several labels share the softmax instead of having a sigmoid each, after the OrthoHash study
     (Hoe et al., NeurIPS 2021), whose 64-bit codes with AlexNet reach an mAP of 0.850 on NUS-WIDE

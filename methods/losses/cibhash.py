@@ -1,4 +1,4 @@
-"""CIBHash: two views of an image get similar codes, told apart from those of all others."""
+"""CIBHash: two views of an image get similar codes, unlike those of all other images."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class CIBHash(HashLoss):
 
     Different from the publication: the authors train Linear(4096, 1024), ReLU, Linear(1024, K) on
     the frozen fc7 features of VGG-16. No neck here has that hidden layer (``pool`` has none,
-    ``mlp3`` two of the features' width), and what is trained is for the training settings to say.
+    ``mlp3`` two of the features' width); the training settings decide which layers are trained.
 
     Traps avoided: the sign is that of u, as in the final code (p of a tiny negative u rounds to
     1/2, whose sign would be +1); log(p + eps) and log(1 - p + eps) are taken from u, for 1 - p
@@ -82,14 +82,11 @@ class CIBHash(HashLoss):
 
 
 def view_contrast(directions: Tensor, *, temperature: float) -> Tensor:
-    """The NT-Xent loss: each row has to tell its other view from all other rows.
+    """Return the NT-Xent loss: each row has to identify its other view among all other rows.
 
     Args:
         directions: (2n, width), rows of norm 1; rows i and i + n are two views of one image.
-        temperature: What cosines are divided by.
-
-    Returns:
-        A scalar with gradient, the mean over the 2n rows.
+        temperature: tau, which cosines are divided by.
     """
     rows = torch.arange(len(directions), device=directions.device)
     itself = rows[:, None] == rows
@@ -98,19 +95,19 @@ def view_contrast(directions: Tensor, *, temperature: float) -> Tensor:
 
 
 def _bits_of(outputs: Tensor) -> Tensor:
-    """Signs of the outputs; their gradient is passed unchanged to p, not to the outputs."""
+    """Return the signs of the outputs; their gradient is passed unchanged to p, not to u."""
     likely = torch.sigmoid(outputs)
     return sgn(outputs) + (likely - likely.detach())
 
 
 def _divergence(outputs: Tensor, fixed: Tensor) -> Tensor:
-    """KL(p || q) summed over the bits, mean over the images, without gradient to q."""
+    """Return KL(p || q), summed over the bits, averaged over the images, without gradient to q."""
     on = torch.sigmoid(outputs) * (_log_likely(outputs) - _log_likely(fixed.detach()))
     off = torch.sigmoid(-outputs) * (_log_likely(-outputs) - _log_likely(-fixed.detach()))
     return (on + off).sum(1).mean()
 
 
 def _log_likely(outputs: Tensor) -> Tensor:
-    """Log(p + eps), finite for every output."""
+    """Return log(p + eps), finite for every output."""
     floor = torch.full_like(outputs, _LOG_EPSILON)
     return torch.logaddexp(functional.logsigmoid(outputs), floor)

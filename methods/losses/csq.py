@@ -39,7 +39,7 @@ class CSQ(MergedCentreLoss):
 
         Attributes:
             quantisation: lambda.
-            centres: How the class centres are made.
+            centres: The way to make the class centres.
         """
 
         quantisation: float = Field(1e-4, ge=0)

@@ -52,7 +52,7 @@ class DCH(HashLoss):
             gamma: Scale of the Cauchy distribution: the distance at which similar and dissimilar
                 are equally likely.
             quantisation: lambda.
-            pair_weight: How similar and dissimilar pairs weigh.
+            pair_weight: The weighting of similar and dissimilar pairs.
             self_pairs: Whether an image is paired with itself too.
         """
 
@@ -98,6 +98,6 @@ class DCH(HashLoss):
 
 
 def _distances(left: Tensor, right: Tensor) -> Tensor:
-    """Distances d of rows (n, K) and (m, K): (n, m), from 0.005 K to K."""
+    """Return the distances d (n, m) of rows (n, K) and (m, K), from 0.005 K to K."""
     cosines = (unit_rows(left) @ unit_rows(right).T).clamp_max(_LARGEST_COSINE)
     return left.shape[1] / 2 * (1 - cosines)

@@ -58,7 +58,7 @@ class DFADH(FeatureLoss):
             likelihood: Weight of L_lik; 0 is an ablation.
             difference: beta.
             quantisation: lambda.
-            pair_weight: How similar and dissimilar pairs weigh.
+            pair_weight: The weighting of similar and dissimilar pairs.
         """
 
         cooccurrence: float = Field(0.3, ge=0, le=1)

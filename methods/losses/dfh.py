@@ -28,7 +28,7 @@ _SMALLER = (149, 179)  # from these steps on, counted from 0, it is a tenth of w
 
 
 class CentreStep(StrEnum):
-    """How the centres follow the codes of a batch.
+    """The step by which the centres follow the codes of a batch.
 
     ``discrete``: one sweep over the classes, each centre exactly the best with the others fixed.
     ``relaxed``: 200 gradient steps on real-valued centres, whose signs are the centres.
@@ -62,8 +62,8 @@ class DFH(CentreLoss):
 
         mean (Y V - B)^2 + nu mean (V V^T - K (2I - 11^T))^2 + rho mean (V - sgn(V))^2
 
-    of 0.03, a tenth of that from the 150th on and again from the 180th. It asks all pairs of
-    centres to be at distance K, which no three are; the term spreads them. Its step is limited
+    of 0.03, a tenth of that from the 150th on and again from the 180th. Its optimum has all pairs
+    of centres at distance K, which no three can be; the term spreads them. Its step is limited
     where 0.03 would diverge, with few classes and long codes: to the inverse of
     4 nu K max(4, C - 2) / C^2.
 
@@ -87,11 +87,11 @@ class DFH(CentreLoss):
             separation: nu.
             quantisation: eta.
             centre_quantisation: rho, of the relaxed centre step.
-            centre_step: How the centres move.
-            normalised_labels: Whether the labels of an image with several count less each.
-            centres: How the first centres are made.
-            pairs: Whom a batch is paired with.
-            pair_weight: How similar and dissimilar pairs weigh.
+            centre_step: The step of the centres.
+            normalised_labels: Whether the labels of an image are divided by their number.
+            centres: The way to make the first centres.
+            pairs: What a batch is paired with: itself, or a buffer.
+            pair_weight: The weighting of similar and dissimilar pairs.
         """
 
         margin: float = Field(0.0, ge=0)

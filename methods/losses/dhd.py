@@ -1,4 +1,4 @@
-"""DHD: learnable class proxies for a weak view, which a strong view of the image has to follow."""
+"""DHD: class proxies learn from an image's weak view, and its strong view follows the weak one."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class DHD(HashLoss):
         self.proxies = nn.Parameter(drawn.to(ctx.device))
 
     def forward(self, batch: HashBatch) -> LossTerms:
-        """The loss of one batch: ``outputs`` are the teacher's, ``second`` the student's."""
+        """Compute the loss of a batch: ``outputs`` are the teacher's, ``second`` the student's."""
         teacher = unit_rows(batch.outputs)
         student = unit_rows(second_view(batch))
         logits = teacher @ unit_rows(self.proxies).T / self.params.temperature
@@ -111,14 +111,11 @@ class DHD(HashLoss):
 
 
 def binary_likelihood(outputs: Tensor, deviation: float) -> Tensor:
-    """L_q of `DHD`: the cross entropy of two bells, at +1 and -1, with the sign of the outputs.
+    """Return L_q of `DHD`: the cross entropy of Gaussians at +1 and -1 with the outputs' sign.
 
     Args:
         outputs: h, (n, bits).
-        deviation: sigma, the bells' width.
-
-    Returns:
-        A scalar with gradient, at least 0.
+        deviation: sigma, the width of the Gaussians.
     """
     positive = outputs >= 0
     at_plus = _bell_cross_entropy((outputs - 1) / deviation, positive)
@@ -127,6 +124,6 @@ def binary_likelihood(outputs: Tensor, deviation: float) -> Tensor:
 
 
 def _bell_cross_entropy(distances: Tensor, inside: Tensor) -> Tensor:
-    """BCE of g = exp(-d^2 / 2): -log g inside, -log(1 - g) outside."""
+    """Return the BCE of g = exp(-d^2 / 2): -log g inside, -log(1 - g) outside."""
     log_bell = (-distances.square() / 2).clamp(*_LOG_EDGES)
     return -torch.where(inside, log_bell, (-torch.expm1(log_bell)).log())

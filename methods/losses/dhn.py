@@ -38,8 +38,8 @@ class DHN(PairLoss):
 
         Attributes:
             quantisation: a.
-            pairs: Whom the images of a batch are paired with.
-            pair_weight: How similar and dissimilar pairs weigh.
+            pairs: What the images of a batch are paired with: the batch, or a buffer.
+            pair_weight: The weighting of similar and dissimilar pairs.
         """
 
         quantisation: float = Field(0.1, ge=0)

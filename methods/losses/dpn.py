@@ -22,14 +22,14 @@ from hashbench.methods.interface import HashBatch, LossContext, LossTerms, Outpu
 
 
 class MultilabelCentre(StrEnum):
-    """``merge``: one centre an image, by majority vote; ``sum``: the hinges of all its classes."""
+    """``merge``: one centre, by majority vote; ``sum``: the hinges of all classes of an image."""
 
     MERGE = "merge"
     SUM = "sum"
 
 
 class BitReduction(StrEnum):
-    """Whether the hinges of an image's bits are summed or averaged."""
+    """The reduction of the hinges of an image's bits: their sum or their mean."""
 
     SUM = "sum"
     MEAN = "mean"
@@ -64,8 +64,8 @@ class DPN(MergedCentreLoss):
             margin: m.
             regulariser: reg.
             bit_reduction: Sum or mean over bits.
-            multilabel: What an image with several labels is drawn to.
-            centres: How the class centres are made.
+            multilabel: The centres of an image with several labels.
+            centres: The way to make the class centres.
             update_rate: r, the fraction of a class that moves its centre; 0 keeps centres fixed.
         """
 

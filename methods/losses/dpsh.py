@@ -16,7 +16,7 @@ from hashbench.methods.interface import HashBatch, LossContext, LossTerms, Needs
 
 
 class QuantisationScale(StrEnum):
-    """What the parameter ``quantisation`` is: ``mean``: a; ``sum``: eta, and a = eta K / N."""
+    """The meaning of the parameter ``quantisation``: ``mean``: a; ``sum``: eta = a N / K."""
 
     MEAN = "mean"
     SUM = "sum"
@@ -50,10 +50,10 @@ class DPSH(PairLoss):
 
         Attributes:
             quantisation: a, or eta.
-            quantisation_scale: Which of the two it is.
+            quantisation_scale: Whether ``quantisation`` is a or eta.
             tanh: Whether outputs pass a tanh before anything else.
-            pairs: Whom the images of a batch are paired with.
-            pair_weight: How similar and dissimilar pairs weigh.
+            pairs: What the images of a batch are paired with: the batch, or a buffer.
+            pair_weight: The weighting of similar and dissimilar pairs.
         """
 
         quantisation: float = Field(0.1, ge=0)

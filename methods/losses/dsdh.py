@@ -31,7 +31,7 @@ from hashbench.methods.interface import (
 
 
 class NetworkStep(StrEnum):
-    """What the network is trained on.
+    """The loss that the network is trained with.
 
     ``codes``: the likelihood and the distance to the codes B. ``likelihood``: the likelihood alone;
     then B and W, which are still learned, reach neither the network nor its codes.
@@ -86,9 +86,9 @@ class DSDH(HashLoss):
             ridge: nu.
             quantisation: eta.
             rounds: W-steps and B-steps after an epoch.
-            network_step: What the network is trained on.
-            pairs: Whom a batch is paired with.
-            pair_weight: How similar and dissimilar pairs weigh.
+            network_step: The loss that the network is trained with.
+            pairs: What a batch is paired with: itself, or a buffer.
+            pair_weight: The weighting of similar and dissimilar pairs.
         """
 
         classification: float = Field(0.1, gt=0)
@@ -142,16 +142,16 @@ class DSDH(HashLoss):
     def setup(self, ctx: LossContext) -> None:
         """Make B (N, bits) and the buffer of the newest outputs (N, bits)."""
         self.register_buffer("codes", torch.ones(len(ctx.labels), ctx.bits, device=ctx.device))
-        # The B-step needs the newest outputs whomever a batch is paired with.
+        # The B-step needs the newest outputs even if a batch is paired with itself.
         self.newest = PairPartners(Pairs.BUFFER, ctx)
         self.partners = PairPartners(Pairs.BATCH, ctx)
 
     def begin_training(self, outputs: OutputAccess) -> None:
-        """Take the first B from the initial network."""
+        """Set the first B from the initial network."""
         self.codes.copy_(sgn(outputs.outputs()))
 
     def forward(self, batch: HashBatch) -> LossTerms:
-        """The loss of one batch; keeps its detached outputs for partners and for the B-step."""
+        """Compute the loss of one batch; keep its detached outputs for partners and the B-step."""
         outputs, kept = batch.outputs, self.newest(batch.outputs, batch)
         in_batch = self.params.pairs is Pairs.BATCH
         partners = self.partners(outputs, batch) if in_batch else kept
@@ -177,15 +177,12 @@ class DSDH(HashLoss):
 
 
 def ridge_classifier(codes: Tensor, labels: Tensor, *, ridge: float) -> Tensor:
-    """The W (bits, classes) that minimises ||Y - B W||_F^2 + ridge ||W||_F^2.
+    """Return the W (bits, classes) that minimises ||Y - B W||_F^2 + ridge ||W||_F^2.
 
     Args:
         codes: B, (N, bits).
         labels: Y, (N, classes).
         ridge: Above 0, so that codes with equal bits have a W too.
-
-    Returns:
-        (bits, classes), in the dtype of the codes.
     """
     bits = codes.shape[1]
     # In float64: the entries of B^T B reach N, so its condition does too, and it is small.

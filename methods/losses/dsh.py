@@ -21,7 +21,7 @@ from hashbench.methods.interface import HashBatch, LossTerms
 
 
 class BitReduction(StrEnum):
-    """How the penalties of the K bits of an output are put together: their sum or their mean."""
+    """The reduction of the penalties of an output's K bits: their sum or their mean."""
 
     SUM = "sum"
     MEAN = "mean"
@@ -58,9 +58,9 @@ class DSH(PairLoss):
         Attributes:
             margin_per_bit: m / K.
             quantisation: a.
-            pair_weight: How similar and dissimilar pairs weigh.
-            bit_reduction: How the penalties of an output's bits are put together.
-            pairs: Whom the images of a batch are paired with.
+            pair_weight: The weighting of similar and dissimilar pairs.
+            bit_reduction: The reduction of the penalties of an output's bits.
+            pairs: What the images of a batch are paired with: the batch, or a buffer.
         """
 
         margin_per_bit: float = Field(2.0, gt=0)

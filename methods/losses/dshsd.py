@@ -48,7 +48,7 @@ class DSHSD(HashLoss):
         Attributes:
             pair: a.
             margin_per_bit: m / K.
-            pair_weight: How similar and dissimilar pairs weigh.
+            pair_weight: The weighting of similar and dissimilar pairs.
         """
 
         pair: float = Field(0.05, ge=0)

@@ -93,7 +93,7 @@ class DTSH(HashLoss):
 
 
 def _triplet_mean(products: Tensor, similar: Tensor, *, margin: float) -> Tensor:
-    """Mean over the anchors of the mean loss of their triplets; 0 if there is none."""
+    """Average over the anchors the mean loss of their triplets; 0 if there is none."""
     itself = torch.eye(len(similar), dtype=torch.bool, device=similar.device)
     positive, negative = similar & ~itself, ~(similar | itself)
     triplets = positive.sum(1) * negative.sum(1)

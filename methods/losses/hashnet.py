@@ -23,7 +23,7 @@ from hashbench.methods.interface import HashBatch, LossTerms
 
 
 class Continuation(StrEnum):
-    """How beta grows.
+    """The growth of beta in training.
 
     ``progress``: sqrt(1 + growth * progress), the authors' schedule rescaled to the run.
     ``stepwise``: sqrt(floor(epoch / step_epochs) + 1), epochs counted from 0.
@@ -73,12 +73,12 @@ class HashNet(PairLoss):
 
         Attributes:
             alpha: Scale of the logit; None for 10 / bits.
-            continuation: How beta grows.
+            continuation: The growth of beta in training.
             growth: Growth of beta squared over the run, for ``progress``.
             step_epochs: Epochs between two steps, for ``stepwise``.
             similar_weight: c_ij.
-            pair_weight: How similar and dissimilar pairs weigh.
-            pairs: Whom the images of a batch are paired with.
+            pair_weight: The weighting of similar and dissimilar pairs.
+            pairs: What the images of a batch are paired with: the batch, or a buffer.
         """
 
         alpha: float | None = Field(None, gt=0)
@@ -131,11 +131,7 @@ class HashNet(PairLoss):
         self._epoch = epoch
 
     def beta(self, progress: float) -> float:
-        """The sharpness beta_t of the tanh.
-
-        Args:
-            progress: Fraction of the training done, in [0, 1].
-        """
+        """Return the sharpness beta_t of the tanh after a fraction ``progress`` of the training."""
         match self.params.continuation:
             case Continuation.PROGRESS:
                 return math.sqrt(1 + self.params.growth * progress)

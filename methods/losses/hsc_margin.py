@@ -35,7 +35,7 @@ class HSCMargin(HashLoss):
         L_q    = mean_ik (|h_ik| - 1)^2
 
     L_pair is the pair term of DSH over m, so that it has the size of the other two at any code
-    length. Raw DSH does badly with tanh; the classifier makes up for it. Defaults: m = 2K,
+    length. DSH alone is poor with tanh; the classifier compensates for it. Defaults: m = 2K,
     lambda_c = 0.5, lambda_q = 0.1.
 
     Terms: ``pair``, ``classification`` (weight lambda_c), ``quantisation`` (lambda_q).
@@ -49,7 +49,7 @@ class HSCMargin(HashLoss):
             pair: Weight of L_pair; 0 is an ablation.
             classification: lambda_c.
             quantisation: lambda_q.
-            pair_weight: How similar and dissimilar pairs weigh.
+            pair_weight: The weighting of similar and dissimilar pairs.
         """
 
         margin_per_bit: float = Field(2.0, gt=0)

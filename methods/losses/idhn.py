@@ -1,4 +1,4 @@
-"""IDHN: a likelihood for pairs with all or no labels in common, a regression for those between."""
+"""IDHN: a likelihood for pairs with all or no labels in common, a regression for other pairs."""
 
 from __future__ import annotations
 
@@ -64,12 +64,12 @@ class IDHN(PairLoss):
         """Parameters of `IDHN`.
 
         Attributes:
-            variant: Which of the two forms.
+            variant: The form of the loss.
             beta: Scale of the logit, for ``authors``.
             gamma: Weight of the regression of soft pairs.
             quantisation: a.
-            pairs: Whom the images of a batch are paired with.
-            pair_weight: How similar and dissimilar pairs weigh.
+            pairs: What the images of a batch are paired with: the batch, or a buffer.
+            pair_weight: The weighting of similar and dissimilar pairs.
         """
 
         variant: Variant = Variant.AUTHORS
@@ -125,7 +125,7 @@ class IDHN(PairLoss):
         return LossTerms(terms, weights)
 
     def _losses(self, left: Tensor, right: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
-        """The losses that pairs have if hard and if soft, both (n, m)."""
+        """Return the losses of pairs if they are hard and if they are soft, both (n, m)."""
         bits = left.shape[1]
         products = left @ right.T
         if self.params.variant is Variant.DEEPHASH:

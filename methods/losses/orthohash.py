@@ -1,4 +1,4 @@
-"""OrthoHash: softmax over the cosines with fixed class centres, with a margin; nothing else."""
+"""OrthoHash: softmax, with a margin, over the cosines with fixed class centres."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _END: Final = 0.99999  # of the cosines whose angle is taken: at 1 its slope is 
 
 
 class MarginForm(StrEnum):
-    """Where the margin goes: ``cos``, off the cosine; ``arc`` (OrthoArc), onto the angle."""
+    """The place of the margin: ``cos``: off the cosine; ``arc`` (OrthoArc): onto the angle."""
 
     COS = "cos"
     ARC = "arc"
@@ -56,10 +56,10 @@ class OrthoHash(CentreLoss):
         """Parameters of `OrthoHash`.
 
         Attributes:
-            variant: Where the margin goes.
+            variant: The place of the margin.
             margin: m.
             scale: s; None for sqrt(K).
-            centres: How the class centres are made.
+            centres: The way to make the class centres.
         """
 
         variant: MarginForm = MarginForm.COS

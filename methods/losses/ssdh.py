@@ -1,4 +1,4 @@
-"""SSDH: outputs follow what is surely near and surely far among the features."""
+"""SSDH: outputs follow the pairs of images that are surely near or surely far by their features."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _BLOCK = 512  # rows of the distances that are made at once
 
 
 class HistogramRange(StrEnum):
-    """``data``: from the smallest distance to the greatest; ``unit``: from 0 to 1."""
+    """The range of the bins: ``data``: smallest to greatest distance; ``unit``: 0 to 1."""
 
     DATA = "data"
     UNIT = "unit"
@@ -63,10 +63,10 @@ class SSDH(FeatureLoss):
             near: a, deviations below M from which on a pair is similar.
             far: c, deviations above M from which on a pair is dissimilar.
             bins: Bins of the histogram.
-            histogram: What the bins cover.
+            histogram: The range of the bins.
             sample: Images that M and the deviations are taken from, at most all.
             centre: Whether the mean of the training set's features is subtracted.
-            pair_weight: How similar and dissimilar pairs weigh.
+            pair_weight: The weighting of similar and dissimilar pairs.
         """
 
         near: float = Field(2.0, ge=0)
@@ -159,7 +159,7 @@ def distance_spread(directions: Tensor, *, bins: int, over: HistogramRange) -> D
     Args:
         directions: (N, D), rows of norm 1 or 0.
         bins: Bins of the histogram. Of several fullest ones the lowest counts.
-        over: What the bins cover; distances outside count for the Gaussians all the same.
+        over: The range of the bins; distances outside it still count for the Gaussians.
 
     Returns:
         The peak and both deviations; a side without a distance has 0. Without any pair, the peak

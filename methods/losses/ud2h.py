@@ -34,11 +34,11 @@ _KEPT = 0.9  # of the running cluster frequencies, an outer iteration
 
 
 class Mode(StrEnum):
-    """What becomes of the features that the pseudo-similarity is built from.
+    """Whether the features that the pseudo-similarity is built from change in training.
 
     ``frozen``: the backbone is not trained, so features and neighbours stay as they are, and a pass
-    over all images is cheap. ``tuned``: it is, so they are computed anew at every refresh, and only
-    the sampled images are passed through the network in between.
+    over all images is cheap. ``tuned``: it is trained, so they are computed anew at every refresh,
+    and only the sampled images pass through the network in between.
     """
 
     FROZEN = "frozen"
@@ -83,8 +83,8 @@ class UD2H(OuterIterationLoss):
     instead of the part in braces, without B.
 
     ``mode: tuned`` takes q, F (0.9 old + 0.1 new) and the first mu from Omega only, and computes g
-    and the neighbours anew when it refreshes. Whether the backbone is trained is for the training
-    settings to say; a mode that does not fit them is refused.
+    and the neighbours anew when it refreshes. The training settings decide whether the backbone is
+    trained; a mode that does not fit them is refused.
 
     Terms: ``similarity``, ``code`` (weight gamma / N) and ``clustering`` (weight lambda; 0 during
     the warm-up).
@@ -104,7 +104,7 @@ class UD2H(OuterIterationLoss):
             warm_up: Outer iterations without the clustering loss.
             refresh: Outer iterations between two changes of the cluster ids.
             pca: Principal directions the features are projected on; None for no projection.
-            mode: Whether the features may change.
+            mode: Whether the features change in training.
             asymmetric: Whether outputs are compared with B rather than with each other.
             database_codes: Codes of training images in the database.
         """
@@ -158,7 +158,7 @@ class UD2H(OuterIterationLoss):
 
     @classmethod
     def refusals(cls, params: BaseParams, *, bits: int, settings: TrainSettings) -> list[str]:
-        """A mode that says of the features what the training does not do to them."""
+        """Refuse a mode that does not fit whether the backbone is trained."""
         assert isinstance(params, cls.Params)  # noqa: S101 - for the type checker
         trained = settings.backbone is BackboneMode.TUNED
         if params.mode is Mode.TUNED and not trained:
@@ -199,7 +199,7 @@ class UD2H(OuterIterationLoss):
         self._clustering = after_warm_up and self.params.clustering > 0
 
     def forward(self, batch: HashBatch) -> LossTerms:
-        """The loss of one batch of Omega; keeps its detached h for the update of B."""
+        """Compute the loss of one batch of Omega; keep its detached h for the update of B."""
         embeddings = torch.tanh(batch.outputs)
         bits = embeddings.shape[1]
         places = self.keep(batch.indices, embeddings)
@@ -232,7 +232,7 @@ class UD2H(OuterIterationLoss):
         )
 
     def prepare_iteration(self, outer: int, outputs: OutputAccess) -> None:
-        """Set r and, after the warm-up, p; the first centres; neighbours and ids at a refresh."""
+        """Set r; after the warm-up p and the first centres; at a refresh neighbours and ids."""
         after = outer - self.params.warm_up
         refresh = after > 0 and after % self.params.refresh == 0
         if after > 0 and self.params.clustering > 0:
@@ -243,7 +243,7 @@ class UD2H(OuterIterationLoss):
         self.dissimilar.copy_(self._similarity.balancing_weight(self.sampled))
 
     def _assign(self, outputs: OutputAccess, *, first: bool, refresh: bool) -> None:
-        """Set the centres if it is the first time, F and p always, the ids at a refresh."""
+        """Set F and p, the first time the centres too, and at a refresh the ids."""
         frozen = self.params.mode is Mode.FROZEN
         everyone = torch.arange(len(self.codes), device=self.codes.device)
         passed = everyone if frozen or refresh else self.sampled
@@ -264,22 +264,22 @@ class UD2H(OuterIterationLoss):
             self.clusters.copy_(ids)
 
     def _count(self, assigned: Tensor, *, running: bool) -> None:
-        """F_c of all images, estimated from those passed; a running average if it is to be."""
+        """Estimate F_c of all images from the assignments given, perhaps as a running average."""
         fresh = assigned.sum(0) * (len(self.codes) / len(assigned))
         self.frequencies.copy_(_KEPT * self.frequencies + (1 - _KEPT) * fresh if running else fresh)
 
     def transposed_product(self, rows: Tensor, embeddings: Tensor) -> Tensor:
-        """S^T U, (N, K), for rows int64 (n,) of S and U of (n, K)."""
+        """Return S^T U, (N, K), for the rows int64 (n,) of S and U of (n, K)."""
         return self._similarity.transposed_product(rows, embeddings)
 
     def update_codes(self) -> None:
-        """One sweep over the bits of B, unless outputs are compared with each other."""
+        """Sweep once over the bits of B, unless outputs are compared with each other."""
         if self.params.asymmetric:
             super().update_codes()
 
 
 def usual_clusters(images: int) -> int:
-    """C = round(sqrt(N) / 2), limited to [10, 200]: more clusters than classes help.
+    """Return C = round(sqrt(N) / 2), limited to [10, 200]: more clusters than classes help.
 
     Example:
         >>> [usual_clusters(images) for images in (100, 5000, 59000, 1_000_000)]

@@ -1,1 +1,1 @@
-"""Shallow methods and the float row: one a file."""
+"""Shallow methods, and the comparison of float features: a file for each."""

@@ -13,12 +13,9 @@ from hashbench.methods.shallow.interface import ShallowMethod
 
 
 class Cosine(ShallowMethod):
-    """Float embeddings compared by cosine: what hashing the same features can hope to keep.
+    """Float features compared by cosine, the reference for hashing the same features.
 
-    Args:
-        params: The parameters.
-        bits: None; there are no codes.
-        features: Maps a stream of images to features (N, D).
+    It has no codes, and no code length.
     """
 
     class Params(BaseParams):
@@ -38,5 +35,5 @@ class Cosine(ShallowMethod):
         """Learn nothing: the mean is all it holds."""
 
     def project(self, centred: Tensor) -> Tensor:
-        """Return the features as they came, (N, D)."""
+        """Return the features unchanged, (N, D)."""
         return centred

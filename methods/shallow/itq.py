@@ -1,4 +1,4 @@
-"""ITQ: principal components, rotated so that quantising them loses least."""
+"""ITQ: principal components, rotated so that their quantisation error is least."""
 
 from __future__ import annotations
 
@@ -23,10 +23,7 @@ class ITQ(LinearMethod):
     steps lower ||B - X R||^2. (Public versions that transpose the W their library has already
     returned untransposed end at an arbitrary rotation; the falling error is the test.)
 
-    Args:
-        params: The parameters.
-        bits: Code length, at most min(D, N - 1).
-        features: Maps a stream of images to features (N, D).
+    The code length is at most min(D, N - 1).
 
     Attributes:
         rotation: float64 (bits, bits), R, orthogonal; set by `fit`.
@@ -38,7 +35,7 @@ class ITQ(LinearMethod):
         """Parameters.
 
         Attributes:
-            iterations: Alternations.
+            iterations: Number of alternations.
         """
 
         iterations: int = Field(default=50, ge=1, le=100_000)
@@ -53,11 +50,7 @@ class ITQ(LinearMethod):
     errors: tuple[float, ...]
 
     def learn(self, centred: Tensor, generator: torch.Generator) -> None:
-        """Find V and R.
-
-        Raises:
-            ConfigError: If there are fewer principal directions than bits.
-        """
+        """Find V, and learn R from its random start."""
         directions = principal_directions(centred, self.bits, method="itq")
         self.rotation = random_rotation(self.bits, generator)
         X, errors = centred @ directions, []

@@ -15,12 +15,7 @@ from hashbench.methods.shallow.interface import LinearMethod
 class LSH(LinearMethod):
     """Locality-sensitive hashing for angles: code = sgn((f - mean) W), W (D, bits) normal.
 
-    W does not look at the data; only its size does.
-
-    Args:
-        params: The parameters.
-        bits: Code length.
-        features: Maps a stream of images to features (N, D).
+    W does not depend on the data, only on the width D of the features.
 
     Attributes:
         projection: float64 (D, bits), W; set by `fit`.

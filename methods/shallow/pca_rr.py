@@ -16,13 +16,10 @@ class PCARR(LinearMethod):
     """PCA and a random rotation: code = sgn((f - mean) V R), R uniform among orthogonal matrices.
 
     V are the leading principal directions. The rotation spreads their variance over the bits, which
-    `PCAH` does not; it does not look at the codes, as `ITQ` does, which starts from this R under
-    the same seed. So the three together show what rotating and what learning the rotation gains.
+    `PCAH` does not. It is not fitted to the codes; that of `ITQ` is, and starts from this R under
+    the same seed. The three together show the gain of rotating and of learning the rotation.
 
-    Args:
-        params: The parameters.
-        bits: Code length, at most min(D, N - 1).
-        features: Maps a stream of images to features (N, D).
+    The code length is at most min(D, N - 1).
 
     Attributes:
         rotation: float64 (bits, bits), R, orthogonal; set by `fit`.
@@ -37,11 +34,7 @@ class PCARR(LinearMethod):
     rotation: Tensor
 
     def learn(self, centred: Tensor, generator: torch.Generator) -> None:
-        """Find V and draw R.
-
-        Raises:
-            ConfigError: If there are fewer principal directions than bits.
-        """
+        """Find V and draw R."""
         directions = principal_directions(centred, self.bits, method="pca_rr")
         self.rotation = random_rotation(self.bits, generator)
         self.projection = directions @ self.rotation

@@ -15,15 +15,12 @@ from hashbench.methods.shallow.principal import principal_directions
 class PCAH(LinearMethod):
     """PCA hashing: code = sgn((f - mean) V), V (D, bits) the leading principal directions.
 
-    It is what ITQ starts from, without the rotation. Every direction gets one bit, however little
-    varies along it, so more bits may give worse codes. A direction along which nothing varies at
+    It is ITQ without the rotation. Every direction has one bit, however little the data vary along
+    it, so more bits may give worse codes. A direction along which nothing varies at
     all (pixels that are 0 in every image) gives a constant bit; its sign would be that of rounding
     errors otherwise.
 
-    Args:
-        params: The parameters.
-        bits: Code length, at most min(D, N - 1).
-        features: Maps a stream of images to features (N, D).
+    The code length is at most min(D, N - 1).
 
     Attributes:
         projection: float64 (D, bits), V; set by `fit`.
@@ -36,11 +33,7 @@ class PCAH(LinearMethod):
     )
 
     def learn(self, centred: Tensor, generator: torch.Generator) -> None:
-        """Find V.
-
-        Raises:
-            ConfigError: If there are fewer principal directions than bits.
-        """
+        """Find V."""
         directions = principal_directions(centred, self.bits, method="pcah")
         spreads = torch.linalg.vector_norm(centred @ directions, dim=0)
         negligible = spreads.max() * max(centred.shape) * torch.finfo(centred.dtype).eps

@@ -38,10 +38,7 @@ class PredictedClass(FeatureMethod):
     are predicted, the largest if there are none, and their codes are merged bit by bit by majority
     vote, as CSQ merges centres. Only classes with training images can be predicted or have a code.
 
-    Args:
-        params: The parameters.
-        bits: Code length; 2^bits must be at least the number of classes.
-        features: Maps a stream of images to features (N, D).
+    2^bits must be at least the number of classes.
 
     Attributes:
         projection: float64 (D, classes), W / s; set by `fit`, as all below.

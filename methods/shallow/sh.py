@@ -27,10 +27,7 @@ class SH(ShallowMethod):
     the dimension of greater variance goes first, then the smaller k. eps is that of float64. A
     query beyond the box meets the same waves, continued.
 
-    Args:
-        params: The parameters.
-        bits: Code length K, at most min(D, N - 1).
-        features: Maps a stream of images to features (N, D).
+    The code length K is at most min(D, N - 1).
 
     Attributes:
         projection: float64 (D, used), the columns of V that a mode uses; set by `fit`.
@@ -50,11 +47,7 @@ class SH(ShallowMethod):
     frequencies: Tensor
 
     def learn(self, centred: Tensor, generator: torch.Generator) -> None:
-        """Find V, the box and its modes.
-
-        Raises:
-            ConfigError: If there are fewer principal directions than bits.
-        """
+        """Find V, the box and its modes."""
         directions = principal_directions(centred, self.bits, method="sh")
         X, eps = centred @ directions, torch.finfo(centred.dtype).eps
         lowest, highest = X.amin(dim=0) - eps, X.amax(dim=0) + eps
