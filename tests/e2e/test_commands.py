@@ -43,14 +43,14 @@ exclude:
 
 
 def said(*words: str, folder: Path | None = None) -> str:
-    """What a command that goes well writes to standard output."""
+    """Return the standard output of a command that succeeds."""
     result = hashbench(*words, folder=folder)
     assert (result.returncode, result.stderr) == (0, ""), result.stderr
     return result.stdout
 
 
 def refused(*words: str, code: int = 2, folder: Path | None = None) -> str:
-    """The one line that a command that goes wrong writes to standard error."""
+    """Return the one line of standard error of a command that fails."""
     result = hashbench(*words, folder=folder)
     assert (result.returncode, result.stdout) == (code, ""), result.stderr
     (line,) = result.stderr.splitlines()
@@ -89,7 +89,7 @@ def test_help_gives_each_command_one_whole_sentence_at_80_columns(group: list[st
 
 
 def completed(*words: str) -> list[str]:
-    """What the installed command answers to bash, where the last word is to be completed."""
+    """Return the completions of the last word that the installed command offers to bash."""
     variables = {"COMP_WORDS": " ".join(words), "COMP_CWORD": str(len(words) - 1)}
     result = subprocess.run(
         [COMMAND],

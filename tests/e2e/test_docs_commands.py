@@ -1,4 +1,4 @@
-"""The pages but those of the tutorial, followed word for word; conftest.py says how."""
+"""Follow the commands of every page outside the tutorial; conftest.py explains how."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_the_gate_page_on_the_store_that_its_first_command_makes(reader: Reader)
 
 
 def make_photos(folder: Path) -> None:
-    """What import-your-data.md speaks of: photos, tables and lists."""
+    """Write the photos, tables and lists that import-your-data.md uses."""
     generator = np.random.default_rng(0)
     names = [f"{name}/{n:02d}.png" for name in CLASSES for n in range(20)][:-1]
     for name in names:

@@ -1,4 +1,4 @@
-"""The tutorial, followed word for word from its first page to its last; conftest.py says how."""
+"""Follow the commands of the tutorial from the first page to the last; conftest.py explains how."""
 
 from __future__ import annotations
 

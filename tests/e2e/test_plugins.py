@@ -46,7 +46,7 @@ def hashbench(
 
 
 def said(*words: str, folder: Path, path: str | None = None) -> str:
-    """What a command that goes well writes to standard output."""
+    """Return the standard output of a command that succeeds."""
     done = hashbench(*words, folder=folder, path=path)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

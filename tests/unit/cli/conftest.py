@@ -1,4 +1,4 @@
-"""What the tests of commands share: a command called in this process."""
+"""Fixtures of the tests of commands: a command called in this process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests of reports share: cells with records written by hand."""
+"""Fixtures of the tests of reports: cells with records written by hand."""
 
 from __future__ import annotations
 

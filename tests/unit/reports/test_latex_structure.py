@@ -1,4 +1,4 @@
-"""What a LaTeX report must be so that pdflatex takes it, whatever methods and causes are called."""
+"""LaTeX reports compile with pdflatex, whatever the names of methods and causes."""
 
 from __future__ import annotations
 
