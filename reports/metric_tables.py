@@ -44,13 +44,8 @@ def metric_tables(
     """Return the tables of metrics.
 
     Unless the view says otherwise there is one table for each protocol, device and metric, with
-    methods in its rows and code lengths in its columns.
-
-    Args:
-        cells: The results of every cell.
-        trace: Whether to add record ids.
-        view: The rows, columns and metrics wanted.
-        families: Families of metrics wanted, if the view names no metrics; all if empty.
+    methods in its rows and code lengths in its columns. ``families`` selects families of metrics if
+    the view names no metrics.
     """
     view = view or View()
     frame = wanted_metrics(metric_frame(cells), view, families=families)
@@ -69,10 +64,7 @@ def wanted_metrics(
 ) -> pd.DataFrame:
     """Return the rows of a frame whose metric is wanted, with metrics in reading order.
 
-    Args:
-        frame: A frame with the column ``metric``, e.g. of `metric_frame`.
-        view: The view whose metrics are wanted, if it names any.
-        families: Families of metrics that are wanted otherwise; all if empty.
+    The view's metrics are wanted; if it names none, all metrics of ``families``, or all metrics.
     """
     if frame.empty:
         return frame

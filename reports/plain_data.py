@@ -27,11 +27,7 @@ from hashbench.store.catalogue import CellResults
 def data_frame(name: str, cells: Sequence[CellResults], view: View) -> pd.DataFrame:
     """Return the values behind one table, in an order that depends on the values alone.
 
-    Args:
-        name: A name of `hashbench.reports.view.TABLES`; ``training`` has one row for each phase,
-            ``budget`` one for each fit.
-        cells: The results of every cell.
-        view: The metrics wanted.
+    ``training`` has one row for each phase, ``budget`` one for each fit.
     """
     frame = _frame(name, cells, view)
     if frame.empty:

@@ -31,10 +31,7 @@ def build_tables(
 ) -> list[Table]:
     """Return the tables that a view names and the records have values for, in the view's order.
 
-    Args:
-        cells: The results of every cell.
-        trace: Whether to add the ids of the records behind every value.
-        view: The tables wanted; all if not given.
+    Without a view all tables are built; ``trace`` adds the ids of the records behind every value.
 
     Raises:
         ConfigError: If no method has the name that the view gives for the full method.

@@ -71,16 +71,10 @@ class Drawing:
 def draw(
     key: str, plot: Callable[[Canvas], None], *, width: float = WIDTH, height: float = HEIGHT
 ) -> str:
-    """Draw a figure.
+    """Let ``plot`` draw on an empty figure of some inches, and return it as an ``<svg>`` element.
 
-    Args:
-        key: Unique within the page; ids inside the SVG start with it.
-        plot: Function that draws on an empty figure.
-        width: Inches.
-        height: Inches.
-
-    Returns:
-        An ``<svg>`` element without a size, hidden from assistive technology: the page labels it.
+    The element has no size and is hidden from assistive technology: the page labels it. Ids inside
+    it start with ``key``, which is unique within the page.
     """
     import matplotlib as mpl
     from matplotlib.figure import Figure

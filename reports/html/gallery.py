@@ -33,12 +33,9 @@ _FROM_CODES: Final = {
 
 
 def drawings(arena: Arena, key: str, stores: Mapping[str, Store]) -> list[Drawing]:
-    """Draw all figures of an arena.
+    """Draw all figures of an arena, from the records and from the codes in the stores.
 
-    Args:
-        arena: The arena.
-        key: Unique within the page; ids inside the figures start with it.
-        stores: By cell id, the store that holds the cell's codes and curves.
+    Ids inside the figures start with ``key``, which is unique within the page.
 
     Raises:
         DamagedStoreError: If an artifact does not match its checksum.
