@@ -1,10 +1,11 @@
-"""How fast a CUDA device counts, against what it copies and multiplies.
+"""Speed of counting on a CUDA device, compared with its rates of copying and multiplying.
 
 ``python tools/device_evaluation_speed.py [SCALE]`` prints, for the shapes of
 ``tools/evaluation_speed.py`` and for 10^7 and 10^8 codes, the pairs counted in a second
 and the whole evaluation's time. The limit of a shape is the slower of two rates measured in the
-same run: pairs that half-precision products of such codes could make, and passes over the packed
-codes that device copies could make. SCALE multiplies the database sizes (to try it on a CPU).
+same run: the pairs that half-precision products of such codes could cover, and the passes over the
+packed codes that device copies could make. SCALE multiplies the database sizes (for a trial on a
+CPU).
 """
 
 from __future__ import annotations
@@ -61,14 +62,14 @@ def count(sides: Sides, device: torch.device) -> None:
 
 
 def enlarged(sides: Sides, size: int) -> Sides:
-    """The same queries with a database of codes drawn from it again and again."""
+    """Enlarge the database by drawing its codes with replacement; the queries stay."""
     query, database, query_labels, labels = sides
     rows = np.random.default_rng(1).integers(0, len(database), size)
     return query, Codes(database.packed[rows], BITS), query_labels, labels[rows]
 
 
 def matrix_rate(device: torch.device, scale: float) -> float:
-    """Half-precision operations a second of square matrices (float32 on a CPU)."""
+    """Measure half-precision operations a second of square matrices (float32 on a CPU)."""
     kind = torch.float16 if device.type == "cuda" else torch.float32
     side = max(64, round(_SIDE * min(scale, 1)))
     left = torch.ones(side, side, dtype=kind, device=device)
@@ -76,7 +77,7 @@ def matrix_rate(device: torch.device, scale: float) -> float:
 
 
 def copy_rate(device: torch.device, scale: float) -> float:
-    """Bytes a second that a copy reads and writes."""
+    """Measure the bytes a second that a copy reads and writes."""
     source = torch.ones(max(1024, round(_COPIED * min(scale, 1))), dtype=torch.uint8, device=device)
     target = torch.empty_like(source)
     return 2 * source.numel() / _shortest(lambda: target.copy_(source), device)

@@ -1,14 +1,14 @@
-"""How fast an evaluation is: against the field's loop, and against the machine's own limit.
+"""Speed of an evaluation, compared with the field's loop and with the limit of the machine.
 
-``python tools/evaluation_speed.py [THREADS]`` prints a table, and above it the load of the
-machine: ratios are of times taken in turns in one run, each the shortest of several, so that a busy
-machine is busy for all. Codes of 64 bits lie around one centre a class.
+``python tools/evaluation_speed.py [THREADS]`` prints the load of the machine and a table. The
+competitors take turns in one run, and the shortest of several times counts, so that a busy machine
+is busy for all. Codes of 64 bits lie around one centre a class.
 
-*The field's loop* handles one query at a time: Hamming distances by a product of +1 and -1, a sort,
-a product of labels, sums. Published code has integer labels and lets the linear algebra take all
-threads; *at its best* is the fastest of integer and float labels on one thread and on all. It is
-timed on some of the queries. *The limit* is
-the rate at which all threads together add ready-made keys to histograms, in nanoseconds a pair.
+*The field's loop*, as in published code, handles one query at a time: Hamming distances by a
+product of +1 and -1, a sort, a product of labels, sums. Published code has integer labels and lets
+the linear algebra use all threads; *at its best* is the fastest of integer and float labels on one
+thread and on all. It is timed on some of the queries. *The limit* is the rate at which all threads
+together add given keys to histograms, in nanoseconds a pair.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ REPEATS = 6
 _LOOPED = 10  # queries that the field's loop is timed on at once
 _KEYS, _ROUNDS = 1 << 14, 2_000
 _IN_A_ROW = 4
-_REST = 0.1  # seconds in which threads of linear algebra stop waiting for more of it
+_REST = 0.1  # seconds after which idle threads of linear algebra go to sleep
 _FIRST_CALL = """
 import time
 began = time.perf_counter()
@@ -53,15 +53,7 @@ print(time.perf_counter() - began)
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A protocol's shape.
-
-    Attributes:
-        queries: Number of queries.
-        items: Database size.
-        classes: Number of labels.
-        multilabel: Whether an image has several.
-        cutoff: K as metric names have it.
-    """
+    """The shape of a protocol; ``cutoff`` is K as written in metric names."""
 
     queries: int
     items: int
@@ -71,7 +63,7 @@ class Case:
 
     @property
     def tie_aware(self) -> list[Metric]:
-        """What needs a histogram over distance and relevance."""
+        """Metrics that need a histogram over distance and relevance."""
         names = [f"map@{self.cutoff}/div={div}" for div in ("hits", "min")]
         names = [f"{name}/ties={ties}" for name in names for ties in ("expected", "best", "worst")]
         names += ["precision@100", "recall@100", "precision@r2", "recall@r2"]
@@ -79,12 +71,12 @@ class Case:
 
     @property
     def stable(self) -> Metric:
-        """What needs the order of the database too."""
+        """A metric that needs the order of the database, too."""
         return parse_metric(f"map@{self.cutoff}/ties=stable")
 
     @property
     def graded(self) -> list[Metric]:
-        """What needs a histogram over distance and gain."""
+        """Metrics that need a histogram over distance and gain."""
         return [parse_metric(f"{family}@{self.cutoff}") for family in ("ndcg", "acg", "wap")]
 
 
@@ -98,7 +90,7 @@ Sides = tuple[Codes, Codes, NDArray[np.uint8], NDArray[np.uint8]]
 
 
 def made(case: Case) -> Sides:
-    """Codes around one centre a class, and their labels; queries and database of each."""
+    """Draw codes around one centre a class and their labels, for queries and database."""
     rng = np.random.default_rng(0)
     total = case.queries + case.items
     classes = rng.integers(0, case.classes, total)
@@ -114,7 +106,7 @@ def made(case: Case) -> Sides:
 
 
 def field_loop(sides: Sequence[NDArray[Any]], cutoff: int) -> float:
-    """Mean average precision as published code computes it.
+    """Compute mean average precision as published code does.
 
     Args:
         sides: Codes of -1 and +1 of the queries and of the database, then their labels.
@@ -134,7 +126,7 @@ def field_loop(sides: Sequence[NDArray[Any]], cutoff: int) -> float:
 
 
 def _loops(case: Case, sides: Sides, threads: int) -> list[Callable[[], object]]:
-    """The field's loop on some queries, in each of its variants, the published one first."""
+    """List the variants of the field's loop on some queries, the published one first."""
     cutoff = case.items if case.cutoff == "all" else int(case.cutoff)
     signs = sides[0].signs()[:_LOOPED].astype(np.float32), sides[1].signs().astype(np.float32)
 
@@ -151,7 +143,7 @@ def _loops(case: Case, sides: Sides, threads: int) -> list[Callable[[], object]]
 
 
 def _limit(threads: int) -> Callable[[], object]:
-    """Keys counted by all threads at once."""
+    """Make a function in which all threads count keys at once."""
     from numba import njit
 
     @njit(nogil=True)
@@ -172,9 +164,9 @@ def _limit(threads: int) -> Callable[[], object]:
 
 
 def _shortest(runs: Sequence[Callable[[], object]], repeats: int) -> list[float]:
-    """Shortest time of each, in seconds; they take turns, each of which is some calls in a row.
+    """Measure the shortest time of each, in seconds; they take turns of some calls in a row.
 
-    The later ones find awake what went to sleep during the rest: caches, threads, processors.
+    The first call of a turn is slower: caches, threads and processors are idle after the pause.
     """
     found = [float("inf")] * len(runs)
     for _ in range(repeats):
@@ -188,13 +180,13 @@ def _shortest(runs: Sequence[Callable[[], object]], repeats: int) -> list[float]
 
 
 def _extra_memory(run: Callable[[], object]) -> float:
-    """Peak of the resident memory above what it was before, in MB; Linux."""
+    """Measure the peak of the resident memory above its value before the call, in MB; Linux."""
 
     def status(key: str) -> int:
         lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith(key))
 
-    ctypes.CDLL(None).malloc_trim(0)  # what was freed and is still resident would hide new memory
+    ctypes.CDLL(None).malloc_trim(0)  # freed memory that is still resident would hide new memory
     Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # forget the old peak
     before = status("VmRSS:")
     run()
@@ -202,13 +194,7 @@ def _extra_memory(run: Callable[[], object]) -> float:
 
 
 def measure(case: Case, threads: int, repeats: int = REPEATS) -> Iterator[str]:
-    """The lines of one case.
-
-    Args:
-        case: The shape.
-        threads: Most threads.
-        repeats: The shortest of so many times counts.
-    """
+    """Yield the table rows of one case; the shortest of ``repeats`` times counts."""
     sides = made(case)
 
     def ours(metrics: Sequence[Metric], tool: Tool = Tool.NUMBA) -> Callable[[], object]:
@@ -239,14 +225,14 @@ def measure(case: Case, threads: int, repeats: int = REPEATS) -> Iterator[str]:
 
 
 def first_call() -> None:
-    """Evaluate a little of everything, so that all loops are compiled or loaded."""
+    """Evaluate a few of all metrics, so that all loops are compiled or loaded."""
     case = Case(4, 300, 10, True, "all")
     metrics = [*case.tie_aware, case.stable, *case.graded, parse_metric("ndcg@9/ties=stable")]
     evaluate(*made(case), metrics, order_seed=0, tool=Tool.NUMBA)
 
 
 def first_calls() -> tuple[float, float]:
-    """Seconds that the first call takes with an empty cache, and in the next process."""
+    """Measure the seconds of the first call with an empty cache, and in the next process."""
     with tempfile.TemporaryDirectory() as cache:
         seconds = [
             subprocess.run(  # noqa: S603 - this interpreter and the text above
@@ -262,7 +248,7 @@ def first_calls() -> tuple[float, float]:
 
 
 def main(arguments: Sequence[str]) -> ExitCode:
-    """Measure and print; the exit code."""
+    """Measure and print the table."""
     try:
         threads = int(arguments[0]) if arguments else os.cpu_count() or 1
     except ValueError:

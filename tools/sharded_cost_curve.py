@@ -1,10 +1,10 @@
-"""What an evaluation and a search cost as the database grows.
+"""The cost of an evaluation and of a search as the database grows.
 
 ``python tools/sharded_cost_curve.py FOLDER [--largest 1e9] [--queries 100] [--processes 2]``
 makes databases of 10^6, 10^7, ... synthetic codes of 64 bits below FOLDER, one after another, and
-removes each. Files are dropped from the page cache before they are read, where the system does
-that. *resident* is the most that this process or one that it started had in memory, of all rows so
-far; so it would show a row that took more than those before it.
+removes each. Files are dropped from the page cache before they are read, where the system allows
+it. *resident* is the largest resident memory of this process and its children, over all rows so
+far; so it grows in a row that needs more than the rows before.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from hashbench.core.codes import Codes
 from hashbench.core.errors import ExitCode, HashbenchError
 from hashbench.evaluation.names import parse_metric
 from hashbench.evaluation.sharded.evaluate import evaluate_shards
@@ -39,10 +40,10 @@ def rows(folder: Path, *, largest: int, queries: int, processes: int) -> Iterato
     """Measure one database after another.
 
     Args:
-        folder: Where they are made.
-        largest: Codes of the last.
+        folder: Folder in which databases are made.
+        largest: Codes of the last database.
         queries: Queries of an evaluation; the first ten of them are searched for.
-        processes: How many count at a time.
+        processes: Processes that count at the same time.
 
     Yields:
         The cells of a row of the table.
@@ -72,26 +73,26 @@ def _row(place: Path, made: Synthetic, *, processes: int) -> tuple[str, ...]:
     values = evaluate_shards(query.codes, database, query.labels, metrics, processes=processes)
     evaluated, spent = time.perf_counter() - began, _processor_seconds() - spent
     _forget(database)
-    few = query.first(SEARCHED)
+    few = Codes(query.codes.packed[:SEARCHED], query.codes.bits)
     began = time.perf_counter()
-    search_shards(few.codes, database, K, processes=processes)
+    search_shards(few, database, K, processes=processes)
     searched = time.perf_counter() - began
     return (
         f"{made.items:,}",
-        f"{database.bytes / 1e9:.2f}",
+        f"{sum(entry.bytes for entry in database.files()) / 1e9:.2f}",
         f"{written:.1f}",
         f"{evaluated:.1f}",
         f"{spent:.1f}",
         f"{evaluated * 1e9 / made.items / made.queries:.2f}",
         f"{searched:.1f}",
-        f"{searched * 1e3 / len(few.codes):.0f}",
+        f"{searched * 1e3 / len(few):.0f}",
         f"{_resident() / 1e6:.0f}",
         f"{values[metrics[0].name].value:.4f}",
     )
 
 
 def _forget(folder: ShardFolder) -> None:
-    """Have the next reader read from the disk."""
+    """Drop the files from the page cache, so that the next reader reads from the disk."""
     for entry in folder.files():
         descriptor = os.open(folder.root / entry.file, os.O_RDONLY)
         try:
@@ -101,7 +102,7 @@ def _forget(folder: ShardFolder) -> None:
 
 
 def _usage() -> list[resource.struct_rusage]:
-    """Of this process, and of those that it started and that ended."""
+    """Return the resource usage of this process and of its ended children."""
     return [resource.getrusage(kind) for kind in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
 
 
@@ -110,7 +111,7 @@ def _processor_seconds() -> float:
 
 
 def _resident() -> int:
-    """Bytes: the most that one process had in memory."""
+    """Return the most bytes that one process had in memory."""
     return 1024 * max(usage.ru_maxrss for usage in _usage())
 
 

@@ -1,4 +1,4 @@
-"""``hashbench encode``: codes of image files by a stored method."""
+"""``hashbench encode``: encode image files with a stored method."""
 
 from __future__ import annotations
 

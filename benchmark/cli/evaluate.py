@@ -1,4 +1,4 @@
-"""``hashbench evaluate``: more metrics of codes that are already there."""
+"""``hashbench evaluate``: compute more metrics of stored codes."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from hashbench.core.errors import ExitCode, HashbenchError, NothingSelectedError
 )
 @select_option
 def command(store: Path, names: tuple[str, ...], selections: tuple[str, ...]) -> None:
-    """Compute metrics of the codes in STORE that no record says yet; nothing is trained.
+    """Compute metrics of the codes in STORE that no record has yet; nothing is trained.
 
-    Each cell gets a new evaluation record that names its fit; none is edited. The float row has no
-    Hamming radius, so metrics inside one are left out for it.
+    Each cell gets a new evaluation record that names its fit; no record is changed. Float
+    embeddings have no Hamming radius, so metrics inside one are left out for them.
     """
     from hashbench.audit.remeasure import evaluate_more, missing_metrics
     from hashbench.cli.loading import chooser

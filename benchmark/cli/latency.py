@@ -1,4 +1,4 @@
-"""``hashbench latency``: what a query costs in each engine, on a record's codes and on more."""
+"""``hashbench latency``: time searches in each engine, on a record's codes and on more."""
 
 from __future__ import annotations
 
@@ -62,7 +62,15 @@ def _sizes(
     metavar="NAME[:KEY=VALUE,...]",
     help="An engine with its parameters, e.g. faiss_ivf:nprobe=16; may be given several times.",
 )
-@click.option("-k", "ks", type=click.IntRange(1), multiple=True, default=_GRID, show_default=True)
+@click.option(
+    "-k",
+    "ks",
+    type=click.IntRange(1),
+    multiple=True,
+    default=_GRID,
+    show_default=True,
+    help="Neighbours a query; may be given several times.",
+)
 @click.option(
     "--batch",
     "batches",
@@ -70,7 +78,7 @@ def _sizes(
     multiple=True,
     default=_GRID,
     show_default=True,
-    help="Queries a call.",
+    help="Queries a call; may be given several times.",
 )
 @click.option(
     "--size",
@@ -78,34 +86,42 @@ def _sizes(
     multiple=True,
     callback=_sizes,
     metavar="CODES",
-    help="Measure on so many resampled codes too, e.g. 1e6; may be given several times.",
+    help="Measure on this many resampled codes too, e.g. 1e6; may be given several times.",
 )
-@click.option("--threads", type=click.IntRange(1), default=1, show_default=True)
+@click.option(
+    "--threads", type=click.IntRange(1), default=1, show_default=True, help="Threads of an engine."
+)
 @click.option(
     "--samples",
     type=click.IntRange(1),
     default=1000,
     show_default=True,
-    help="Timed calls wanted a setting; a percentile p is told from 10 / (1 - p) of them.",
+    help="Timed calls of each setting; a percentile p is reported from 10 / (1 - p) calls on.",
 )
 @click.option(
-    "--seconds", callback=_seconds, default="1s", show_default=True, help="Time limit for them."
+    "--seconds",
+    callback=_seconds,
+    default="1s",
+    show_default=True,
+    help="Time limit of these calls.",
 )
 @click.option(
     "--max-build",
     callback=_seconds,
     default="120s",
     show_default=True,
-    help="An engine that builds longer is skipped.",
+    help="An engine that takes longer to build its index is skipped.",
 )
 @click.option(
     "--max-memory",
     callback=_bytes,
     default="8GiB",
     show_default=True,
-    help="An engine whose process takes more is skipped.",
+    help="An engine whose process takes more memory is skipped.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the resampling.")
+@click.option(
+    "--seed", type=int, default=0, show_default=True, help="Random seed of the resampling."
+)
 @click.option(
     "--redraw",
     type=click.FloatRange(0, 1),
@@ -118,7 +134,7 @@ def _sizes(
     type=click.Choice(["flip", "cross"]),
     default="flip",
     show_default=True,
-    help="How it changes: each bit by itself, or towards one other code of the class.",
+    help="How bits change: each independently, or towards one other code of the class.",
 )
 @data_root_option
 @store_option
@@ -145,12 +161,12 @@ def command(
     """Measure search engines on the codes of RECORD, and keep a latency record.
 
     RECORD is a fit id, a record id, or the start of one. Each index is built in a process of its
-    own. A resampled code is one of the database's with each bit flipped by the share of its class
-    (the codes of equal labels) that differs from it in that bit, so that classes keep their share
-    of set bits; with --resampling cross it takes half of its bits from another code of the class,
-    so that bits that go together stay together in part. The distances of both databases are shown
-    side by side. Where RECORD kept its model, queries
-    are measured from the image file on too.
+    own. A resampled code is a code of the database with each bit flipped with a probability: the
+    share of its class (the codes of equal labels) that differs from it in that bit. So classes keep
+    their share of set bits. With --resampling cross a code takes half of its bits from another code
+    of the class, which keeps part of the correlation between bits. The distances in both databases
+    are shown side by side. If the model of RECORD was kept, queries are also timed from the image
+    file to the result.
     """
     from hashbench.core.plugins import load_plugins
     from hashbench.core.registry import registry
@@ -162,12 +178,11 @@ def command(
     found = Store.open(store)
     load_plugins(plugins, registry())
     fit = find_fit(found, record)
-    asked = {"k": ks, "batch": batches}
     settings = [
         _setting(word, k=k, batch=batch, threads=threads, samples=samples, seconds=seconds)
         for word in engines
-        for k in asked["k"]
-        for batch in asked["batch"]
+        for k in ks
+        for batch in batches
     ]
     plan = LatencyPlan(
         settings=tuple(dict.fromkeys(settings)),
@@ -235,9 +250,9 @@ def _print_entries(entries: Sequence[LatencyEntry]) -> None:
             f"{entry.build_seconds:.2f}",
             f"{entry.index_bytes / 2**20:.2f}",
             str(entry.calls),
-            *(_told(ms, 4) for ms in (entry.p50_ms, entry.p95_ms, entry.p99_ms, entry.p999_ms)),
+            *(_decimals(ms, 4) for ms in (entry.p50_ms, entry.p95_ms, entry.p99_ms, entry.p999_ms)),
             f"{entry.queries_per_second:,.0f}",
-            _told(entry.recall, 3),
+            _decimals(entry.recall, 3),
         ]
         for entry in entries
     ]
@@ -256,7 +271,7 @@ def _print_entries(entries: Sequence[LatencyEntry]) -> None:
             click.echo(f"from file, medians: {stages}")
 
 
-def _told(value: float | None, digits: int) -> str:
+def _decimals(value: float | None, digits: int) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
 
 
@@ -266,7 +281,7 @@ def _print_skipped(skipped: Sequence[SkippedEngine]) -> None:
 
 
 def _print_histograms(histograms: Mapping[int, NDArray[np.int64]]) -> None:
-    """Shares of the pairs at each distance, one column a database, for the nearest distances."""
+    """Print the shares of the pairs at the nearest distances, one column a database."""
     if len(histograms) == 1:
         return
     shares = {size: counts / counts.sum() for size, counts in histograms.items()}

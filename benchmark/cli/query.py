@@ -1,4 +1,4 @@
-"""``hashbench query``: the images of a database that are nearest to an image."""
+"""``hashbench query``: find the images of a database that are nearest to an image."""
 
 from __future__ import annotations
 
@@ -19,11 +19,13 @@ if TYPE_CHECKING:
 @click.command("query")
 @click.argument("record")
 @click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("-k", "k", type=click.IntRange(min=1), default=10, show_default=True)
+@click.option(
+    "-k", "k", type=click.IntRange(min=1), default=10, show_default=True, help="Images to show."
+)
 @click.option(
     "--among",
     type=click.Path(path_type=Path),
-    help="Search in a file that hashbench encode wrote with RECORD, not in RECORD's database.",
+    help="Search in a file written by hashbench encode with RECORD, not in RECORD's database.",
 )
 @store_option
 @device_option
@@ -41,7 +43,7 @@ def command(
     """Show the K images nearest to each of IMAGES, by the method and the codes of RECORD.
 
     RECORD is a fit id, a record id, or the start of one. Its model must have been kept: execute:
-    {keep_model: true}. Equal distances come in the order of the database.
+    {keep_model: true}. Equal distances are shown in the order of the database.
     """
     from hashbench.worker.encoder import open_encoder
     from hashbench.worker.image_files import find_images
@@ -61,7 +63,7 @@ def command(
 
 
 def _database(encoder: Encoder) -> tuple[Codes | Embeddings, Sequence[str], Sequence[str]]:
-    """The record's own database: where each image is in the dataset, and its class names."""
+    """Load the record's own database, the positions of its images and their class names."""
     from hashbench.store.codes import load_codes
 
     encoded = load_codes(encoder.store, encoder.fit)

@@ -1,4 +1,4 @@
-"""``hashbench shards``: databases of codes that do not fit in memory."""
+"""``hashbench shards``: the group of commands for databases that do not fit in memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``hashbench shards adopt``: the manifest of files of packed codes that are there already."""
+"""``hashbench shards adopt``: write the manifest of existing files of packed codes."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from hashbench.cli.phases import phases
 @click.option(
     "--classes",
     type=click.IntRange(min=1),
-    help="Number of labels.  [default: there are no labels]",
+    help="Number of classes.  [default: the codes have no labels]",
 )
 @click.option(
     "--order-seed",
     type=click.IntRange(min=0),
-    help="The items stand in the order that ties=stable takes for this seed.",
+    help="Seed of the order of ties=stable, if the items are stored in that order.",
 )
 def command(folder: Path, *, bits: int, classes: int | None, order_seed: int | None) -> None:
     """Write the manifest of the files of packed codes in FOLDER, with their checksums.
 
     A shard is codes-*.npy, uint8 (N, ceil(bits / 8)), with labels-*.npy beside it where --classes
     is given; or *.safetensors with the tensors codes and labels. Labels are class numbers (N,), or
-    multi-hot rows packed by numpy.packbits. The files are read once and left as they are; the
-    order of their names is that of the database.
+    multi-hot rows packed by numpy.packbits. The files are read once and not changed; the order of
+    their names is the order of the database.
     """
     from hashbench.evaluation.sharded.adopt import adopt
 

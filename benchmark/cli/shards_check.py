@@ -1,4 +1,4 @@
-"""``hashbench shards check``: whether shards are what their manifest says."""
+"""``hashbench shards check``: compare shards with the checksums in their manifest."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hashbench.core.errors import DataError
 @click.command("check")
 @click.argument("folder", type=click.Path(path_type=Path))
 def command(folder: Path) -> None:
-    """Read all files of FOLDER and compare their checksums with its manifest's."""
+    """Read all files of FOLDER and compare their checksums with the manifest."""
     from hashbench.evaluation.sharded.folder import ShardFolder
 
     opened = ShardFolder.open(folder)

@@ -1,4 +1,4 @@
-"""``hashbench shards evaluate``: metrics of a database on disk."""
+"""``hashbench shards evaluate``: compute metrics of a sharded database."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ DEFAULT_METRICS = (
 @click.option(
     "--processes",
     type=click.IntRange(min=1),
-    help="How many count at a time; no value depends on it.  [default: one a core]",
+    help="Processes that count at the same time; no value depends on it.  [default: one a core]",
 )
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="A JSON file for the values, too."
+    "-o", "--output", type=click.Path(path_type=Path), help="Write the values to a JSON file, too."
 )
 def command(
     folder: Path,
@@ -57,8 +57,8 @@ def command(
 ) -> None:
     """Compute metrics of QUERIES in the database FOLDER, both folders of shards with labels.
 
-    Values are those of an evaluation in memory, to the last bit. The database is read a block at a
-    time; its size is no matter of memory.
+    Values equal those of an evaluation in memory to the last bit. The database is read a block at a
+    time, so it may be larger than the memory.
     """
     from hashbench.evaluation.names import expand_metrics
     from hashbench.evaluation.sharded.evaluate import evaluate_shards

@@ -1,4 +1,4 @@
-"""``hashbench shards make``: the codes of a record as shards."""
+"""``hashbench shards make``: write the codes of a record as shards."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     "items_per_shard",
     type=click.IntRange(min=1),
     metavar="CODES",
-    help="Codes of a file.  [default: 67,108,864]",
+    help="Codes in each file.  [default: 67,108,864]",
 )
 @store_option
 def command(record: str, folder: Path, *, items_per_shard: int | None, store: Path) -> None:
     """Write the codes and labels of RECORD as the shards FOLDER/database and FOLDER/queries.
 
     RECORD is a fit id, a record id, or the start of one. The database is written in the order that
-    its protocol takes for ties=stable, so that every metric has the value in the record.
+    the protocol fixes for ties=stable, so every metric has the same value as in the record.
     """
     from hashbench.core.codes import Codes
     from hashbench.evaluation.entries import order_seed
@@ -70,8 +70,8 @@ def _write(
     from hashbench.core.codes import Codes
     from hashbench.evaluation.stable_order import stable_order
 
-    assert isinstance(encoded.query, Codes)  # noqa: S101 - the caller has looked
-    assert isinstance(encoded.database, Codes)  # noqa: S101 - as one side, so the other
+    assert isinstance(encoded.query, Codes)  # noqa: S101 - the caller has checked
+    assert isinstance(encoded.database, Codes)  # noqa: S101 - both sides are of one kind
     order = stable_order(len(encoded.database), seed)
     queries.add(encoded.query, encoded.query_labels)
     ordered = Codes(encoded.database.packed[order], encoded.database.bits)

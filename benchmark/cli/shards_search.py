@@ -1,4 +1,4 @@
-"""``hashbench shards search``: the nearest codes of a database on disk."""
+"""``hashbench shards search``: find the nearest codes in a sharded database."""
 
 from __future__ import annotations
 
@@ -21,18 +21,20 @@ if TYPE_CHECKING:
 @click.command("search")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.argument("queries", type=click.Path(path_type=Path))
-@click.option("-k", "k", type=click.IntRange(min=1), default=10, show_default=True)
-@click.option("--first", type=click.IntRange(min=1), help="Only so many of the queries.")
+@click.option(
+    "-k", "k", type=click.IntRange(min=1), default=10, show_default=True, help="Neighbours a query."
+)
+@click.option("--first", type=click.IntRange(min=1), help="Search for the first queries only.")
 @click.option(
     "--processes",
     type=click.IntRange(min=1),
-    help="How many scan at a time.  [default: one a core]",
+    help="Processes that scan at the same time.  [default: one a core]",
 )
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
-    help="Write an .npz of ids and distances, (Q, k), and print none.",
+    help="Write ids and distances, (Q, k), to an .npz file instead of printing them.",
 )
 def command(
     folder: Path,
@@ -43,10 +45,10 @@ def command(
     processes: int | None,
     output: Path | None,
 ) -> None:
-    """Find the K nearest of each of QUERIES in the database FOLDER, by looking at every code.
+    """Find the K nearest codes of each of QUERIES in the database FOLDER, by an exact scan.
 
-    QUERIES is a folder of shards, or a file that hashbench encode wrote. An id is a position in the
-    database, counted through its shards; equal distances come by id.
+    QUERIES is a folder of shards, or a file written by hashbench encode. An id is a position in the
+    database, counted through its shards; equal distances are ordered by id.
     """
     from hashbench.core.codes import Codes
     from hashbench.evaluation.sharded.folder import ShardFolder

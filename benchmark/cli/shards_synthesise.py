@@ -1,4 +1,4 @@
-"""``hashbench shards synthesise``: codes to try a size with."""
+"""``hashbench shards synthesise``: write synthetic codes, to try out a database size."""
 
 from __future__ import annotations
 
@@ -18,18 +18,28 @@ def _number(context: click.Context, parameter: click.Parameter, value: str) -> i
     except ValueError:
         number = 0.0
     if not 1 <= number < float(1 << 53) or number != int(number):
-        raise click.BadParameter(f"{value!r} is no whole number of at least 1, such as 1e6")
+        raise click.BadParameter(f"{value!r} is not a whole number of at least 1, such as 1e6")
     return int(number)
 
 
 @click.command("synthesise")
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--codes", callback=_number, required=True, help="Of the database, e.g. 1e8.")
+@click.option(
+    "--codes", callback=_number, required=True, help="Number of codes of the database, e.g. 1e8."
+)
 @click.option(
     "--bits", type=click.IntRange(1, 1024), default=64, show_default=True, help="Code length."
 )
-@click.option("--classes", type=click.IntRange(min=1), default=10, show_default=True)
-@click.option("--queries", callback=_number, default="100", show_default=True)
+@click.option(
+    "--classes",
+    type=click.IntRange(min=1),
+    default=10,
+    show_default=True,
+    help="Number of classes.",
+)
+@click.option(
+    "--queries", callback=_number, default="100", show_default=True, help="Number of queries."
+)
 @click.option(
     "--shard",
     "items_per_shard",
@@ -37,9 +47,11 @@ def _number(context: click.Context, parameter: click.Parameter, value: str) -> i
     default="67108864",
     show_default=True,
     metavar="CODES",
-    help="Codes of a file.",
+    help="Codes in each file.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Random seed."
+)
 def command(
     folder: Path,
     *,
@@ -52,8 +64,8 @@ def command(
 ) -> None:
     """Write random codes around one centre a class as FOLDER/database and FOLDER/queries.
 
-    To see what a size costs on this machine before real codes are there. Every bit of an item
-    differs from its class's centre with probability 1/4.
+    They show what a database size costs on this machine before there are real codes. Every bit of
+    an item differs from the centre of its class with probability 1/4.
     """
     from hashbench.evaluation.sharded.synthetic import Synthetic, synthesise
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from hashbench.core.canonical import digest_file
 from hashbench.core.codes import MAX_BITS
 from hashbench.core.errors import DataError, StoreError
 from hashbench.evaluation.sharded.arrays import (
@@ -98,6 +97,6 @@ def _items(codes: ArrayFile, labels: ArrayFile | None, *, bits: int, classes: in
 
 def _entry(path: Path) -> FileEntry:
     try:
-        return FileEntry(file=path.name, bytes=path.stat().st_size, sha256=digest_file(path))
+        return FileEntry.of(path)
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from None

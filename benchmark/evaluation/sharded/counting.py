@@ -141,13 +141,13 @@ class ShardedCounting(Counting):
         groups = TieGroups.from_histograms(self.histograms(start, stop, counted))
         before = groups.items_up_to()[:, :-1].copy()  # items before the block's first, by distance
         work = _RankBlock(self._pairs.part(start, stop), groups.cut(limit).index, levels)
-        for block in self._over(work):
-            for row, found in enumerate(block.found):
+        for inside, answers in self._over(work):
+            for row, found in enumerate(answers):
                 own = found if levels is None else np.arange(1, len(found) + 1)
-                distances = block.before[row].searchsorted(own) - 1
-                ranks = own - block.before[row, distances] + before[row, distances]
+                distances = inside[row].searchsorted(own) - 1
+                ranks = own - inside[row, distances] + before[row, distances]
                 yield row, ranks[ranks <= limit], found[ranks <= limit]
-            before += np.diff(block.before, axis=1)
+            before += np.diff(inside, axis=1)
 
     def _over(self, work: Callable[[Block], Answer]) -> Iterator[Answer]:
         blocks = list(self._pairs.folder.blocks())
@@ -187,21 +187,6 @@ class _CountBlock:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _RankedBlock:
-    """The items of a block that are near enough to be ranked, by distance and then by position.
-
-    Attributes:
-        before: Items of the block at smaller distances, int64 (Q, bits + 2), all of them at the
-            end.
-        found: For each query int64: the ranks, within the block and from 1, of its relevant items;
-            or the gains by rank.
-    """
-
-    before: NDArray[np.int64]
-    found: list[NDArray[np.int64]]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class _RankBlock:
     """Ranks the items of one block.
 
@@ -215,7 +200,14 @@ class _RankBlock:
     last: NDArray[np.int64]
     levels: int | None
 
-    def __call__(self, block: Block) -> _RankedBlock:
+    def __call__(self, block: Block) -> tuple[NDArray[np.int64], list[NDArray[np.int64]]]:
+        """Rank the items of a block that are near enough, by distance and then by position.
+
+        Returns:
+            Items of the block at smaller distances, int64 (Q, bits + 2), all of them at the end;
+            and for each query int64: the ranks of its relevant items, within the block and from 1,
+            or the gains by rank.
+        """
         counting, queries = self.pairs.counting(block), len(self.last)
         groups = TieGroups.from_histograms(counting.histograms(0, queries, _RELEVANCE))
         before = groups.items_up_to()
@@ -229,4 +221,4 @@ class _RankBlock:
                 0, queries, groups=groups, levels=self.levels, limit=limit
             )
             found = [row[:most] for row, most in zip(gains, near, strict=True)]
-        return _RankedBlock(before, found)
+        return before, found

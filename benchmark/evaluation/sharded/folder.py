@@ -99,11 +99,6 @@ class ShardFolder:
         return sum(shard.items for shard in self.manifest.shards)
 
     @property
-    def bytes(self) -> int:
-        """Bytes of all files that the manifest names."""
-        return sum(entry.bytes for entry in self.files())
-
-    @property
     def rows_at_once(self) -> int:
         """Rows of a block that takes some ten megabytes, laid out for counting."""
         row = _COPIES * (self.bits // _BITS_PER_BYTE + (self.classes or 0) + 1)
@@ -233,11 +228,6 @@ class Queries:
 
     codes: Codes
     labels: NDArray[np.uint8] | None = None
-
-    def first(self, count: int) -> Queries:
-        """The first ``count`` queries."""
-        codes = Codes(self.codes.packed[:count], self.codes.bits)
-        return Queries(codes, None if self.labels is None else self.labels[:count])
 
 
 def read_queries(root: Path) -> Queries:

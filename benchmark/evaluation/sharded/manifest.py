@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from hashbench.core.canonical import canonical_json, digest
+from hashbench.core.canonical import canonical_json, digest, digest_file
 from hashbench.core.codes import MAX_BITS
 from hashbench.core.errors import DataError
 from hashbench.core.files import write_atomically
@@ -31,6 +31,11 @@ class FileEntry(_Strict):
     file: str = Field(pattern=r"^[^./\\][^/\\]*$")
     bytes: int = Field(ge=0)
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+    @classmethod
+    def of(cls, path: Path) -> FileEntry:
+        """Read a file's size and checksum."""
+        return cls(file=path.name, bytes=path.stat().st_size, sha256=digest_file(path))
 
 
 class ShardEntry(_Strict):

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from hashbench.core.canonical import digest_file
 from hashbench.core.codes import Codes
 from hashbench.core.errors import DataError, StoreError
 from hashbench.core.files import TEMPORARY_PREFIX
@@ -181,8 +180,7 @@ class _GrowingArray:
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
-        size = self._path.stat().st_size
-        return FileEntry(file=self._path.name, bytes=size, sha256=digest_file(self._path))
+        return FileEntry.of(self._path)
 
     def _header(self) -> None:
         # numpy leaves room in a header for any number of rows, so that it can be written again.

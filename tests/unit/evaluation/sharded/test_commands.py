@@ -165,7 +165,7 @@ def test_wrong_input_is_refused_in_one_line(made, words, message):
 def test_numbers_of_codes_are_whole(tmp_path, number):
     result = call("synthesise", tmp_path / "x", f"--codes={number}")
     assert result.exit_code == 2
-    assert "is no whole number of at least 1, such as 1e6" in result.stderr
+    assert "is not a whole number of at least 1, such as 1e6" in result.stderr
 
 
 def test_the_cost_curve_has_a_row_a_size_and_leaves_nothing(tmp_path, monkeypatch, capsys):
