@@ -1,1 +1,1 @@
-"""Records and arrays on disk."""
+"""Write and read records, arrays and leases on disk."""

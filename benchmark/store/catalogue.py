@@ -1,4 +1,4 @@
-"""What a store knows of each cell: its newest good records, its last failure."""
+"""Collect the records of each cell: the newest successful ones, and the last failure."""
 
 from __future__ import annotations
 
@@ -18,15 +18,14 @@ from hashbench.store.store import Store
 
 @dataclass(frozen=True, slots=True)
 class CellResults:
-    """The records of one cell that count.
+    """The current records of one cell.
 
     Attributes:
-        fit_id: The cell.
+        fit_id: Id of the cell.
         fit: The newest successful fit, or else the newest fit of any status; None without any.
-        evaluations: Evaluations of that fit.
-        latencies: Latency measurements of that fit.
-        failures: The newest evaluation and the newest measurement, where they did not end well;
-            and the newest fit, where it was made once more and did not.
+        evaluations: Successful evaluations of that fit.
+        latencies: Successful latency measurements of that fit.
+        failures: The newest evaluation, latency measurement and repeated fit, each if it failed.
     """
 
     fit_id: str
@@ -37,11 +36,11 @@ class CellResults:
 
     @property
     def fitted(self) -> bool:
-        """Whether there are codes."""
+        """Whether the fit was successful, so that there are codes."""
         return self.fit is not None and self.fit.status is Status.OK
 
     def metrics(self) -> dict[str, tuple[MetricEntry, EvaluationRecord]]:
-        """Every metric computed so far, the newest of each name, with its record."""
+        """Every metric with its record, by full name; of several values the newest."""
         return {
             name: (entry, record)
             for record in self.evaluations
@@ -49,7 +48,7 @@ class CellResults:
         }
 
     def codes(self) -> tuple[dict[str, CodeFacts], EvaluationRecord] | None:
-        """The newest statistics of each side's codes, with their record; None without any."""
+        """The newest statistics of the codes of each side, with their record; None without any."""
         known = [(record.codes, record) for record in self.evaluations if record.codes]
         return known[-1] if known else None
 
@@ -83,7 +82,7 @@ def read_cell(store: Store, fit_id: str) -> CellResults:
 def _newest_of_each_kind(
     records: Sequence[EvaluationRecord | LatencyRecord],
 ) -> list[EvaluationRecord | LatencyRecord]:
-    """A failure that a later measurement made good is past; records come oldest first."""
+    """The newest record of each kind; a failure before a later success does not count."""
     return list({record.kind: record for record in records}.values())
 
 

@@ -1,4 +1,4 @@
-"""A fit's codes and labels on disk: all that evaluation and search need of it."""
+"""Write and read a fit's codes and labels, which evaluation and search need."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _LABELS_PER_BYTE = 8
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EncodedSplit:
-    """Query and database as a method encoded them, with their labels.
+    """Codes or embeddings of query and database, with their labels.
 
     Attributes:
         query: Codes or embeddings of the queries.
-        database: Those of the database.
+        database: Codes or embeddings of the database.
         query_labels: uint8 (queries, classes), multi-hot.
         database_labels: uint8 (database, classes), multi-hot.
     """
@@ -55,10 +55,10 @@ def save_codes(store: Store, fit_id: str, encoded: EncodedSplit) -> Artifact:
 
 
 def load_codes(store: Store, fit: FitRecord) -> EncodedSplit:
-    """Read a fit's encoded split back.
+    """Read a fit's encoded split.
 
     Raises:
-        DamagedStoreError: If the artifact is missing or not what was written.
+        DamagedStoreError: If the artifact is missing or damaged.
     """
     if NAME not in fit.artifacts or fit.data is None:
         raise DamagedStoreError(

@@ -1,9 +1,9 @@
-"""What became of every cell of a store, quickly: an index that may be thrown away at any time.
+"""List the outcome of every cell of a store quickly, by an index that may be removed any time.
 
-Reading thousands of records takes many seconds: each is checked against its seal. The index says in
-a line a cell what was found, and of which files: their names, sizes and times. Whatever does not
-look as it did is read again, so the index is never believed against a record; without it, or with a
-damaged one, everything is.
+Reading thousands of records takes many seconds, since the digest of each is checked. The index
+keeps the outcome of each cell, and the names, sizes and times of the files that it was read from. A
+cell whose files changed in any of these is read again, so the index never overrules a record.
+Without an index, or with a damaged one, all records are read.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ from hashbench.core.files import write_atomically
 from hashbench.store.catalogue import CellResults, read_cell
 from hashbench.store.store import Store
 
-WORTH_REMEMBERING = 500
-"""Cells from which an index is written: fewer are read in less than a second."""
+MIN_CELLS = 500
+"""The least number of cells for which an index is written; fewer are read within a second."""
 
 _VERSION = 2
-_COARSEST_CLOCK = 2_000_000_000  # nanoseconds by which a file system may tell times apart
+_COARSEST_CLOCK = 2_000_000_000  # nanoseconds: the coarsest time stamps of a file system
 
 Files = dict[str, tuple[int, int, int]]
-"""Size, time of the last change, and time of the last change of what is known of it; by name."""
+"""Size, modification time and time of status change (mtime, ctime) in nanoseconds, by name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a cell, as a list of cells tells it.
+    """The outcome of a cell, as printed in a list of cells.
 
     Attributes:
-        fit_id: The cell.
-        label: What it is; None where there is no fit, and so nothing to tell.
+        fit_id: Id of the cell.
+        label: Its name; None without a fit.
         fitted: Whether there are codes.
-        causes: Why what failed did, a line or more each.
+        causes: The cause of each failure, one or more lines each.
     """
 
     fit_id: str
@@ -50,7 +50,7 @@ class Outcome:
 
     @classmethod
     def of(cls, results: CellResults) -> Outcome:
-        """Sum up a cell's records."""
+        """Summarise a cell's records."""
         if results.fit is None:
             return cls(results.fit_id, None)
         records = [results.fit, *results.failures]
@@ -60,7 +60,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """An outcome, and the files it was read from."""
+    """An outcome, and the files that it was read from."""
 
     files: Files
     outcome: Outcome
@@ -70,7 +70,7 @@ _ENTRIES: TypeAdapter[dict[str, _Entry]] = TypeAdapter(dict[str, _Entry])
 
 
 def index_file(store: Store) -> Path:
-    """Where a store's index is; removing it changes nothing but the time of the next look."""
+    """The file of a store's index; removing it only makes the next reading slower."""
     return store.root / ".work" / "index"
 
 
@@ -79,40 +79,40 @@ def read_outcomes(
     *,
     read: Callable[[Store, str], CellResults] = read_cell,
 ) -> list[Outcome]:
-    """What became of every cell, sorted by fit id; reads what is new and remembers it.
+    """List the outcome of every cell, sorted by fit id; reads only cells with changed files.
 
     Args:
-        store: The store; where it cannot be written, nothing is remembered.
+        store: The store; the index is not updated if it cannot be written.
         read: Reads a cell's records.
 
     Raises:
         DamagedStoreError: If a record is damaged.
         StoreError: If the store cannot be read.
     """
-    known, written_at = _remembered(store)
+    known, written_at = _read_index(store)
     entries: dict[str, _Entry] = {}
     for fit_id, files in sorted(_record_files(store).items()):
         entry = known.get(fit_id)
-        if entry is None or entry.files != files or _too_fresh(files, written_at):
+        if entry is None or entry.files != files or _too_recent(files, written_at):
             entry = _Entry(files, Outcome.of(read(store, fit_id)))
         entries[fit_id] = entry
     changed = entries.keys() != known.keys() or any(known[i] is not entries[i] for i in entries)
-    if changed and len(entries) >= WORTH_REMEMBERING:
+    if changed and len(entries) >= MIN_CELLS:
         with suppress(StoreError):
             write_atomically(index_file(store), _document(entries))
     return [entry.outcome for entry in entries.values()]
 
 
-def _too_fresh(files: Files, written_at: int) -> bool:
-    """Whether a file may have changed after it was read without looking it.
+def _too_recent(files: Files, written_at: int) -> bool:
+    """Whether a file's time is too recent to rule out an edit within the same clock tick.
 
-    All times are the file system's own: no clocks of several machines are compared.
+    All times are the file system's own; clocks of several machines are not compared.
     """
     return max(changed for _, _, changed in files.values()) + _COARSEST_CLOCK >= written_at
 
 
 def _record_files(store: Store) -> dict[str, Files]:
-    """The files of the records of every cell that has any."""
+    """The files of the records of every cell with records."""
     found = {}
     try:
         with os.scandir(store.root) as folders:
@@ -128,7 +128,10 @@ def _record_files(store: Store) -> dict[str, Files]:
 
 def _files_in(folder: str) -> Files:
     found = {}
-    with suppress(FileNotFoundError), os.scandir(folder) as files:  # it may be moved away just now
+    with (
+        suppress(FileNotFoundError),
+        os.scandir(folder) as files,
+    ):  # another process may move it away
         for file in files:
             if Store.names_record(file.name):
                 about = file.stat()
@@ -136,8 +139,8 @@ def _files_in(folder: str) -> Files:
     return found
 
 
-def _remembered(store: Store) -> tuple[Mapping[str, _Entry], int]:
-    """The entries of the index, and when it was written; none where it is no index of ours."""
+def _read_index(store: Store) -> tuple[Mapping[str, _Entry], int]:
+    """The entries of the index and its time of writing; no entries if it cannot be read."""
     file = index_file(store)
     try:
         written_at = file.stat().st_mtime_ns
@@ -155,5 +158,5 @@ def _document(entries: Mapping[str, _Entry]) -> bytes:
 
 
 def _head(cells: bytes) -> bytes:
-    """The index's first line; it tells a damaged file, and one of another version."""
+    """The index's first line, by which damaged files and other versions are recognised."""
     return f"hashbench-index {_VERSION} {digest_bytes(cells)}".encode()

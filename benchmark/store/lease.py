@@ -1,14 +1,14 @@
-"""Leases: who works on a cell of a store, on this machine or on another that shares its disk.
+"""Leases: which process works on a cell of a store, on any machine that shares the store's disk.
 
-A cell's leases are numbered files in one folder; the highest number holds. Taking the cell means
-creating the next number, which the file system lets one taker do. A holder raises a counter in its
-file; no clock is compared between machines: an observer takes over when its own clock saw the
-counter stand still for as long as the holder said. Files are never taken from a living holder: one
-that slept too long finds a higher number and stops.
+A cell's leases are numbered files in one folder, and the one with the highest number is valid. A
+process takes the cell by creating the next number, which the file system allows only one process to
+do. The holder increments a counter in its file. Clocks of different machines are never compared:
+another process takes over if, by its own clock, the counter did not change for the period that the
+holder wrote down. A holder that slept too long finds a higher number and stops.
 
 A record is staged beside the leases under its lease's number, and only then renamed into the store.
-Whoever takes the cell over removes what is staged under lower numbers before it looks at the store:
-a holder that slept just before the rename has nothing left to rename.
+A process that takes the cell over removes files staged under lower numbers before it reads the
+store. A holder that slept just before the rename then has nothing left to rename.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ from hashbench.core.errors import LeaseLostError, StoreError
 from hashbench.core.files import write_atomically
 
 PERIOD = 20.0
-"""Seconds of silence after which another run takes a cell over, where nothing else is said."""
+"""Default seconds without a sign of life after which another run takes a cell over."""
 
 _RELEASED = "released"
 _STAGED = ".staged"
-_DIGITS = 20  # the counter is overwritten in place: a full disk does not end a lease
+_DIGITS = 20  # the counter is overwritten in place, so that a full disk does not end a lease
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A cell's newest lease as somebody else sees it.
+    """The state of a cell's newest lease, as another process reads it.
 
     Attributes:
-        number: Its number; 0 if nobody ever took the cell.
+        number: Its number; 0 if the cell was never taken.
         host, pid: Its holder.
-        period: Seconds of silence that end it.
+        period: Seconds without a sign of life that end it.
         beat: The counter, or ``released``.
-        at: When it was looked at, on the observer's monotonic clock.
+        at: Time of reading, on the reader's monotonic clock.
     """
 
     number: int = 0
@@ -53,12 +53,12 @@ class Seen:
 
     @property
     def free(self) -> bool:
-        """Whether the cell was never taken, or given back."""
+        """Whether the cell was never taken, or was released."""
         return self.beat == _RELEASED
 
     @property
     def holder_gone(self) -> bool:
-        """Whether the holder was a process of this machine that is no more."""
+        """Whether the holder was a process of this machine that no longer exists."""
         if self.host != socket.gethostname() or self.pid <= 0:
             return False
         try:
@@ -74,12 +74,12 @@ class Seen:
 
 
 def look(folder: Path) -> Seen:
-    """The newest lease of a cell; one that cannot be read counts as held.
+    """Read the newest lease of a cell; one that cannot be read counts as held.
 
     Raises:
         StoreError: If the folder cannot be listed.
     """
-    at = time.monotonic()  # before it is read: an observer that sleeps here saw nothing meanwhile
+    at = time.monotonic()  # before reading, so that a sleep here does not count as silence
     number = _highest(folder)
     if number == 0:
         return Seen(at=at)
@@ -103,9 +103,9 @@ class Lease:
     """A lease that this process holds.
 
     Attributes:
-        folder: The cell's leases.
-        number: Which of them.
-        period: Seconds of silence that end it.
+        folder: Folder of the cell's leases.
+        number: Number of this lease.
+        period: Seconds without a sign of life that end it.
     """
 
     folder: Path
@@ -115,7 +115,7 @@ class Lease:
 
     @property
     def held(self) -> bool:
-        """Whether nobody took the cell over.
+        """Whether no other process took the cell over.
 
         Raises:
             StoreError: If the folder cannot be listed.
@@ -123,41 +123,37 @@ class Lease:
         return _highest(self.folder) <= self.number
 
     def beat(self) -> bool:
-        """Say that the holder is alive; whether the lease still holds.
+        """Increment the counter, and return whether the lease is still valid.
 
         Raises:
-            StoreError: If that cannot be written.
+            StoreError: If the counter cannot be written.
         """
         self._count += 1
-        with suppress(FileNotFoundError):  # whoever took over removes the file
+        with suppress(FileNotFoundError):  # a process that took over removes the file
             self._write(f"{self._count}")
         return self.held
 
     def release(self) -> None:
-        """Give the cell back.
+        """Release the cell.
 
         Raises:
-            StoreError: If that cannot be written.
+            StoreError: If the lease cannot be written.
         """
         with suppress(FileNotFoundError):
             self._write(_RELEASED)
 
     def publish(self, path: Path, data: bytes) -> None:
-        """Write a file of the store, unless the cell was taken over, however late that is seen.
-
-        Args:
-            path: Where it shall be.
-            data: Its whole content.
+        """Write a file of the store, unless the cell was taken over in the meantime.
 
         Raises:
-            LeaseLostError: If the cell was taken over; the file is not there then.
+            LeaseLostError: If the cell was taken over; the file is not written then.
             StoreError: If it cannot be written.
         """
         staged = self.folder / f"{self.number:08d}{_STAGED}"
         try:
             write_atomically(path, data, staged=staged, check=self._check)
         except StoreError:
-            self._check()  # then what was staged is gone because others removed it
+            self._check()  # the staged file may be missing because another process removed it
             raise
 
     def _check(self) -> None:
@@ -167,7 +163,7 @@ class Lease:
     def _write(self, beat: str) -> None:
         file = _file(self.folder, self.number)
         try:
-            # Opened anew each time: closing it is what makes it seen through a network.
+            # Opened anew each time, since closing makes a change visible on a network disk.
             with file.open("r+b") as opened:
                 opened.seek(len(_about(self.period)))
                 opened.write(beat.ljust(_DIGITS).encode())
@@ -178,15 +174,15 @@ class Lease:
 
 
 def take(folder: Path, *, above: int, period: float = PERIOD) -> Lease | None:
-    """Take a cell whose newest lease is free or silent.
+    """Take a cell whose newest lease is released or silent.
 
     Args:
-        folder: The cell's leases.
-        above: The number of that newest lease.
-        period: Seconds of silence that shall end the new one.
+        folder: Folder of the cell's leases.
+        above: Number of the newest lease.
+        period: Seconds without a sign of life that end the new lease.
 
     Returns:
-        The lease, or None if somebody else was faster.
+        The lease, or None if another process was faster.
 
     Raises:
         StoreError: If the store cannot be written.
@@ -205,7 +201,7 @@ def take(folder: Path, *, above: int, period: float = PERIOD) -> Lease | None:
             f"cannot write {file}: {error.strerror or error}; make room or name another --store"
         ) from error
     lease = Lease(folder, above + 1, period)
-    if not lease.held:  # it was looked at so long ago that others came and went
+    if not lease.held:  # leases were taken and released since it was read
         file.unlink()
         return None
     _clear_below(lease)
@@ -213,7 +209,7 @@ def take(folder: Path, *, above: int, period: float = PERIOD) -> Lease | None:
 
 
 def _clear_below(lease: Lease) -> None:
-    """Remove past leases, and what their holders are about to put into the store."""
+    """Remove past leases, and files that their holders staged."""
     for staged in lease.folder.glob(f"*{_STAGED}"):
         if int(staged.stem) < lease.number:
             try:
@@ -227,13 +223,13 @@ def _clear_below(lease: Lease) -> None:
 
 
 class Watch:
-    """Tells by this machine's clock alone which leases of others are silent."""
+    """Detects silent leases of other processes, by this machine's clock alone."""
 
     def __init__(self) -> None:
         self._since: dict[Path, tuple[Seen, float]] = {}
 
     def silent(self, folder: Path, seen: Seen) -> bool:
-        """Whether a lease, as seen, had not changed for its period since it was first seen so."""
+        """Whether a lease did not change for longer than its period since it was first read."""
         before, since = self._since.get(folder, (None, 0.0))
         if before != seen:
             self._since[folder] = (seen, seen.at)

@@ -1,4 +1,4 @@
-"""A record by what a user types: a fit id, a record id, or the start of one."""
+"""Find records by a fit id, a record id, the start of one, or a path."""
 
 from __future__ import annotations
 
@@ -27,42 +27,44 @@ _SHOWN = 5
 
 
 def find_fit(store: Store, word: str) -> FitRecord:
-    """The successful fit that a word stands for.
+    """Find a successful fit by an id or the start of one.
 
-    A fit id stands for the cell's newest successful fit, a fit's record id for that very one, and
-    the record id of an evaluation or a latency for the fit it was made of.
-
-    Args:
-        store: Where to look.
-        word: An id or the start of one.
+    A fit id stands for the cell's newest successful fit, a fit's record id for that fit, and the
+    record id of an evaluation or latency measurement for the fit that it belongs to.
 
     Raises:
-        ConfigError: If nothing starts so, several things do, or what does is no successful fit.
+        ConfigError: If no id starts with the word, several do, or the fit was not successful.
         DamagedStoreError: If a record is damaged.
     """
     found = {fit.record_id: fit for fit in _fits(store, word)}
     if not found:
-        raise ConfigError(
-            f"record {word!r}: no fit id and no record id in {store.root} starts so; hashbench "
-            f"status --store {store.root} lists the fits"
-        )
+        raise _nothing_found(store, word)
     refuse_several(f"record {word}", sorted(f"{f.fit_id} ({f.cell})" for f in found.values()))
     (fit,) = found.values()
     if fit.status is not Status.OK:
         why = f": {fit.error.message.splitlines()[0]}" if fit.error else ""
-        raise ConfigError(f"record {word}: {fit.cell} has no codes, it ended {fit.status}{why}")
+        raise ConfigError(
+            f"record {word}: {fit.cell} has no codes, its status is {fit.status}{why}"
+        )
     return fit
 
 
+def _nothing_found(store: Store, word: str) -> ConfigError:
+    return ConfigError(
+        f"record {word!r}: no fit id and no record id in {store.root} starts with it; "
+        f"hashbench status --store {store.root} lists the fits"
+    )
+
+
 def refuse_several(typed: str, found: Sequence[str]) -> None:
-    """Say what the start of an id may stand for.
+    """Refuse the start of an id that several ids have.
 
     Args:
-        typed: What it was and what it shall name, such as ``record 12ab``.
-        found: What starts so.
+        typed: The start of the id and the kind of thing it names, such as ``record 12ab``.
+        found: The things whose ids start with it.
 
     Raises:
-        ConfigError: If that is more than one thing.
+        ConfigError: If there are several; it lists the first.
     """
     if len(found) > 1:
         more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
@@ -73,7 +75,7 @@ def refuse_several(typed: str, found: Sequence[str]) -> None:
 
 def _fits(store: Store, word: str) -> list[FitRecord]:
     if not word.isalnum():
-        return []  # ids are hexadecimal; and no pattern for the file system
+        return []  # ids are hexadecimal, and no patterns of the file system
     found = []
     for fit_id in store.fit_ids():
         if fit_id.startswith(word):
@@ -85,7 +87,7 @@ def _fits(store: Store, word: str) -> list[FitRecord]:
 
 
 def _named(store: Store, fit_id: str, word: str) -> list[FitRecord]:
-    """The fits that records of one cell belong to, of those whose id starts with the word."""
+    """The fits of the records of one cell whose id starts with the word."""
     records = list(store.records(fit_id))
     fits = {record.record_id: record for record in records if isinstance(record, FitRecord)}
     wanted = [record for record in records if record.record_id.startswith(word)]
@@ -98,15 +100,15 @@ _ID = re.compile(r"\b[0-9a-f]{16}\b")
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A record, with the fit it is of and what was measured of that.
+    """A record with its fit and the measurements of that fit.
 
     Attributes:
-        record: The record itself.
-        fit: Its fit; the record, where that is one.
-        evaluations: Evaluations that went well, oldest first: the record alone where it is one,
+        record: The record.
+        fit: Its fit; the record itself if it is a fit.
+        evaluations: Successful evaluations, oldest first: the record alone if it is an evaluation,
             else all of the fit.
         latencies: Latency measurements, likewise.
-        store: The store they are in; None for a file that lies by itself.
+        store: The store of the records; None for a file outside a store.
     """
 
     record: Record
@@ -117,16 +119,16 @@ class Found:
 
 
 def find_record(word: str, root: Path) -> Found:
-    """Look a record up.
+    """Find a record.
 
     Args:
         word: A record's file, a cell's folder in a store, or the start of a fit id or record id.
         root: The store in which ids are looked up.
 
     Raises:
-        ConfigError: If nothing or more than one thing is meant.
+        ConfigError: If no record or several are found.
         DamagedStoreError: If a record is damaged.
-        StoreError: If there is no store to look an id up in.
+        StoreError: If ``root`` is no store and an id is to be looked up.
     """
     path = Path(word)
     if path.is_dir() and (path.parent / MARKER).is_file():
@@ -135,14 +137,14 @@ def find_record(word: str, root: Path) -> Found:
         return _of_file(path)
     if not re.fullmatch(r"[0-9a-f]{4,16}", word):
         raise ConfigError(
-            f"record {word!r}: no such file, and no id (4 to 16 hexadecimal digits); name a "
+            f"record {word!r}: neither a file nor an id (4 to 16 hexadecimal digits); name a "
             f"record's file, a cell's folder, or the start of a fit id or record id with --store"
         )
     return _by_id(Store.open(root), word)
 
 
 def ids_in(text: str) -> list[str]:
-    """The ids that a report names, each once, in its order."""
+    """The ids in the text of a report, each once, in order."""
     return list(dict.fromkeys(_ID.findall(text)))
 
 
@@ -155,16 +157,13 @@ def _by_id(store: Store, word: str) -> Found:
     ]
     found = [f"fit id {each}" for each in cells] + [f"{p.parent.name}/{p.name}" for p in files]
     if not found:
-        raise ConfigError(
-            f"record {word!r}: no fit id and no record id in {store.root} starts so; hashbench "
-            f"status --store {store.root} lists the fits"
-        )
+        raise _nothing_found(store, word)
     refuse_several(f"record {word}", found)
     return _of_file(files[0]) if files else _of_cell(store, cells[0], word)
 
 
 def _of_cell(store: Store, fit_id: str, word: str) -> Found:
-    """A cell's newest fit, and all that was measured of it."""
+    """A cell's newest fit and its measurements."""
     results = read_cell(store, fit_id)
     if results.fit is None:
         raise ConfigError(f"record {word}: the cell {fit_id} of {store.root} has no fit record")
@@ -172,7 +171,7 @@ def _of_cell(store: Store, fit_id: str, word: str) -> Found:
 
 
 def _of_file(path: Path) -> Found:
-    if len(path.parts) == 1 or ".." in path.parts:  # else it is told as the user wrote it
+    if len(path.parts) == 1 or ".." in path.parts:  # else messages show it as the user wrote it
         path = path.resolve()
     if not (path.parent.parent / MARKER).is_file():
         return _alone(path)
@@ -181,7 +180,7 @@ def _of_file(path: Path) -> Found:
     owner = record.record_id if isinstance(record, FitRecord) else record.fit_record
     fits = [r for r in others if isinstance(r, FitRecord) and r.record_id == owner]
     if not fits:
-        raise DamagedStoreError(f"store: {path} is of fit {owner}, which is not there")
+        raise DamagedStoreError(f"store: {path} belongs to fit {owner}, which is missing")
     of_fit = [r for r in others if not isinstance(r, FitRecord) and r.fit_record == owner]
     own = isinstance(record, EvaluationRecord | LatencyRecord)
     measured = [record] if own else of_fit
@@ -196,7 +195,7 @@ def _of_file(path: Path) -> Found:
 
 
 def _alone(path: Path) -> Found:
-    """A fit's record without its store, as when it was sent by mail."""
+    """A fit's record outside a store."""
     try:
         document = json.loads(path.read_bytes())
         record = RECORD.validate_python(document)
@@ -215,7 +214,7 @@ def _alone(path: Path) -> Found:
         )
     if not isinstance(record, FitRecord):
         raise ConfigError(
-            f"record {path}: is of kind {record.kind} and lies outside a store, so its fit is not "
-            f"to be found; name the fit's record, or the file in its store"
+            f"record {path}: its kind is {record.kind} and it is outside a store, so its fit "
+            f"cannot be found; name the fit's record, or the file in its store"
         )
     return Found(record, record)

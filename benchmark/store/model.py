@@ -1,4 +1,4 @@
-"""A fitted method on disk: what encoding other images and naming what is found needs."""
+"""Write and read a fitted method, for encoding other images and searching with them."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _DATABASE = "database"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class KeptModel:
-    """What a fit keeps beside its codes where the matrix says ``keep_model``.
+    """A fitted method, kept beside its codes if the matrix sets ``keep_model``.
 
     Attributes:
         state: The method's learned and loaded arrays, by name.
         classes: Class names, in the order of the label columns.
-        database: int64 (database,), the place in the dataset of each database image.
+        database: int64 (database,), the index in the dataset of each database image.
     """
 
     state: Mapping[str, NDArray[Any]]
@@ -52,11 +52,11 @@ def has_model(fit: FitRecord) -> bool:
 
 
 def load_model(store: Store, fit: FitRecord) -> KeptModel:
-    """Read a fit's model back.
+    """Read a fit's model.
 
     Raises:
         DataError: If none was kept.
-        DamagedStoreError: If the artifact is missing or not what was written.
+        DamagedStoreError: If the artifact is missing or damaged.
     """
     if not has_model(fit):
         raise DataError(

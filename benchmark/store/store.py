@@ -1,4 +1,4 @@
-"""The store: ``<root>/<fit_id>/<kind>-<record_id>.json`` and the arrays beside them."""
+"""The store of records, ``<root>/<fit_id>/<kind>-<record_id>.json``, and arrays beside them."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from hashbench.store.lease import Lease
 MARKER = "store.json"
 FORMAT = {"format": "hashbench-store", "version": 1}
 _NAME_DIGITS = 16
-_SHOWN = 100  # of the place of a mistake, which may be a key of any length
+_SHOWN = 100  # characters of a key, which may have any length
 _HEADER_LENGTH_BYTES = 8  # of a safetensors file: the length of its header, then the header
-# Not the temporary files that a killed process may leave: their names start with a dot.
+# Left-over temporary files of killed processes start with a dot and are not included.
 _RECORD_FILES = "[!.]*-*.json"
 
 
 class Store:
-    """A folder of sealed records.
+    """A folder of records, each named by its own digest.
 
     Args:
-        root: The folder; use `open` or `create` to have it checked.
+        root: The folder. It is not checked; `open` and `create` check it.
     """
 
     def __init__(self, root: Path) -> None:
@@ -47,7 +47,7 @@ class Store:
         """Open an existing store.
 
         Raises:
-            StoreError: If there is none, or it cannot be read by this version.
+            StoreError: If there is none, or this version cannot read it.
         """
         found = cls.find(root)
         if not (root / MARKER).exists():
@@ -58,10 +58,10 @@ class Store:
 
     @classmethod
     def find(cls, root: Path) -> Store:
-        """The store at a place, empty as long as it has not been made; writes nothing.
+        """Return the store in a folder, which may not exist yet; writes nothing.
 
         Raises:
-            StoreError: If the place is taken by something else or cannot be read.
+            StoreError: If the folder holds something else or cannot be read.
             DamagedStoreError: If the store's marker is damaged.
         """
         try:
@@ -82,10 +82,10 @@ class Store:
 
     @classmethod
     def create(cls, root: Path) -> Store:
-        """Open a store, making it first if the folder is missing or empty.
+        """Open a store; it is made first if the folder is missing or empty.
 
         Raises:
-            StoreError: If the place is taken by something else or cannot be written to.
+            StoreError: If the folder holds something else or cannot be written.
         """
         found = cls.find(root)
         if not (root / MARKER).exists():
@@ -93,25 +93,25 @@ class Store:
         return found
 
     def work_folder(self, fit_id: str) -> Path:
-        """Where a cell's checkpoints and log lie while it runs; not part of the records."""
+        """The folder of a cell's checkpoints and log while it runs; no part of the records."""
         return self.root / ".work" / fit_id
 
     def lease_folder(self, fit_id: str) -> Path:
-        """Where it is said who works on a cell; not part of the records."""
+        """The folder of a cell's leases; no part of the records."""
         return self.root / ".leases" / fit_id
 
     def log_file(self, fit_id: str) -> Path:
-        """What a cell's last worker printed; not part of the records."""
+        """The output of a cell's last worker; no part of the records."""
         return self.root / ".logs" / f"{fit_id}.txt"
 
     @property
     def features_folder(self) -> Path:
-        """Where cells leave features for each other; not part of the records."""
+        """The folder of features that cells share; no part of the records."""
         return self.root / ".work" / "features"
 
     @staticmethod
     def names_record(name: str) -> bool:
-        """Whether a file of that name in a cell's folder is a record."""
+        """Whether a file with that name in a cell's folder is a record."""
         return fnmatchcase(name, _RECORD_FILES)
 
     def fit_ids(self) -> list[str]:
@@ -119,14 +119,11 @@ class Store:
         return sorted({path.parent.name for path in self.root.glob(f"[!.]*/{_RECORD_FILES}")})
 
     def write_record(self, record: AnyRecord, *, lease: Lease | None = None) -> AnyRecord:
-        """Seal a record and write it.
+        """Seal a record, write it, and return it with its id.
 
         Args:
             record: The record.
-            lease: Under which it was made, if under any.
-
-        Returns:
-            The record with its id.
+            lease: The lease under which it was made, if any.
 
         Raises:
             LeaseLostError: If another run took the cell over; nothing is written then.
@@ -142,7 +139,7 @@ class Store:
         """The records of a cell, oldest first.
 
         Raises:
-            DamagedStoreError: If a record is not what was written.
+            DamagedStoreError: If a record differs from what was written.
         """
         names = [path.name for path in (self.root / fit_id).glob(_RECORD_FILES)]
         found = [read_record(self._inside(fit_id, name)) for name in names]
@@ -154,17 +151,17 @@ class Store:
         """Write numpy arrays as safetensors, named by their checksum.
 
         Args:
-            fit_id: The cell.
-            name: What they are, e.g. ``codes``.
+            fit_id: Id of the cell.
+            name: The kind of arrays, such as ``codes``.
             arrays: Arrays by name.
-            metadata: What a reader of the file alone should know; kept in it as JSON.
+            metadata: Facts needed to read the file by itself; kept in it as JSON.
 
         Raises:
             StoreError: If the file cannot be written.
         """
         from safetensors.numpy import save
 
-        # One key: the library writes several in random order; equal arrays shall be equal files.
+        # One key, since the library writes several in random order; equal arrays give equal files.
         about = {"hashbench": canonical_json(dict(metadata)).decode()}
         data = save(dict(arrays), metadata=about)
         sha256 = digest_bytes(data)
@@ -173,7 +170,7 @@ class Store:
         return Artifact(file=file, sha256=sha256, bytes=len(data))
 
     def read_arrays(self, fit_id: str, artifact: Artifact) -> dict[str, Any]:
-        """Read arrays back and check them.
+        """Read arrays and check them.
 
         Raises:
             DamagedStoreError: If the file is missing or its checksum differs.
@@ -188,7 +185,7 @@ class Store:
             raise self._no_arrays(fit_id, artifact, error) from None
 
     def read_metadata(self, fit_id: str, artifact: Artifact) -> dict[str, str]:
-        """Read back what was written beside the arrays, as checked as they are.
+        """Read the metadata of arrays and check the file.
 
         Raises:
             DamagedStoreError: If the file is missing or its checksum differs.
@@ -202,7 +199,7 @@ class Store:
             raise self._no_arrays(fit_id, artifact, error) from None
 
     def _no_arrays(self, fit_id: str, artifact: Artifact, error: Exception) -> DamagedStoreError:
-        """A file with the checksum its record states, which still holds no such arrays."""
+        """The error for a file with the right checksum that does not hold such arrays."""
         path = self.root / fit_id / artifact.file
         why = " ".join(str(error).split())
         return DamagedStoreError(
@@ -210,10 +207,10 @@ class Store:
         )
 
     def _inside(self, fit_id: str, name: str) -> Path:
-        """Where a file of a cell lies.
+        """The path of a cell's file.
 
         Raises:
-            DamagedStoreError: If that is out of the store, by its name or through a link.
+            DamagedStoreError: If it lies outside the store, by its name or through a link.
         """
         path = self.root / fit_id / name
         if not path.resolve().is_relative_to(self.root.resolve()):
@@ -241,11 +238,11 @@ class Store:
 
 
 def read_record(path: Path) -> Record:
-    """Read one record and check its seal and its place.
+    """Read one record, and check its digest, folder and name.
 
     Raises:
-        DamagedStoreError: If it is unreadable, incomplete, not in its place, or its digest is not
-            its id.
+        DamagedStoreError: If it is unreadable, incomplete or misplaced, or its digest is not its
+            id.
     """
     try:
         document = json.loads(path.read_bytes())
@@ -276,7 +273,7 @@ def read_sealed(path: Path) -> Record:
     Beyond `read_record`, another spacing, order of keys or spelling of a number is an edit too.
 
     Raises:
-        DamagedStoreError: If it is not what was written.
+        DamagedStoreError: If it differs from what was written.
     """
     record = read_record(path)
     data = path.read_bytes()
@@ -289,7 +286,7 @@ def read_sealed(path: Path) -> Record:
 
 
 def document_bytes(document: Mapping[str, Any]) -> bytes:
-    """A record's document as its file holds it, to the byte."""
+    """The bytes of a record's file."""
     return json.dumps(document, indent=1, sort_keys=True).encode() + b"\n"
 
 

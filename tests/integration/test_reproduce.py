@@ -31,7 +31,7 @@ def test_a_record_is_made_again_bit_for_bit_without_its_matrix(
     words = ["reproduce", fit.fit_id, "--store", str(made.store.root)]
     result = CliRunner().invoke(main, words)
     assert (result.exit_code, result.exception) == (0, None), result.output
-    assert "codes: equal, 0.000% of bits differ\n" in result.stdout
+    assert "level: bit-equal\ncodes: equal, 0.000% of bits differ\n" in result.stdout
     (kept,) = (r for r in made.store.records(fit.fit_id) if isinstance(r, ReproductionRecord))
     assert (kept.verdict, kept.fit_record) == (Verdict.BIT_EQUAL, fit.record_id)
     assert kept.codes_again == fit.artifacts["codes"].sha256

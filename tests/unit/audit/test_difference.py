@@ -133,7 +133,7 @@ def test_a_fits_record_that_lies_by_itself_is_read_and_its_seal_checked(
     with pytest.raises(DamagedStoreError, match="was changed after it was written"):
         find_record(str(alone), store.root)
     alone.write_bytes(only(store, "evaluation-*.json").read_bytes())
-    with pytest.raises(ConfigError, match="lies outside a store"):
+    with pytest.raises(ConfigError, match="it is outside a store"):
         find_record(str(alone), store.root)
 
 

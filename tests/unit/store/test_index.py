@@ -25,7 +25,7 @@ LONG_AGO = 1_000_000_000
 
 @pytest.fixture(autouse=True)
 def every_store_is_worth_an_index(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(index, "WORTH_REMEMBERING", 1)
+    monkeypatch.setattr(index, "MIN_CELLS", 1)
 
 
 @pytest.fixture
@@ -178,10 +178,10 @@ def test_a_store_where_the_index_cannot_be_written_says_the_same(store: Store, c
 def test_a_small_store_gets_no_index(
     store: Store, cell: Cell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(index, "WORTH_REMEMBERING", 4)
+    monkeypatch.setattr(index, "MIN_CELLS", 4)
     assert read_outcomes(store) == expected(cell)
     assert not index_file(store).exists()
-    monkeypatch.setattr(index, "WORTH_REMEMBERING", 3)
+    monkeypatch.setattr(index, "MIN_CELLS", 3)
     read_outcomes(store)
     assert index_file(store).exists()
 

@@ -84,5 +84,5 @@ def test_a_fit_that_failed_says_why(store: Store, fit_record: FitRecord) -> None
     cause = Cause(type="ValueError", message="too bad\nmore")
     failed = fit_record.model_copy(update={"status": Status.FAILED, "error": cause})
     store.write_record(failed)
-    with pytest.raises(ConfigError, match=r"has no codes, it ended failed: too bad$"):
+    with pytest.raises(ConfigError, match=r"has no codes, its status is failed: too bad$"):
         find_fit(store, fit_record.fit_id)
