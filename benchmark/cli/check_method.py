@@ -1,4 +1,4 @@
-"""``hashbench check-method``: whether a component keeps to what the harness counts on."""
+"""``hashbench check-method``: test a component against the rules of its interface."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 @click.command("check-method")
 @click.argument("name")
-@click.option("--preset", help="Check it with one of its presets.")
+@click.option("--preset", help="Use one of its presets.")
 @click.option(
     "--param",
     "words",
     multiple=True,
     metavar="KEY=VALUE",
-    help="Check it with another parameter, e.g. variant=tiny; may be given several times.",
+    help="Set a parameter of it, e.g. variant=tiny; may be given several times.",
 )
 @plugin_option
 def command(
@@ -32,8 +32,8 @@ def command(
 ) -> None:
     """Check the loss, backbone, method or dataset NAME on tiny data, on the CPU.
 
-    Where there is a CUDA device, a loss and a backbone are trained on it too. Exit code 3 says that
-    a check failed.
+    If there is a CUDA device, a loss or backbone is trained on it too. The exit code is 3 if a
+    check fails.
     """
     entry = _find(name, plugins)
 
@@ -78,7 +78,7 @@ def _findings(entry: Entry, *, preset: str | None, words: tuple[str, ...]) -> Se
 
     if entry.kind is Kind.DATASET:
         if preset or words:
-            raise ConfigError("check-method: a dataset has no parameters; leave --param out")
+            raise ConfigError("check-method: a dataset has no parameters; omit --param, --preset")
         return check_dataset(entry.name)
     cls = entry.load()
     params = _params(cls, preset=preset, words=words)

@@ -1,4 +1,4 @@
-"""``hashbench cite``: BibTeX of components, or of what made a record."""
+"""``hashbench cite``: print the BibTeX entries of components, or of those that made a record."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     multiple=True,
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="What made this record of a store; may be given several times.",
+    help="Cite the components that made this record of a store; may be given several times.",
 )
 @plugin_option
 def command(names: tuple[str, ...], records: tuple[Path, ...], plugins: tuple[Path, ...]) -> None:
     """Print the BibTeX entries of the losses, backbones, methods, datasets or engines NAMES.
 
-    Their keys are those that `hashbench describe` shows; a key is printed once.
+    `hashbench describe NAME` shows the key of an entry. Each entry is printed once.
     """
     from hashbench.core.plugins import load_plugins
     from hashbench.core.registry import registry
@@ -53,7 +53,7 @@ def command(names: tuple[str, ...], records: tuple[Path, ...], plugins: tuple[Pa
 
 
 def _named(name: str) -> list[Entry]:
-    """What has a name, of whatever kind."""
+    """Return the components of a name, of every kind."""
     from hashbench.core.registry import Kind, registry
 
     found: list[Entry] = []
@@ -70,7 +70,7 @@ def _named(name: str) -> list[Entry]:
 
 
 def _made(file: Path) -> list[Entry]:
-    """The components that a record is of: those of its fit, and the engines it measured."""
+    """Return the components that made a record: those of its fit, and the engines it measured."""
     from hashbench.audit.citations import entries_of
     from hashbench.core.record import FitRecord
     from hashbench.core.registry import registry
@@ -92,4 +92,4 @@ def _read(file: Path) -> Record:
     except OSError as error:
         raise DataError(f"cite: {file} cannot be read: {error.strerror}") from None
     except ValidationError:
-        raise DataError(f"cite: {file} is no record; name a FILE.json of a store") from None
+        raise DataError(f"cite: {file} is not a record; give a FILE.json of a store") from None

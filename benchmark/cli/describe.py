@@ -1,4 +1,4 @@
-"""``hashbench describe``: a component's card."""
+"""``hashbench describe``: print what is known about a component, a protocol or a recipe."""
 
 from __future__ import annotations
 

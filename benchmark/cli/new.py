@@ -1,4 +1,4 @@
-"""``hashbench new``: one plugin file to start from, and its test."""
+"""``hashbench new``: write a plugin file that works, and its test, to start from."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hashbench.core.errors import ConfigError
 _TEMPLATES = Path(__file__).with_name("templates")
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _LONGEST = 40  # the lines of the templates then stay within 100 columns
-# The files of each kind, by template; a dataset is nothing without a protocol.
+# The files of each kind, by template; a dataset needs a protocol.
 _FILES = {
     "loss": {"loss.py.txt": "{}.py", "test_loss.py.txt": "test_{}.py"},
     "backbone": {"backbone.py.txt": "{}.py", "test_backbone.py.txt": "test_{}.py"},
@@ -35,12 +35,12 @@ _FILES = {
     "folder",
     type=click.Path(path_type=Path),
     default=Path(),
-    help="Folder to write to, made if it is not there; the present one if not given.",
+    help="Folder to write to, created if it does not exist. Default: the current folder.",
 )
 def command(kind: str, name: str, folder: Path) -> None:
     """Write a plugin file for a new loss, backbone or dataset NAME, and its test.
 
-    Both run as they are; nothing that is there is overwritten.
+    Both run unchanged. Existing files are never overwritten.
     """
     from hashbench.core.files import write_atomically
 
@@ -48,7 +48,7 @@ def command(kind: str, name: str, folder: Path) -> None:
     texts = {folder / path.format(name): text for path, text in _rendered(kind, name).items()}
     there = [str(path) for path in texts if path.exists()]
     if there:
-        raise ConfigError(f"new: {there[0]} is there already; choose another name or --dir")
+        raise ConfigError(f"new: {there[0]} already exists; choose another name or --dir")
     for path, text in texts.items():
         write_atomically(path, text.encode())
         click.echo(f"wrote {path}")
@@ -69,17 +69,17 @@ def _rendered(kind: str, name: str) -> dict[str, str]:
 
 
 def _check_name(kind: str, name: str) -> None:
-    """Refuse what is no module's name, and what would hide another module or component."""
+    """Refuse a name that no module can have, or that another module or component has."""
     from hashbench.core.registry import Kind, registry
 
     if not _NAME.fullmatch(name) or len(name) > _LONGEST:
         raise ConfigError(
-            f"new: '{name}' is no name; use at most {_LONGEST} small letters, digits and single "
-            f"underscores, a letter first, e.g. my_{kind}"
+            f"new: '{name}' is not a valid name; use at most {_LONGEST} small letters, digits and "
+            f"single underscores, starting with a letter, e.g. my_{kind}"
         )
     if keyword.iskeyword(name) or name in sys.stdlib_module_names:
-        raise ConfigError(f"new: '{name}' is a word or module of Python; try my_{name}")
+        raise ConfigError(f"new: '{name}' is a keyword or module of Python; try my_{name}")
     kinds = {"loss": Kind.LOSS, "backbone": Kind.BACKBONE, "dataset": Kind.DATASET}
     if name in registry().names(kinds[kind]):
         origin = registry().get(kinds[kind], name).origin
-        raise ConfigError(f"new: there is a {kind} '{name}' already ({origin}); try my_{name}")
+        raise ConfigError(f"new: a {kind} '{name}' already exists ({origin}); try my_{name}")

@@ -118,7 +118,7 @@ class AEViT(ViT):
     class Params(AEMParams, ViT.Params):
         """The parameters of `ViT` and of the AEM."""
 
-    info: ClassVar[ComponentInfo] = ComponentInfo(
+    info = ComponentInfo(
         title="Attention-enhanced Vision Transformer",
         paper=_PAPER,
         citation=_CITATION,
@@ -188,7 +188,7 @@ class AEViTMini(UnpublishedBackbone):
             return stem
 
     name: ClassVar[str] = "ae_vit_mini"
-    info: ClassVar[ComponentInfo] = ComponentInfo(
+    info = ComponentInfo(
         title="Attention-enhanced Vision Transformer, mini",
         paper=_PAPER,
         citation=_CITATION,

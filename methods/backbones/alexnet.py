@@ -43,7 +43,7 @@ class AlexNet(Backbone):
 
         dropout_eval: bool = False
 
-    info: ClassVar[ComponentInfo] = ComponentInfo(
+    info = ComponentInfo(
         title="AlexNet",
         paper="Krizhevsky, arXiv 1404.5997, 2014 (torchvision's layout)",
         citation="krizhevsky2014weird",

@@ -42,7 +42,7 @@ class DeiT(ViT):
             distilled = "_distilled" if self.distilled else ""
             return f"deit_{self.variant}{distilled}_patch{self.patch}_224"
 
-    info: ClassVar[ComponentInfo] = ComponentInfo(
+    info = ComponentInfo(
         title="Data-efficient image Transformer",
         paper="Touvron et al., ICML 2021",
         citation="touvron2021deit",

@@ -34,7 +34,7 @@ class MLP(UnpublishedBackbone):
         width: int = Field(default=256, ge=1, le=8192)
 
     name: ClassVar[str] = "mlp"
-    info: ClassVar[ComponentInfo] = ComponentInfo(title="Perceptron on pixels")
+    info = ComponentInfo(title="Perceptron on pixels")
 
     def __init__(self, params: Params, *, image_size: int) -> None:
         super().__init__()

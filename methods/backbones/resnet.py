@@ -94,18 +94,14 @@ class ResNet18(_ResNet):
     convolution of stride 2 and the max-pool, after which a 28 px image would be 7x7.
     """
 
-    info: ClassVar[ComponentInfo] = ComponentInfo(
-        title="ResNet-18", paper=_PAPER, citation=_CITATION
-    )
+    info = ComponentInfo(title="ResNet-18", paper=_PAPER, citation=_CITATION)
     name: ClassVar[str] = "resnet18"
 
 
 class ResNet34(_ResNet):
     """ResNet-34 (timm) up to global average pooling, (N, 512); stems as in `ResNet18`."""
 
-    info: ClassVar[ComponentInfo] = ComponentInfo(
-        title="ResNet-34", paper=_PAPER, citation=_CITATION
-    )
+    info = ComponentInfo(title="ResNet-34", paper=_PAPER, citation=_CITATION)
     name: ClassVar[str] = "resnet34"
 
 
@@ -115,9 +111,7 @@ class ResNet50(_ResNet):
     The stride of a block that halves the map is in its 3x3 convolution, as in torchvision.
     """
 
-    info: ClassVar[ComponentInfo] = ComponentInfo(
-        title="ResNet-50", paper=_PAPER, citation=_CITATION
-    )
+    info = ComponentInfo(title="ResNet-50", paper=_PAPER, citation=_CITATION)
     name: ClassVar[str] = "resnet50"
 
 
@@ -143,7 +137,7 @@ class ResNetMini(UnpublishedBackbone):
         stem_stride: Literal[1, 2] = 2
 
     name: ClassVar[str] = "resnet_mini"
-    info: ClassVar[ComponentInfo] = ComponentInfo(
+    info = ComponentInfo(
         title="ResNet-mini", paper=f"residual blocks of {_PAPER}", citation=_CITATION
     )
     neck_dropout: ClassVar[float] = _NECK_DROPOUT

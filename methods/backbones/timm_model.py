@@ -60,7 +60,7 @@ class TimmModel(Backbone):
         ConfigError: If the network cannot take images of this size.
     """
 
-    info: ClassVar[ComponentInfo] = ComponentInfo(
+    info = ComponentInfo(
         title="Any of timm's networks",
         paper="Wightman, PyTorch Image Models, 2019",
         citation="wightman2019timm",

@@ -97,7 +97,7 @@ class ViT(Backbone):
                 raise ValueError(f"timm has no {_timm_name(variant, patch)}")
             return patch
 
-    info: ClassVar[ComponentInfo] = ComponentInfo(
+    info = ComponentInfo(
         title="Vision Transformer",
         paper="Dosovitskiy et al., ICLR 2021",
         citation="dosovitskiy2021vit",

@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from hashbench.methods.building_blocks.pairs import labelled
 from hashbench.methods.building_blocks.primitives import masked_mean
-from hashbench.methods.interface import LossContext
+from hashbench.methods.interface import HashLoss, LossContext
+
+
+class ClassifierLoss(HashLoss):
+    """Base of losses with a linear classifier on the outputs or on a function of them.
+
+    Attributes:
+        bias: Whether the classifier has a bias.
+        classifier: Maps (n, bits) to logits (n, classes).
+    """
+
+    bias: ClassVar[bool] = True
+    classifier: nn.Linear
+
+    def setup(self, ctx: LossContext) -> None:
+        """Make the classifier."""
+        self.classifier = linear_classifier(ctx, bias=self.bias)
 
 
 def linear_classifier(ctx: LossContext, *, bias: bool) -> nn.Linear:

@@ -35,13 +35,7 @@ def kmeans(
 
 
 def cluster_means(points: Tensor, ids: Tensor, *, clusters: int) -> tuple[Tensor, Tensor]:
-    """Return each cluster's mean point (clusters, D), 0 if it is empty, and its size, int64.
-
-    Args:
-        points: (N, D).
-        ids: int64 (N,).
-        clusters: Number of clusters.
-    """
+    """Return each cluster's mean point (clusters, D), 0 if it is empty, and its size, int64."""
     sizes = ids.bincount(minlength=clusters)
     sums = points.new_zeros(clusters, points.shape[1]).index_add_(0, ids, points)
     return sums / sizes.clamp_min(1)[:, None], sizes
@@ -83,12 +77,7 @@ def _lloyd(points: Tensor, centres: Tensor) -> tuple[Tensor, Tensor]:
 def log_assignment(points: Tensor, centres: Tensor) -> Tensor:
     """Return log q_ic, with q_ic proportional to 1 / (1 + ||z_i - mu_c||^2) and summing to 1.
 
-    Args:
-        points: z, (n, width).
-        centres: mu, (clusters, width).
-
-    Returns:
-        (n, clusters), with gradient to both.
+    It is (n, clusters), with gradient to the points z (n, width) and the centres mu.
     """
     return functional.log_softmax(-torch.log1p(squared_distances(points, centres)), dim=1)
 
@@ -105,11 +94,9 @@ def sharpened(assignment: Tensor, frequencies: Tensor) -> Tensor:
 
 
 def divergence(targets: Tensor, log_assigned: Tensor) -> Tensor:
-    """Return KL(p_i || q_i) = sum_c p_ic log(p_ic / q_ic), (n,), with 0 log 0 = 0.
+    """Return KL(p_i || q_i) = sum_c p_ic log(p_ic / q_ic), (n,), from p and log q (n, clusters).
 
-    Args:
-        targets: p, (n, clusters).
-        log_assigned: log q, (n, clusters).
+    0 log 0 is 0.
     """
     return (torch.xlogy(targets, targets) - targets * log_assigned).sum(1)
 

@@ -81,12 +81,7 @@ class PairPartners(nn.Module):
             self.register_buffer("labels", ctx.labels, persistent=False)
 
     def forward(self, outputs: Tensor, batch: HashBatch) -> Partners:
-        """Return the partners of a batch.
-
-        Args:
-            outputs: (n, bits), what is compared: the batch's outputs, or a function of them.
-            batch: Gives labels and positions.
-        """
+        """Return the partners of a batch whose outputs, or a function of them, are (n, bits)."""
         if self.pairs is Pairs.BATCH:
             everyone = torch.ones(len(outputs), dtype=torch.bool, device=outputs.device)
             return Partners(outputs, batch.labels, everyone, batch.indices)
@@ -129,11 +124,8 @@ def labelled(labels: Tensor) -> Tensor:
 def similar_pairs(left: Tensor, right: Tensor) -> Tensor:
     """Return which pairs share a label, bool (n, m): s_ij = 1 if <y_i, y_j> > 0.
 
-    An image without a label is similar to nothing, not even itself.
-
-    Args:
-        left: (n, classes), multi-hot.
-        right: (m, classes), multi-hot.
+    Labels are multi-hot, (n, classes) and (m, classes). An image without a label is similar to
+    nothing, not even itself.
     """
     return left @ right.T > 0
 
@@ -159,13 +151,9 @@ def label_cosine(left: Tensor, right: Tensor) -> Tensor:
 def margin_losses(left: Tensor, right: Tensor, similar: Tensor, *, margin: float) -> Tensor:
     """Return the contrastive margin loss of every pair: d_ij / 2 or max(m - d_ij, 0) / 2.
 
-    d_ij is the squared Euclidean distance, and the hinge is on it, not on its root.
-
-    Args:
-        left: (n, bits).
-        right: (m, bits).
-        similar: bool (n, m), the pairs that are pulled together; all others are pushed apart.
-        margin: m.
+    d_ij is the squared Euclidean distance of rows (n, bits) and (m, bits), and the hinge is on it,
+    not on its root. The pairs of ``similar``, bool (n, m), are pulled together, all others pushed
+    apart.
     """
     distances = squared_distances(left, right)
     return torch.where(similar, distances, (margin - distances).clamp_min(0)) / 2
@@ -183,7 +171,7 @@ def pair_mean(
     Args:
         losses: (n, m), the loss of each pair.
         similar: bool (n, m).
-        weight: How the two kinds of pair weigh.
+        weight: The weighting of the two kinds of pair.
         valid: bool, of a shape that broadcasts to (n, m): the pairs that count; None for all.
     """
     counted = similar | ~similar if valid is None else valid
@@ -197,14 +185,9 @@ def pair_likelihood(
 ) -> Tensor:
     """Average log(1 + exp(theta_ij)) - s_ij theta_ij over pairs, theta_ij = <u_i, u_j> / 2.
 
-    DPSH, DHN and DBDH share it. theta is not clipped: the likelihood is stable as it is, and a
-    clipped pair has no gradient.
-
-    Args:
-        outputs: (n, bits), of the batch.
-        labels: (n, classes), multi-hot.
-        partners: The second images of the pairs.
-        weight: How similar and dissimilar pairs weigh.
+    It is the likelihood of DPSH, DHN and DBDH for the outputs (n, bits) and labels (n, classes) of
+    a batch. theta is not clipped: the likelihood is stable as it is, and a clipped pair has no
+    gradient.
     """
     similar = similar_pairs(labels, partners.labels)
     losses = logit_nll(outputs @ partners.outputs.T / 2, similar)

@@ -111,12 +111,7 @@ def neighbour_lists(directions: Tensor, count: int) -> Tensor:
 
 
 def adjacency_rows(lists: Tensor, rows: Tensor) -> Tensor:
-    """Return some rows of the adjacency, bool (n, N).
-
-    Args:
-        lists: int64 (N, k).
-        rows: int64 (n,), distinct.
-    """
+    """Return distinct rows of the adjacency, bool (n, N), made from the lists (N, k)."""
     items, count = len(lists), len(rows)
     everyone = torch.arange(items, device=lists.device)
     own = torch.arange(count, device=lists.device)
@@ -132,25 +127,15 @@ def adjacency_rows(lists: Tensor, rows: Tensor) -> Tensor:
 
 
 def adjacency_pairs(lists: Tensor, rows: Tensor) -> Tensor:
-    """Return the adjacency between some items only, bool (n, n), symmetric.
-
-    Args:
-        lists: int64 (N, k).
-        rows: int64 (n,), distinct.
-    """
+    """Return the adjacency between distinct items only, bool (n, n), from the lists (N, k)."""
     listed = (lists[rows][:, :, None] == rows).any(1)
     return (listed | listed.T).fill_diagonal_(True)
 
 
 def adjacency_edges(lists: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the true entries of some rows of the adjacency.
+    """Return the true entries of distinct rows of the adjacency, from the lists (N, k).
 
-    Args:
-        lists: int64 (N, k).
-        rows: int64 (n,), distinct.
-
-    Returns:
-        Positions in ``rows`` and columns, each int64 (E,), E <= n + 2 N k; each entry once.
+    They are positions in ``rows`` and columns, each int64 (E,), E <= n + 2 N k; each entry once.
     """
     items = len(lists)
     own = torch.arange(len(rows), device=lists.device)

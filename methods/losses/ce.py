@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from torch import nn
-
 from hashbench.core.info import ComponentInfo, Supervision
-from hashbench.methods.building_blocks.classifier import label_cross_entropy, linear_classifier
-from hashbench.methods.interface import HashBatch, HashLoss, LossContext, LossTerms
+from hashbench.methods.building_blocks.classifier import ClassifierLoss, label_cross_entropy
+from hashbench.methods.interface import HashBatch, LossTerms
 
 
-class CE(HashLoss):
+class CE(ClassifierLoss):
     r"""Cross entropy, a reference and not a published hashing method.
 
     With outputs u (n, K), logits o_i = W u_i + b with W (C, K), and targets q_i = y_i / sum(y_i),
@@ -37,11 +35,6 @@ class CE(HashLoss):
         citation="hoe2021orthohash",
         supervision=Supervision.LABELS,
     )
-    classifier: nn.Linear
-
-    def setup(self, ctx: LossContext) -> None:
-        """Make the classifier W, b."""
-        self.classifier = linear_classifier(ctx, bias=True)
 
     def forward(self, batch: HashBatch) -> LossTerms:
         """Compute the loss of one batch."""

@@ -187,11 +187,7 @@ class DFH(CentreLoss):
 def swept_centres(centres: Tensor, labels: Tensor, *, codes: Tensor, separation: float) -> Tensor:
     """Sweep once over the classes, lowering ||B - Y O||_F^2 + nu sum_{c != c'} <o_c, o_c'>.
 
-    Args:
-        centres: O, (classes, bits) of -1 and +1; left as they are.
-        labels: Y, (n, classes), non-negative.
-        codes: B, (n, bits).
-        separation: nu.
+    The centres O (classes, bits) are left as they are; labels (n, classes) are Y, codes B.
     """
     # With the classes as the "bits" of K codes, it is the quadratic form that a sweep lowers.
     return coordinate_sweep(centres.T, codes.T @ labels, labels.T @ labels + separation).T
@@ -202,12 +198,7 @@ def descended_centres(
 ) -> Tensor:
     """Make the 200 gradient steps of the relaxed centre step, and return the new V.
 
-    Args:
-        centres: V, (classes, bits), real; left as they are.
-        labels: Y, (n, classes).
-        codes: B, (n, bits).
-        separation: nu.
-        quantisation: rho.
+    The centres V (classes, bits) are left as they are; labels are Y, codes B, weights nu and rho.
     """
     (classes, bits), count = centres.shape, len(codes)
     gram, towards = labels.T @ labels, labels.T @ codes

@@ -6,11 +6,11 @@ from typing import ClassVar
 
 import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 
 from hashbench.core.info import ComponentInfo, Supervision
 from hashbench.core.params import BaseParams
-from hashbench.methods.building_blocks.classifier import label_cross_entropy, linear_classifier
+from hashbench.methods.building_blocks.classifier import ClassifierLoss, label_cross_entropy
 from hashbench.methods.building_blocks.pairs import (
     PairWeight,
     margin_losses,
@@ -18,10 +18,10 @@ from hashbench.methods.building_blocks.pairs import (
     similar_pairs,
 )
 from hashbench.methods.building_blocks.primitives import logit_nll
-from hashbench.methods.interface import HashBatch, HashLoss, LossContext, LossTerms
+from hashbench.methods.interface import HashBatch, LossContext, LossTerms
 
 
-class DSHSD(HashLoss):
+class DSHSD(ClassifierLoss):
     r"""Deep Supervised Hashing based on Stable Distribution (IEEE Access 2019).
 
     The formula is that of a public re-implementation, DeepHash-pytorch. With outputs u (n, K),
@@ -65,13 +65,13 @@ class DSHSD(HashLoss):
         citation="dshsd2019",
         supervision=Supervision.LABELS,
     )
+    bias = False
     params: Params
-    classifier: nn.Linear
     _multilabel = False
 
     def setup(self, ctx: LossContext) -> None:
         """Make the classifier W."""
-        self.classifier = linear_classifier(ctx, bias=False)
+        super().setup(ctx)
         self._multilabel = ctx.multilabel
 
     def forward(self, batch: HashBatch) -> LossTerms:

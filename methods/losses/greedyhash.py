@@ -6,14 +6,13 @@ from enum import StrEnum
 from typing import ClassVar
 
 from pydantic import Field
-from torch import nn
 
 from hashbench.core.info import ComponentInfo, Supervision
 from hashbench.core.params import BaseParams
 from hashbench.methods.building_blocks.classifier import (
+    ClassifierLoss,
     first_label,
     label_cross_entropy,
-    linear_classifier,
 )
 from hashbench.methods.building_blocks.pairs import labelled
 from hashbench.methods.building_blocks.primitives import (
@@ -21,7 +20,7 @@ from hashbench.methods.building_blocks.primitives import (
     off_binary,
     straight_through_sgn,
 )
-from hashbench.methods.interface import HashBatch, HashLoss, LossContext, LossTerms
+from hashbench.methods.interface import HashBatch, LossTerms
 
 
 class MultilabelTarget(StrEnum):
@@ -31,7 +30,7 @@ class MultilabelTarget(StrEnum):
     ARGMAX = "argmax"
 
 
-class GreedyHash(HashLoss):
+class GreedyHash(ClassifierLoss):
     r"""Greedy Hash (Su, Zhang, Han and Tian, NeurIPS 2018).
 
     With outputs u (n, K), b_i = sgn(u_i) whose gradient is passed to u_i unchanged and unclipped,
@@ -75,11 +74,7 @@ class GreedyHash(HashLoss):
         supervision=Supervision.LABELS,
     )
     params: Params
-    classifier: nn.Linear
-
-    def setup(self, ctx: LossContext) -> None:
-        """Make the classifier W."""
-        self.classifier = linear_classifier(ctx, bias=False)
+    bias = False
 
     def forward(self, batch: HashBatch) -> LossTerms:
         """Compute the loss of one batch."""

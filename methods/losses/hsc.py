@@ -6,17 +6,17 @@ from typing import ClassVar
 
 import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 
 from hashbench.core.info import ComponentInfo, Supervision
 from hashbench.core.params import BaseParams
-from hashbench.methods.building_blocks.classifier import label_cross_entropy, linear_classifier
+from hashbench.methods.building_blocks.classifier import ClassifierLoss, label_cross_entropy
 from hashbench.methods.building_blocks.pairs import label_cosine
 from hashbench.methods.building_blocks.primitives import masked_mean, off_binary, unit_rows
-from hashbench.methods.interface import HashBatch, HashLoss, LossContext, LossTerms
+from hashbench.methods.interface import HashBatch, LossTerms
 
 
-class HSC(HashLoss):
+class HSC(ClassifierLoss):
     r"""HSC-Loss, our reconstruction: only its description in words is public, no formula.
 
     The source calls it a contrastive loss that includes a classification loss. Ours: with outputs
@@ -69,11 +69,6 @@ class HSC(HashLoss):
         reconstruction=True,
     )
     params: Params
-    classifier: nn.Linear
-
-    def setup(self, ctx: LossContext) -> None:
-        """Make the classifier W, b."""
-        self.classifier = linear_classifier(ctx, bias=True)
 
     def forward(self, batch: HashBatch) -> LossTerms:
         """Compute the loss of one batch."""

@@ -6,11 +6,10 @@ from typing import ClassVar
 
 import torch
 from pydantic import Field
-from torch import nn
 
 from hashbench.core.info import ComponentInfo, Supervision
 from hashbench.core.params import BaseParams
-from hashbench.methods.building_blocks.classifier import label_cross_entropy, linear_classifier
+from hashbench.methods.building_blocks.classifier import ClassifierLoss, label_cross_entropy
 from hashbench.methods.building_blocks.pairs import (
     PairWeight,
     margin_losses,
@@ -18,10 +17,10 @@ from hashbench.methods.building_blocks.pairs import (
     similar_pairs,
 )
 from hashbench.methods.building_blocks.primitives import off_binary
-from hashbench.methods.interface import HashBatch, HashLoss, LossContext, LossTerms
+from hashbench.methods.interface import HashBatch, LossTerms
 
 
-class HSCMargin(HashLoss):
+class HSCMargin(ClassifierLoss):
     r"""HSC-Loss with a margin: a second reconstruction, for the source gives no formula.
 
     The source's words, a contrastive loss that includes a classification loss, fit this one as well
@@ -71,11 +70,6 @@ class HSCMargin(HashLoss):
         reconstruction=True,
     )
     params: Params
-    classifier: nn.Linear
-
-    def setup(self, ctx: LossContext) -> None:
-        """Make the classifier W, b."""
-        self.classifier = linear_classifier(ctx, bias=True)
 
     def forward(self, batch: HashBatch) -> LossTerms:
         """Compute the loss of one batch."""

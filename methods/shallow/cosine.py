@@ -29,7 +29,7 @@ class Cosine(ShallowMethod):
         centre: bool = True
 
     binary: ClassVar[bool] = False
-    info: ClassVar[ComponentInfo] = ComponentInfo(title="Float features, cosine")
+    info = ComponentInfo(title="Float features, cosine")
 
     def learn(self, centred: Tensor, generator: torch.Generator) -> None:
         """Learn nothing: the mean is all it holds."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -40,7 +38,7 @@ class ITQ(LinearMethod):
 
         iterations: int = Field(default=50, ge=1, le=100_000)
 
-    info: ClassVar[ComponentInfo] = ComponentInfo(
+    info = ComponentInfo(
         title="Iterative Quantisation",
         paper="Gong, Lazebnik, CVPR 2011; Gong, Lazebnik, Gordo, Perronnin, TPAMI 2013",
         citation="gong2013itq",

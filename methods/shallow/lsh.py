@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import torch
 from torch import Tensor
 
@@ -31,7 +29,7 @@ class LSH(LinearMethod):
 
         centre: bool = True
 
-    info: ClassVar[ComponentInfo] = ComponentInfo(
+    info = ComponentInfo(
         title="Locality-Sensitive Hashing (random projections)",
         paper="Gionis, Indyk, Motwani, VLDB 1999; Charikar, STOC 2002",
         citation="charikar2002similarity",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import torch
 from torch import Tensor
 
@@ -26,7 +24,7 @@ class PCARR(LinearMethod):
         projection: float64 (D, bits), V R; set by `fit`.
     """
 
-    info: ClassVar[ComponentInfo] = ComponentInfo(
+    info = ComponentInfo(
         title="PCA and a Random Rotation",
         paper="baseline of ITQ: Gong, Lazebnik, CVPR 2011; with Gordo, Perronnin, TPAMI 2013",
         citation="gong2013itq",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -62,7 +60,7 @@ class PredictedClass(FeatureMethod):
         iterations: int = Field(default=500, ge=1, le=100_000)
         centres: CentreMethod = CentreMethod.MAXHD
 
-    info: ClassVar[ComponentInfo] = ComponentInfo(
+    info = ComponentInfo(
         title="Codes of the predicted class",
         paper="Sablayrolles, Douze, Usunier, Jegou, ICASSP 2017",
         citation="sablayrolles2017evaluate",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -36,7 +35,7 @@ class SH(ShallowMethod):
         frequencies: float64 (bits,), k pi / r_d of each bit.
     """
 
-    info: ClassVar[ComponentInfo] = ComponentInfo(
+    info = ComponentInfo(
         title="Spectral Hashing",
         paper="Weiss, Torralba, Fergus, NIPS 2008",
         citation="weiss2008sh",

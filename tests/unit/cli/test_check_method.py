@@ -53,7 +53,7 @@ def test_a_preset_is_checked_where_one_is_named(call: Callable[..., Result]) -> 
         (("hsc", "--param", "tau=1"), "tau: unknown parameter."),
         (("hsc", "--param", "tau=["), "--param tau:1:2: not YAML: "),
         (("hsc", "--preset", "papr"), "preset: unknown preset 'papr'."),
-        (("digits", "--param", "a=1"), "a dataset has no parameters; leave --param out"),
+        (("digits", "--param", "a=1"), "a dataset has no parameters; omit --param"),
         (("hsc", "--plugin", "gone.py"), "plugin gone.py: no such file"),
     ],
 )

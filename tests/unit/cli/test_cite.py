@@ -53,7 +53,7 @@ def test_a_mistake_is_one_line(refused: Callable[..., str], root: Path, tmp_path
     gone = tmp_path / "gone.json"
     assert f"cite: {gone} cannot be read: No such file" in refused("cite", "--record", str(gone))
     other = root / "README.md"
-    assert f"cite: {other} is no record" in refused("cite", "--record", str(other))
+    assert f"cite: {other} is not a record" in refused("cite", "--record", str(other))
 
 
 def test_nothing_named_is_a_usage_error(call: Callable[..., Result]) -> None:

@@ -51,19 +51,19 @@ def test_a_new_loss_is_short(here: Path, call: Callable[..., Result]) -> None:
 @pytest.mark.parametrize("name", ["My-Loss", "_x", "2x", "a__b", "x_", "é", "a/b", "..", "a" * 41])
 def test_what_is_no_name_is_refused(name: str, here: Path, refused: Callable[..., str]) -> None:
     line = refused("new", "loss", name)
-    assert line.startswith(f"error: new: '{name}' is no name; use at most 40 small letters")
+    assert line.startswith(f"error: new: '{name}' is not a valid name; use at most 40 small ")
     assert list(here.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["class", "json"])
 def test_a_word_or_module_of_python_is_refused(name: str, refused: Callable[..., str]) -> None:
-    expected = f"error: new: '{name}' is a word or module of Python; try my_{name}"
+    expected = f"error: new: '{name}' is a keyword or module of Python; try my_{name}"
     assert refused("new", "backbone", name) == expected
 
 
 def test_a_name_that_is_taken_is_refused_with_its_origin(refused: Callable[..., str]) -> None:
-    assert "there is a loss 'hsc' already (hashbench " in refused("new", "loss", "hsc")
-    assert "there is a dataset 'digits' already" in refused("new", "dataset", "digits")
+    assert "a loss 'hsc' already exists (hashbench " in refused("new", "loss", "hsc")
+    assert "a dataset 'digits' already exists" in refused("new", "dataset", "digits")
 
 
 def test_a_folder_is_made_and_nothing_in_it_overwritten(
@@ -78,7 +78,7 @@ def test_a_folder_is_made_and_nothing_in_it_overwritten(
 
     line = refused("new", "dataset", "birds", "--dir", "sub/folder")
 
-    assert line.startswith("error: new: sub/folder/test_birds.py is there already; ")
+    assert line.startswith("error: new: sub/folder/test_birds.py already exists; ")
     assert protocol.read_text() == "mine"
     assert not (here / "sub/folder/birds.py").exists()
 
