@@ -63,17 +63,26 @@ def command(
 
 
 def _database(encoder: Encoder) -> tuple[Codes | Embeddings, Sequence[str], Sequence[str]]:
-    """Load the record's own database, the positions of its images and their class names."""
+    """Load the record's own database, the names of its images and their class names."""
     from hashbench.store.codes import load_codes
 
     encoded = load_codes(encoder.store, encoder.fit)
-    dataset, classes = encoder.fit.cell.data.name, encoder.classes
-    names = [f"{dataset}[{place}]" for place in encoder.database]
+    classes = encoder.classes
     labels = [
         ", ".join(name for name, there in zip(classes, row, strict=True) if there)
         for row in encoded.database_labels
     ]
-    return encoded.database, names, labels
+    return encoded.database, _image_names(encoder), labels
+
+
+def _image_names(encoder: Encoder) -> list[str]:
+    """The file of each database image; its place in the dataset where images are no files."""
+    from hashbench.core.registry import Kind, registry
+    from hashbench.datasets.roots import data_root
+
+    dataset = encoder.fit.cell.data.name
+    files = registry().load(Kind.DATASET, dataset)().names(data_root(None))
+    return [files[at] if files is not None else f"{dataset}[{at}]" for at in encoder.database]
 
 
 def _files(

@@ -7,16 +7,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
-from torch.nn import functional
+from PIL import Image
 
 from hashbench.core.errors import DataError
 from hashbench.datasets.protocols.protocol import ProtocolSpec
+from hashbench.datasets.reading.decoding import decode_to_size, failure_reason
 
 _COLOURED = 3  # dimensions of a colour image
-_WIDER_THAN_A_BYTE = ("I", "F")  # first letters of pillow's modes with 16 or 32 bits
 
 
 def find_images(places: Iterable[Path]) -> list[Path]:
@@ -54,47 +52,28 @@ def decode_image(
 ) -> NDArray[np.uint8]:
     """Decode an image file to the shape of a protocol's images.
 
-    An image of another size is resized as the harness resizes (bicubic with antialiasing, without
-    keeping the aspect ratio); one of that size is left as it is. Grey and colour are converted as
-    pillow does, and the EXIF orientation is applied.
+    The image is decoded as photo datasets are (see `hashbench.datasets.reading.decoding`), so that
+    a database image finds itself. For grey images, colour is converted as Pillow does.
 
     Args:
         path: The file's path, or the opened file.
         protocol: Gives the shape; if sizes vary, its input size in colour.
         name: The file's name in messages; its path if empty.
-        formats: The pillow formats that are accepted; None accepts all.
+        formats: The pillow formats that are accepted; None accepts all that are safe to decode.
 
     Returns:
         uint8 (H, W) or (H, W, 3).
 
     Raises:
-        DataError: If the file is missing, damaged, or not an image of 8 bits a channel.
+        DataError: If the file is missing, damaged or no image.
     """
-    shown, size = name or path, protocol.image_size
-    shape = protocol.shape or (size, size, _COLOURED)
+    side = protocol.image_size
+    shape = protocol.shape or (side, side, _COLOURED)
     try:
-        with Image.open(path, formats=formats) as image:
-            if image.mode.startswith(_WIDER_THAN_A_BYTE):
-                raise DataError(
-                    f"images: {shown} has more than 8 bits a channel (mode {image.mode}); convert "
-                    f"it to 8 bits first"
-                )
-            upright = ImageOps.exif_transpose(image)
-            pixels = np.array(upright.convert("RGB" if len(shape) == _COLOURED else "L"))
-    except UnidentifiedImageError:
-        raise DataError(f"images: {shown} is not an image that pillow can read") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        why = getattr(error, "strerror", None) or " ".join(str(error).split())
-        raise DataError(f"images: {shown} cannot be decoded: {why}") from None
-    return _resized(pixels, shape[:2])
-
-
-def _resized(pixels: NDArray[np.uint8], size: tuple[int, ...]) -> NDArray[np.uint8]:
-    if pixels.shape[:2] == size:
-        return pixels
-    planes = torch.from_numpy(pixels).reshape(*pixels.shape[:2], -1).permute(2, 0, 1)
-    resized = functional.interpolate(
-        planes[None].float() / 255, size=list(size), mode="bicubic", antialias=True
-    ).clamp(0, 1)
-    rounded = (resized[0] * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
-    return np.ascontiguousarray(rounded if pixels.ndim == _COLOURED else rounded[..., 0])
+        pixels = decode_to_size(path, (shape[0], shape[1]), formats=formats)
+    # A damaged file can make a decoder raise nearly any exception.
+    except Exception as error:
+        raise DataError(
+            f"images: {name or path} cannot be decoded: {failure_reason(error)}"
+        ) from None
+    return pixels if len(shape) == _COLOURED else np.asarray(Image.fromarray(pixels).convert("L"))

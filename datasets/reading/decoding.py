@@ -1,4 +1,4 @@
-"""Decode one image file of any format into a small square of RGB pixels."""
+"""Decode one image file of any format into a small RGB picture: the one decoder of the package."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_QUARTER_TURNS = {_TURNS[number] for number in (5, 6, 7, 8)}
 _MOST_OF_16_BITS = 65_535
 # Its decoder starts another program, which an untrusted file must not.
 _NOT_DECODED = frozenset({"EPS"})
@@ -27,12 +28,7 @@ _WIDE_MODES = ("I", "F")  # and I;16, I;16B, ...: modes of more than 8 bits
 
 
 def decode_square(file: Path | BinaryIO, side: int) -> NDArray[np.uint8] | str:
-    """Decode a file, keep the centre square, and resize it.
-
-    The largest centred square is resized with Pillow's antialiased bilinear filter, which equals
-    resizing the shorter side to ``side`` and keeping the centre. The EXIF orientation is applied;
-    transparent pixels become white; of an animation the first frame is taken; grey of 16 bits is
-    scaled to 8.
+    """Decode a file, keep the centre square, and resize it; see `decode_to_size`.
 
     Args:
         file: The file, or its path.
@@ -42,11 +38,33 @@ def decode_square(file: Path | BinaryIO, side: int) -> NDArray[np.uint8] | str:
         uint8 (side, side, 3) RGB, or the reason why the file cannot be read, in a few words.
     """
     try:
-        with Image.open(file, formats=_formats()) as image:
-            return _square(image, side)
+        return decode_to_size(file, (side, side))
     # A damaged file can make a decoder raise nearly any exception.
     except Exception as error:
-        return _reason(error)
+        return failure_reason(error)
+
+
+def decode_to_size(
+    source: Path | BinaryIO, size: tuple[int, int], *, formats: tuple[str, ...] | None = None
+) -> NDArray[np.uint8]:
+    """Decode an image, keep the largest centred part of the wanted shape, and resize it.
+
+    Resizing uses Pillow's antialiased bilinear filter. The EXIF orientation is applied; transparent
+    pixels become white; of an animation the first frame is taken; grey of 16 bits is scaled to 8.
+
+    Args:
+        source: The file, or the opened file.
+        size: Height and width of the result, in pixels.
+        formats: Pillow's names of the formats to accept; None accepts all that are safe to decode.
+
+    Returns:
+        uint8 (height, width, 3) RGB.
+
+    Raises:
+        Exception: Of nearly any kind, if the file cannot be decoded; `failure_reason` says why.
+    """
+    with Image.open(source, formats=formats or _formats()) as image:
+        return _resized_centre(image, size)
 
 
 @cache
@@ -55,16 +73,18 @@ def _formats() -> tuple[str, ...]:
     return tuple(name for name in Image.ID if name not in _NOT_DECODED)
 
 
-def _square(image: Image.Image, side: int) -> NDArray[np.uint8]:
+def _resized_centre(image: Image.Image, size: tuple[int, int]) -> NDArray[np.uint8]:
     turn = _TURNS.get(_orientation(image))
+    # The small picture is turned, not the large one, so before it is turned its sides are swapped.
+    small_height, small_width = reversed(size) if turn in _QUARTER_TURNS else size
     width, height = image.size
     if Image.MAX_IMAGE_PIXELS is not None and width * height > Image.MAX_IMAGE_PIXELS:
         raise Image.DecompressionBombError  # Pillow only warns up to twice as many
-    edge = min(width, height)
-    left, top = (width - edge) / 2, (height - edge) / 2
-    box = (left, top, left + edge, top + edge)
-    small = _rgb(image).resize((side, side), Image.Resampling.BILINEAR, box=box)
-    # Turning a square needs no pixels outside it, so the small one is turned.
+    kept_width = min(width, height * small_width / small_height)
+    kept_height = min(height, width * small_height / small_width)
+    left, top = (width - kept_width) / 2, (height - kept_height) / 2
+    box = (left, top, left + kept_width, top + kept_height)
+    small = _rgb(image).resize((small_width, small_height), Image.Resampling.BILINEAR, box=box)
     return np.array(small.transpose(turn) if turn is not None else small, dtype=np.uint8)
 
 
@@ -95,7 +115,8 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def _reason(error: Exception) -> str:
+def failure_reason(error: Exception) -> str:
+    """Say in a few words why decoding raised an exception."""
     if isinstance(error, Image.DecompressionBombError):
         return f"more than {Image.MAX_IMAGE_PIXELS:,} pixels"
     if isinstance(error, UnidentifiedImageError):

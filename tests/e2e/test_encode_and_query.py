@@ -178,7 +178,7 @@ def test_a_record_without_a_model_says_how_to_get_one(place: Place) -> None:
             "record 'zzz': no fit id and no record id in kept starts with it",
         ),
         (("query", "FIT", "gone.png"), "images: no such file or folder: gone.png"),
-        (("query", "FIT", "kept.yaml"), "images: kept.yaml is not an image that pillow can read"),
+        (("query", "FIT", "kept.yaml"), "images: kept.yaml cannot be decoded: not an image"),
         (("query", "FIT", "images", "--among", "kept.yaml"), "not a file that hashbench encode"),
         (("encode", "FIT", "kept", "-o", "x.npz"), "images: no image file in the folder kept"),
     ],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import socket
 import struct
@@ -12,9 +11,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from hashbench.serve import server as serving
 from hashbench.serve.client import AnswerError, Client
@@ -55,12 +52,6 @@ def bomb(width: int, height: int) -> bytes:
     )
 
 
-def deep_image() -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(np.zeros((8, 8), dtype=np.uint16)).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 @pytest.mark.parametrize(
     ("body", "status"),
@@ -72,7 +63,6 @@ def deep_image() -> bytes:
         pytest.param(bomb(100_000, 100_000), 413, id="ten thousand million pixels"),
         pytest.param(bomb(10_000, 9_000), 413, id="90 million pixels"),
         pytest.param(bomb(600, 600), 422, id="pixels that are not there"),
-        pytest.param(deep_image(), 422, id="16 bits a channel"),
         pytest.param(bytes(20 * 2**20 + 1), 413, id="more than 20 MiB"),
     ],
 )
