@@ -1,4 +1,4 @@
-"""``hashbench claims``: what the records say of published claims."""
+"""``hashbench claims``: verdicts on published claims by the records of stores."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from hashbench.cli.options import DEFAULT_STORE
     multiple=True,
     help=f"Folder of records; may be given several times.  [default: {DEFAULT_STORE}]",
 )
-@click.option("--summary", is_flag=True, help="Print the verdicts alone, a row each.")
+@click.option("--summary", is_flag=True, help="Print only the verdicts, one row for each claim.")
 def command(place: Path, stores: tuple[Path, ...], *, summary: bool) -> None:
     """Judge the claims of FILE, or of every .yaml file in DIR, by the records of stores.
 
-    A claim is supported, refuted, or undecided; records that break one of its controls can do
-    neither. Each verdict stands with its interval, its n, and the ids of its records.
+    A claim is supported, refuted or undecided. Records that violate one of its conditions do not
+    count. Each verdict is printed with its interval, its n, and the ids of its records.
     """
     from hashbench.judge.claims.arms import read_arms
     from hashbench.judge.claims.judge import judge

@@ -1,4 +1,4 @@
-"""``hashbench compare``: which method is better, by how much, and how sure that is."""
+"""``hashbench compare``: paired statistics of the differences between methods or stores."""
 
 from __future__ import annotations
 
@@ -25,21 +25,23 @@ _BOTH = 2
     type=click.Path(path_type=Path),
     help=f"Folder of the records, for METHODs.  [default: {DEFAULT_STORE}]",
 )
-@click.option("--metric", default="map@all", show_default=True, help="Short or full name.")
+@click.option(
+    "--metric", default="map@all", show_default=True, help="Metric, by short or full name."
+)
 @click.option(
     "--where",
     "--select",
     "selections",
     multiple=True,
     metavar="KEY=VALUE[,VALUE]",
-    help="Only cells with one of these values, as with hashbench run --select.",
+    help="Only cells with one of these values; the keys are those of hashbench run --select.",
 )
 @click.option(
     "--across",
     "across_words",
     multiple=True,
     type=click.Choice(["protocols", "metrics", "devices", "bits"]),
-    help="Compare also where these differ; may be given several times.",
+    help="Also compare results that differ in this; may be given several times.",
 )
 @click.option("--trace", is_flag=True, help="Add the ids of the records behind every row.")
 def command(
@@ -53,9 +55,9 @@ def command(
 ) -> None:
     """Compare METHODs of a store, or the same methods of two stores.
 
-    Methods are named as in the report, or by a part of that (hsc); without any, all of the store
-    are compared. The interval is of the mean difference over new seeds and new queries, by a paired
-    bootstrap; p-values are corrected by Holm over everything that is printed.
+    Name methods as in the report, or by one word of that name, e.g. hsc. Without names, all methods
+    of the store are compared. A paired bootstrap gives the interval of the mean difference for new
+    seeds and new queries; p-values are corrected by Holm over all comparisons printed.
     """
     from hashbench.evaluation.names import parse_metric
     from hashbench.judge.compare import text
@@ -86,7 +88,7 @@ def command(
 
 
 def _are_stores(words: Sequence[str], store: Path | None) -> bool:
-    """Whether the words are two stores; a mixture is refused."""
+    """Whether the arguments are two stores; a mixture with methods is refused."""
     folders = [word for word in words if "/" in word or (Path(word) / "store.json").exists()]
     if not folders:
         return False
@@ -124,7 +126,7 @@ def _samples(
 
 
 def _method(word: str, samples: Sequence[Sample]) -> str:
-    """The label that a word stands for: itself, or the only one that holds it as a word."""
+    """Return the method label that equals a word, or the only label that contains it as a word."""
     from hashbench.core.errors import did_you_mean
 
     labels = sorted({sample.method for sample in samples})

@@ -1,4 +1,4 @@
-"""``hashbench export``: records and codes as one file."""
+"""``hashbench export``: write records and codes into one file."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def command(
     without: tuple[str, ...],
     plugins: tuple[Path, ...],
 ) -> None:
-    """Put the records of STORE into one bundle that checks itself.
+    """Write the records of STORE into one bundle, a zip file.
 
-    It holds records and arrays, every cell with all its settings, the versions they were made with,
-    checksums, and how to cite it and the methods and data used. Equal records give equal bytes.
+    The bundle holds the records and arrays, every cell with all its settings, the versions of the
+    libraries, checksums, and citations of the methods and data. Equal records give equal bytes.
     """
     from hashbench.audit.export import export_bundle
     from hashbench.cli.loading import chooser

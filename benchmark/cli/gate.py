@@ -1,4 +1,4 @@
-"""``hashbench gate``: whether anything got worse since a baseline."""
+"""``hashbench gate``: fail if a store is worse than a baseline store."""
 
 from __future__ import annotations
 
@@ -27,23 +27,26 @@ _POSITIVE = click.FloatRange(min=0)
     type=click.FloatRange(min=1),
     default=2.0,
     show_default=True,
-    help="On a host that is known to be alike a time may grow to this many times the baseline's,",
+    help="A time fails if it exceeds the baseline's by this factor and by a floor below; times are "
+    "compared only on hosts known to be alike.",
 )
 @click.option(
     "--floor-seconds",
     type=_POSITIVE,
     default=3.0,
     show_default=True,
-    help="or by this many seconds, for training and encoding,",
+    help="Floor for training and encoding: the least increase that fails.",
 )
 @click.option(
     "--floor-ms",
     type=_POSITIVE,
     default=0.5,
     show_default=True,
-    help="or by this many milliseconds a query, for latency.",
+    help="Floor for latency: the least increase of milliseconds a query that fails.",
 )
-@click.option("--update", is_flag=True, help="Make the store the baseline, and say what moved.")
+@click.option(
+    "--update", is_flag=True, help="Replace the baseline by the store, and print what moved."
+)
 def command(
     baseline: Path,
     store: Path,
@@ -54,10 +57,10 @@ def command(
     floor_ms: float,
     update: bool,
 ) -> None:
-    """Compare a store with the store BASELINE; exit 4 if anything is worse, missing or failed.
+    """Compare a store with the store BASELINE; exit with 4 if anything is worse.
 
-    Run the matrix that made the baseline first: hashbench run matrices/ci.yaml --store NEW, then
-    hashbench gate results/ci --store NEW.
+    Missing and failed cells count as worse. First run the matrix of the baseline again, e.g.
+    hashbench run matrices/ci.yaml --store NEW; then hashbench gate results/ci --store NEW.
     """
     if baseline.resolve() == store.resolve():
         raise ConfigError(

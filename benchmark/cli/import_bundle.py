@@ -1,4 +1,4 @@
-"""``hashbench import``: a bundle's records into a store."""
+"""``hashbench import``: add the records of a bundle to a store."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _GIB = 2**30
     type=click.FloatRange(min=0, min_open=True),
     default=16.0,
     show_default=True,
-    help="Most that the bundle's files may take, in GiB.",
+    help="Size limit of the bundle's files, in GiB.",
 )
 @plugin_option
 def command(bundle: Path, store: Path, plugins: tuple[Path, ...], *, max_gib: float) -> None:
     """Add the records of BUNDLE to a store, all of them or none.
 
-    Everything in the bundle is checked first, as by verify. A record that contradicts the store is
-    refused: the same file with another content, other codes from a run that had to give the same
-    ones, or another value of a metric of the same codes.
+    The bundle is first checked as by hashbench verify. It is refused if it contradicts the store:
+    the same file with another content, other codes from a run that had to give the same codes, or
+    another value of a metric of the same codes.
     """
     from hashbench.audit.import_bundle import import_bundle
     from hashbench.core.plugins import load_plugins

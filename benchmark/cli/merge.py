@@ -1,4 +1,4 @@
-"""``hashbench merge``: stores from several places into one."""
+"""``hashbench merge``: copy the records of several stores into one."""
 
 from __future__ import annotations
 
@@ -17,16 +17,15 @@ _MIB = 2**20
     "--into",
     required=True,
     type=click.Path(path_type=Path),
-    help="The store that receives the records; made if there is none.",
+    help="Store that receives the records; created if it does not exist.",
 )
-@click.option("--dry-run", is_flag=True, help="Show what would be done; write nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what would be done, and write nothing.")
 def command(stores: tuple[Path, ...], into: Path, *, dry_run: bool) -> None:
-    """Unite STORES: copy every record, with its arrays, that the store --into lacks.
+    """Copy the records and arrays of STORES that the store --into lacks.
 
-    Seals and checksums are checked first, and what the stores say of each other: the same id with
-    another content, other codes from a run that had to give the same ones, or another value of a
-    metric of the same codes. Then nothing is written. A merge that was interrupted goes on where it
-    was.
+    All records and checksums are checked first. Nothing is written if stores contradict each other:
+    the same id with another content, other codes from a run that had to give the same codes, or
+    another value of a metric of the same codes. An interrupted merge continues where it stopped.
     """
     from hashbench.audit.merge import merge, plan_merge
 

@@ -25,7 +25,7 @@ device_option: Callable[[Any], Any] = click.option(
     type=click.Choice(["auto", "cpu", "cuda"]),
     default="auto",
     show_default=True,
-    help="Where to encode; auto takes CUDA where there is one.",
+    help="Device that encodes; auto uses CUDA if the machine has it.",
 )
 
 select_option: Callable[[Any], Any] = click.option(
@@ -42,12 +42,12 @@ plugin_option: Callable[[Any], Any] = click.option(
     "plugins",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="A Python file with more components; may be given several times.",
+    help="Python file with further components; may be given several times.",
 )
 
 
 def _root(context: click.Context, option: click.Parameter, root: Path | None) -> Path | None:
-    """An absolute path; what was imported there is found by name from now on."""
+    """Return the absolute path, and look for imported datasets there from now on."""
     from hashbench.datasets.roots import look_in
 
     del context, option
@@ -61,14 +61,14 @@ data_root_option: Callable[[Any], Any] = click.option(
     "--data-root",
     type=click.Path(path_type=Path),
     callback=_root,
-    help="Where datasets are, whatever a matrix or HASHBENCH_DATA says.",
+    help="Folder of the datasets; overrides the matrix and HASHBENCH_DATA.",
 )
 
 address_option: Callable[[Any], Any] = click.option(
     "--address",
     metavar="auto|HOST:PORT",
-    help="With --backend ray: the cluster to join; instead of the matrix's execute.ray.address. "
-    "Without either, Ray starts on this machine.",
+    help="Ray cluster to join, with --backend ray; overrides the matrix's execute.ray.address. "
+    "Without an address, Ray starts on this machine.",
 )
 
 KEYS = ("dataset", "protocol", "backbone", "loss", "method", "bits", "seed", "id")
@@ -78,36 +78,28 @@ without_option: Callable[[Any], Any] = click.option(
     "--without",
     multiple=True,
     metavar="NAME|FIT_ID/FILE",
-    help="An artifact that is left out on purpose, e.g. model; may be given several times.",
+    help="File that is left out on purpose, e.g. model; may be given several times.",
 )
 
 
 def counted(number: int, noun: str) -> str:
-    """``1 cell``, ``2 cells``."""
+    """Return a number with its noun: ``1 cell``, ``2 cells``."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def check_address(backend: str | None, address: str | None) -> None:
-    """Refuse an address for what has none.
-
-    Raises:
-        ConfigError: If that is so.
-    """
+    """Raise ConfigError if an address is given for another backend than Ray."""
     if address is not None and backend != "ray":
-        raise ConfigError(f"--address {address}: goes with --backend ray")
+        raise ConfigError(f"--address {address}: needs --backend ray")
 
 
 def parse_selections(
     selections: tuple[str, ...], *, option: str = "--select"
 ) -> dict[str, set[str]]:
-    """Read ``KEY=VALUE[,VALUE]`` words.
-
-    Args:
-        selections: The words.
-        option: What the user wrote them behind.
+    """Read the values of ``--select``: words of the form ``KEY=VALUE[,VALUE]``.
 
     Raises:
-        ConfigError: If a word is none, or its key is unknown.
+        ConfigError: If a word has another form, or its key is unknown.
     """
     wanted: dict[str, set[str]] = {}
     for word in selections:

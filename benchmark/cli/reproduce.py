@@ -1,4 +1,4 @@
-"""``hashbench reproduce``: the same fit once more, from its record alone."""
+"""``hashbench reproduce``: run a fit again from its record and compare the results."""
 
 from __future__ import annotations
 
@@ -26,20 +26,22 @@ if TYPE_CHECKING:
     type=click.FloatRange(min=0),
     default=0.01,
     show_default=True,
-    help="Where bit equality is not promised: a metric that differs by no more is within, whatever "
-    "its interval, which is over queries and knows nothing of the scatter of training.",
+    help="Largest difference of a metric that always counts as within, where bit equality is not "
+    "required: the interval is over queries and does not include the variation of training.",
 )
 @data_root_option
 @click.option(
-    "--weights", type=click.Path(path_type=Path), help="The weights file it starts from, if any."
+    "--weights",
+    type=click.Path(path_type=Path),
+    help="File of the initial weights, if the fit used one.",
 )
 @click.option(
     "--keep",
     type=click.Path(path_type=Path),
     metavar="STORE",
-    help="Keep the second run's records and codes in a new store.",
+    help="New store for the records and codes of the second run.",
 )
-@click.option("--timeout", type=click.FloatRange(min=0), help="Seconds that a run may take.")
+@click.option("--timeout", type=click.FloatRange(min=0), help="Time limit of a run, in seconds.")
 @plugin_option
 def command(
     record: str,
@@ -52,12 +54,12 @@ def command(
     timeout: float | None,
     plugins: tuple[Path, ...],
 ) -> None:
-    """Run a record's fit again and say how near it comes.
+    """Run the fit of a record again and compare the results.
 
     RECORD is a record's file, a cell's folder in a store, or the start of a fit id or record id in
-    --store. REPORT is a text file that hashbench report --trace wrote: every record it names is run
-    again. The matrix is not needed. The verdict is kept beside the record, which is never edited.
-    Ends with code 5 if any is outside.
+    --store. REPORT is a text file that hashbench report --trace wrote; every record that it names
+    is run again. The matrix is not needed. The verdict is stored beside the record, which does not
+    change. The exit code is 5 if a verdict is outside.
     """
     from hashbench.core.plugins import load_plugins
     from hashbench.core.record import Verdict
@@ -90,7 +92,7 @@ def command(
 
 
 def _named(word: str, root: Path) -> list[Found]:
-    """The record, or those a report names, one for each fit."""
+    """Return the record, or those that a report names, one for each fit."""
     from hashbench.store.lookup import find_record, ids_in
     from hashbench.store.store import Store
 
@@ -114,7 +116,7 @@ def _named(word: str, root: Path) -> list[Found]:
 
 
 def _device(fit: FitRecord) -> str:
-    """The device class of the first run, where this machine has it."""
+    """Return the kind of device of the first run, if this machine has it; otherwise ``cpu``."""
     if fit.environment.device.kind != "cuda":
         return "cpu"
     import torch

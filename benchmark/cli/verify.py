@@ -1,4 +1,4 @@
-"""``hashbench verify``: whether a store or a bundle is what was measured."""
+"""``hashbench verify``: check the records, files and numbers of stores and bundles."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _TIMES = (
 @click.option(
     "--deep",
     is_flag=True,
-    help="Load the datasets again as well, and compare pixels, labels and lists.",
+    help="Also load the datasets again, and compare pixels, labels and lists.",
 )
 @data_root_option
 @without_option
@@ -44,12 +44,12 @@ def command(
     *,
     deep: bool,
 ) -> None:
-    """Check every record, artifact and number of each STORE, a folder or a bundle made by export.
+    """Check every record, file and number of each STORE, which is a folder or a bundle.
 
-    Ids, checksums, metrics, per-query values, curves and code statistics are computed again, and
-    protocols compared with the installed ones. An artifact that is not there is a problem, unless
-    --without or a line FIT_ID/FILE of the store's left-out.txt says so. Nothing is written. Ends
-    with code 7 if anything is wrong.
+    The command computes ids, checksums, metrics, per-query values, curves and code statistics
+    again, and compares protocols with the installed ones. A missing array is a problem unless
+    --without or a line FIT_ID/FILE of the store's left-out.txt names it. Nothing is written. The
+    exit code is 7 if anything is wrong.
     """
     from hashbench.core.plugins import load_plugins
     from hashbench.core.registry import registry
@@ -75,7 +75,7 @@ def _audit(store: Path, *, deep: bool, data_root: Path | None, absent: tuple[str
 
 
 def _noted(audit: Audit) -> Iterator[str]:
-    """A line a note; one for all files of which the same is to be said."""
+    """Return one line for each different note, with the number of its files."""
     files: dict[str, list[str]] = {}
     for note in audit.notes:
         files.setdefault(note.what, []).append(note.file)

@@ -35,7 +35,7 @@ def test_an_address_without_ray_is_refused_before_anything_is_done(
     Path("small.yaml").write_text(MATRIX)
     result = CliRunner().invoke(main, words)
     assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr == "error: --address auto: goes with --backend ray\n"
+    assert result.stderr == "error: --address auto: needs --backend ray\n"
     assert [path.name for path in tmp_path.iterdir()] == ["small.yaml"]
 
 
