@@ -1,7 +1,11 @@
-"""Labels from a CSV file: a column of paths, and a column of labels or one column a class."""
+"""Labels from a CSV file: a column of paths, and a column of labels or one column a class.
+
+Cells are separated by commas, semicolons or tabs, whichever the header line uses.
+"""
 
 from __future__ import annotations
 
+import codecs
 import csv
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,10 +15,17 @@ from pathlib import Path
 import numpy as np
 
 from hashbench.core.errors import DataError, did_you_mean
-from hashbench.datasets.importing.labelled_files import LabelledFiles, match_names
+from hashbench.datasets.importing.labelled_files import (
+    LabelledFiles,
+    match_names,
+    none_match,
+    refuse_two_for_one,
+)
 from hashbench.datasets.reading.list_file import is_text
 
 _LONGEST_CELL = 1 << 20
+_DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+_MISSING = frozenset({"", "nan", "<na>"})  # how pandas writes a missing value, in lower case
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,30 +47,26 @@ class TableColumns:
 def read_table(path: Path, files: Sequence[str], *, columns: TableColumns) -> LabelledFiles:
     """Read a CSV file with a header line.
 
-    A path may be in several lines, one for each of its labels. With an empty label the image has
-    none. Classes are in alphabetical order, or in that of their columns.
+    A path may be in several lines, one for each of its labels. With an empty label, or pandas'
+    ``nan`` or ``<NA>``, the image has none. Classes are in alphabetical order, or in that of their
+    columns.
 
     Args:
-        path: The file, in UTF-8.
+        path: The file, in UTF-8, or in UTF-16 with a byte order mark.
         files: Paths of the source's image files.
         columns: The names of its columns.
 
     Raises:
         DataError: With file and line, if it cannot be read, a column is missing, a line is too
-            short or long, a class column contains anything else than 0 and 1, or none of its
-            images exists.
+            short or long, a class column contains anything else than 0 and 1, two paths mean one
+            file, or none of its images exists.
     """
-    found, wide = _read(path, columns)
+    found, wide, notes = _read(path, columns)
     matched = match_names(tuple(found), files)
     if not matched:
-        first = f" (first: {next(iter(found))!r})" if found else ""
-        raise DataError(
-            f"{path}: none of its {len(found)} images exists in the source{first}; name the folder "
-            f"in which their paths begin"
-        )
-    of_file: dict[str, set[str]] = {}
-    for name, file in matched.items():
-        of_file.setdefault(file, set()).update(found[name])
+        raise none_match(str(path), tuple(found), files)
+    refuse_two_for_one(str(path), matched)
+    of_file = {file: found[name] for name, file in matched.items()}
     names = sorted(of_file)
     classes = wide or sorted(set().union(*found.values()))
     if not classes:
@@ -74,17 +81,26 @@ def read_table(path: Path, files: Sequence[str], *, columns: TableColumns) -> La
         classes=tuple(classes),
         unlisted=tuple(sorted(set(files) - set(names))),
         missing=tuple(name for name in found if name not in matched),
+        notes=notes,
     )
 
 
-def _read(path: Path, columns: TableColumns) -> tuple[dict[str, set[str]], list[str]]:
-    """Return the labels of each path, and the class columns (none if one column has the labels)."""
+def _read(
+    path: Path, columns: TableColumns
+) -> tuple[dict[str, set[str]], list[str], tuple[str, ...]]:
+    """Read the labels of each path, the class columns, and notes about the format.
+
+    There are no class columns if one column has the labels.
+    """
     found: dict[str, set[str]] = {}
     try:
+        encoding = _encoding(path)
         # Bytes that are no text are let through here, to be reported with their line.
-        text = path.open(encoding="utf-8-sig", errors="surrogateescape", newline="")
+        text = path.open(encoding=encoding, errors="surrogateescape", newline="")
         with text as file, _cells_up_to(_LONGEST_CELL):
-            lines = csv.reader(file, strict=True)
+            delimiter = _delimiter(file.readline(), columns)
+            file.seek(0)
+            lines = csv.reader(file, strict=True, delimiter=delimiter)
             header = next(lines, [])
             _check_header(header, path, columns)
             wide = [] if columns.label in header else [h for h in header if h != columns.path]
@@ -95,9 +111,29 @@ def _read(path: Path, columns: TableColumns) -> tuple[dict[str, set[str]], list[
                 found.setdefault(row[columns.path], set()).update(labels)
     except OSError as error:
         raise DataError(f"{path}: the table cannot be read: {error.strerror}") from None
+    except UnicodeError as error:
+        raise DataError(f"{path}: expected text in UTF-16, found other bytes: {error}") from None
     except csv.Error as error:
         raise DataError(f"{path}:{lines.line_num}: not a line of a CSV file: {error}") from None
-    return found, wide
+    notes = (
+        *([f"table: cells separated by {_DELIMITERS[delimiter]}"] if delimiter != "," else []),
+        *(["table: text in UTF-16"] if encoding == "utf-16" else []),
+    )
+    return found, wide, notes
+
+
+def _encoding(path: Path) -> str:
+    with path.open("rb") as file:
+        mark = file.read(2)
+    return "utf-16" if mark in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
+
+
+def _delimiter(header: str, columns: TableColumns) -> str:
+    """Return the delimiter that makes the column of paths a cell of its own; else a comma."""
+    for delimiter in _DELIMITERS:
+        if columns.path in next(csv.reader([header], delimiter=delimiter), []):
+            return delimiter
+    return ","
 
 
 @contextmanager
@@ -132,7 +168,7 @@ def _check_header(header: list[str], path: Path, columns: TableColumns) -> None:
 
 def _listed(row: dict[str, str], columns: TableColumns) -> set[str]:
     words = (word.strip() for word in row[columns.label].split(columns.separator))
-    return {word for word in words if word}
+    return {word for word in words if word.lower() not in _MISSING}
 
 
 def _wide(row: dict[str, str], classes: list[str], where: str) -> set[str]:

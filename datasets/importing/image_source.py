@@ -20,11 +20,11 @@ class ImageSource(ABC):
 
     Attributes:
         names: Sorted names of the files that are images by their suffix.
-        others: Number of other files.
+        others: Sorted names of the other files.
     """
 
     names: tuple[str, ...]
-    others: int
+    others: tuple[str, ...]
 
     @abstractmethod
     def files(self, names: Sequence[str]) -> list[ImageFile]:
@@ -42,7 +42,7 @@ class FolderSource(ImageSource):
         self._folder = folder
         self._paths = {_text(path.relative_to(folder)): path for path in _walk(folder)}
         self.names = tuple(sorted(name for name in self._paths if is_image(name)))
-        self.others = len(self._paths) - len(self.names)
+        self.others = tuple(sorted(name for name in self._paths if not is_image(name)))
         if not self.names:
             raise DataError(f"{folder}: expected images in it, found none")
 

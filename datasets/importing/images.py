@@ -88,6 +88,8 @@ def import_images(plan: ImportPlan, root: Path, *, phase: Phase) -> Imported:
     labelled = plan.read_labels(source.names)
     if labelled.roles is not None:
         listed_split(labelled.roles, labelled.names)  # refused before decoding, not after
+    else:
+        draw_split(labelled.labels, np.zeros(len(labelled.names), np.bool_), rule=plan.auto)
     origin = plan.origin(source, labelled)
     folder = root / IMPORTED / plan.name
     if folder.exists():
@@ -148,6 +150,7 @@ def _build(
         unlabelled=int((~labels.any(axis=1)).sum()),
         co_occurrence=label_pairs(labels, labelled.classes),
         sizes={role: len(getattr(split, role)) for role in ("train", "query", "database")},
+        notes=labelled.notes,
         overlaps=shared_content(split, groups, names),
     )
     _write(work, plan, readable, split=split, pixels=decoded.sha256)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
@@ -28,6 +29,7 @@ class LabelledFiles:
         missing: Names in the labels that the source does not have.
         roles: Rising positions in ``names`` of ``train``, ``query`` and ``database``, if lists
             give them.
+        notes: How the labels were read, where that is not as usual.
     """
 
     names: tuple[str, ...]
@@ -36,6 +38,7 @@ class LabelledFiles:
     unlisted: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     roles: Mapping[str, NDArray[np.int64]] | None = None
+    notes: tuple[str, ...] = ()
 
     def keep(self, positions: NDArray[np.int64]) -> Self:
         """Keep the files at some rising positions only."""
@@ -150,7 +153,7 @@ def combine_lists(
     missing: dict[str, None] = {}
     for role, content in lists.items():
         found = match_names(content.names, files)
-        _refuse_two_for_one(role, found)
+        refuse_two_for_one(f"labels: {role}", found)
         missing.update(dict.fromkeys(name for name in content.names if name not in found))
         labels = np.zeros((len(content), len(classes)), dtype=np.uint8)
         labels[:, : content.labels.shape[1]] = content.labels
@@ -159,7 +162,7 @@ def combine_lists(
                 raise DataError(f"labels: two lists give {name!r} different labels")
         members[role] = list(found.values())
     if not rows:
-        raise _none_there(missing)
+        raise none_match("labels", tuple(missing), files)
     names = tuple(sorted(rows))
     position = {name: place for place, name in enumerate(names)}
     return LabelledFiles(
@@ -179,11 +182,30 @@ def combine_lists(
     )
 
 
-def _none_there(missing: Mapping[str, None]) -> DataError:
+def none_match(where: str, listed: Sequence[str], files: Sequence[str]) -> DataError:
+    """Return the error that none of the listed images exists in the source."""
+    first = f" (first: {listed[0]!r})" if listed else ""
+    advice = near_miss(listed[0], files) if listed else ""
     return DataError(
-        f"labels: none of the {len(missing)} listed images exists in the source (first: "
-        f"{next(iter(missing))!r}); name the folder in which their paths begin"
+        f"{where}: none of {len(listed)} listed images exists in the source{first}; "
+        f"{advice or 'name the folder in which their paths begin'}"
     )
+
+
+def near_miss(name: str, files: Sequence[str]) -> str:
+    """Return advice if a file differs from a listed name only in blanks, case or Unicode form."""
+    nearly = {_folded(file): file for file in files}
+    found = match_names([_folded(name)], tuple(nearly)).get(_folded(name))
+    if found is None:
+        return ""
+    return (
+        f"the file {nearly[found]!r} differs from it only in blanks, letter case or Unicode form; "
+        f"write the names as the files have them"
+    )
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", name).strip().casefold()
 
 
 def _numbered(lists: Mapping[str, ImageList]) -> bool:
@@ -191,18 +213,27 @@ def _numbered(lists: Mapping[str, ImageList]) -> bool:
 
 
 def _width(lists: Mapping[str, ImageList]) -> int:
+    numbered = [role for role, content in lists.items() if content.numbered]
+    columns = [role for role, content in lists.items() if not content.numbered]
+    if numbered and columns:
+        raise DataError(
+            f"labels: expected one form in every list, found class numbers ('path 3') in "
+            f"{', '.join(numbered)} and a column a class ('path 0 1 0') in {', '.join(columns)}"
+        )
     widths: dict[str, int] = {role: content.labels.shape[1] for role, content in lists.items()}
-    kinds = {content.numbered for content in lists.values()}
-    if len(kinds) > 1 or (len(set(widths.values())) > 1 and not _numbered(lists)):
+    if columns and len(set(widths.values())) > 1:
         found = ", ".join(f"{role} {width}" for role, width in widths.items())
         raise DataError(f"labels: expected as many labels a line in every list, found {found}")
     return max(widths.values())
 
 
-def _refuse_two_for_one(role: str, files: Mapping[str, str]) -> None:
+def refuse_two_for_one(where: str, files: Mapping[str, str]) -> None:
+    """Refuse two listed names of one file, by the file of each name.
+
+    Raises:
+        DataError: If there are such names.
+    """
     listed: dict[str, str] = {}
     for name, file in files.items():
         if listed.setdefault(file, name) != name:
-            raise DataError(
-                f"labels: {role}: {listed[file]!r} and {name!r} both mean the file {file!r}"
-            )
+            raise DataError(f"{where}: {listed[file]!r} and {name!r} both mean the file {file!r}")

@@ -11,7 +11,12 @@ from hashbench.core.canonical import digest, digest_file
 from hashbench.core.errors import ConfigError, DataError
 from hashbench.datasets.importing.csv_labels import TableColumns, read_table
 from hashbench.datasets.importing.image_source import FolderSource, ImageSource
-from hashbench.datasets.importing.labelled_files import LabelledFiles, combine_lists, read_folders
+from hashbench.datasets.importing.labelled_files import (
+    LabelledFiles,
+    combine_lists,
+    near_miss,
+    read_folders,
+)
 from hashbench.datasets.importing.split import AutoSplit
 from hashbench.datasets.importing.zip_source import ZipSource
 from hashbench.datasets.reading.list_file import read_list
@@ -89,10 +94,12 @@ class ImportPlan:
         """
         found = self._read(files)
         if found.missing and not self.allow_missing:
+            advice = near_miss(found.missing[0], files)
             raise DataError(
                 f"labels {self.labels}: {len(found.missing)} of "
                 f"{len(found.missing) + len(found.names)} images do not exist (first: "
-                f"{found.missing[0]!r}); add them, or leave them out with --allow-missing"
+                f"{found.missing[0]!r}); "
+                f"{advice or 'add them, or leave them out with --allow-missing'}"
             )
         return found
 

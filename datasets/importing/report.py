@@ -24,7 +24,7 @@ class ImportReport:
     Attributes:
         files: Number of files that the labels name.
         images: Number of them that could be read.
-        other_files: Number of files of the source that are no images by their suffix.
+        other_files: Files of the source that are no images by their suffix.
         unlisted: Images of the source that the labels do not name; left out.
         missing: Names in the labels that the source does not have.
         unreadable: Files that could not be decoded.
@@ -33,12 +33,13 @@ class ImportReport:
         unlabelled: Number of images without any label.
         co_occurrence: The pairs of labels that most images share, with the number of images.
         sizes: Number of images by role.
+        notes: How the labels were read, where that is not as usual.
         overlaps: Warnings about queries that are in the database or have a copy in another list.
     """
 
     files: int
     images: int
-    other_files: int
+    other_files: tuple[str, ...]
     unlisted: tuple[str, ...]
     missing: tuple[str, ...]
     unreadable: tuple[Unreadable, ...]
@@ -47,6 +48,7 @@ class ImportReport:
     unlabelled: int
     co_occurrence: tuple[tuple[str, str, int], ...]
     sizes: dict[str, int]
+    notes: tuple[str, ...]
     overlaps: tuple[str, ...]
 
     def plain(self) -> dict[str, Any]:
@@ -61,10 +63,11 @@ class ImportReport:
         copies = sum(len(group) - 1 for group in self.duplicates)
         return [
             f"images: {self.images:,} read of {self.files:,}",
+            *self.notes,
             *_named("unreadable", [f"{bad.name}: {bad.reason}" for bad in self.unreadable]),
             *_named("listed but missing (left out)", self.missing),
             *_named("not named by the labels (left out)", self.unlisted),
-            *([f"other files: {self.other_files:,} (not images)"] if self.other_files else []),
+            *_named("no images by their suffix (left out)", self.other_files),
             *([f"exact copies: {copies:,} ({_some(groups)})"] if groups else []),
             f"labels: {len(counts)} classes; {_some([f'{n} {c:,}' for n, c in counts])}",
             *_named("classes without an image", empty),

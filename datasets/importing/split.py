@@ -64,10 +64,24 @@ def draw_split(labels: NDArray[np.uint8], copies: NDArray[np.bool_], *, rule: Au
         DataError: If there are too few images to draw from.
     """
     labelled = labels.any(axis=1)
-    query = _draw(labels, labelled & ~copies, rule.query_share, most=rule.most_queries, rule=rule)
+    query = _draw(
+        "queries",
+        labels,
+        labelled & ~copies,
+        share=rule.query_share,
+        most=rule.most_queries,
+        seed=rule.seed,
+    )
     others = np.ones(len(labels), dtype=np.bool_)
     others[query] = False
-    train = _draw(labels, labelled & others, rule.train_share, most=rule.most_train, rule=rule)
+    train = _draw(
+        "training images",
+        labels,
+        labelled & others,
+        share=rule.train_share,
+        most=rule.most_train,
+        seed=rule.seed,
+    )
     return Split(train=train, query=query, database=np.flatnonzero(others).astype(np.int64))
 
 
@@ -166,21 +180,21 @@ def _table(name: str, values: Mapping[str, object]) -> str:
 
 
 def _draw(
+    what: str,
     labels: NDArray[np.uint8],
     allowed: NDArray[np.bool_],
-    share: float,
     *,
+    share: float,
     most: int,
-    rule: AutoSplit,
+    seed: int,
 ) -> NDArray[np.int64]:
     positions = np.flatnonzero(allowed).astype(np.int64)
     try:
-        _, held = hold_out(
-            labels[positions], min(share, most / max(len(positions), 1)), seed=rule.seed
-        )
+        _, held = hold_out(labels[positions], min(share, most / max(len(positions), 1)), seed=seed)
     except ConfigError:
         raise DataError(
-            f"protocol auto: expected a class with two images to draw from, found none among "
-            f"{len(positions)}; import more images, or name lists with --protocol lists"
+            f"protocol auto: expected a class with two images to draw {what} from, found none "
+            f"among {len(positions)} images (a class needs three for queries, training and "
+            f"database); import more images, or give lists with --protocol lists"
         ) from None
     return positions[held]

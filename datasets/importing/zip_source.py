@@ -46,7 +46,8 @@ class ZipSource(ImageSource):
         images = [member for member in shown if is_image(member.filename)]
         self._members = {member.filename: member for member in images}
         self.names = tuple(sorted(self._members))
-        self.others = len(shown) - len(images)
+        others = (member.filename for member in shown if not is_image(member.filename))
+        self.others = tuple(sorted(others))
         if not images:
             raise DataError(f"{path}: expected images in it, found none")
         if len(self._members) < len(images):

@@ -168,7 +168,7 @@ def preview(form: ImportForm, context: StudioContext) -> Preview:
             pictures.append((thumbnail(np.asarray(pixels)), about))
     lines = [
         f"{len(labelled.names):,} images with labels, {len(labelled.classes)} classes",
-        *([f"{source.others:,} other files"] if source.others else []),
+        *([f"{len(source.others):,} other files"] if source.others else []),
         *([f"{len(labelled.unlisted):,} images without a line"] if labelled.unlisted else []),
         *([f"{len(labelled.missing):,} listed but not there"] if labelled.missing else []),
         *bad,

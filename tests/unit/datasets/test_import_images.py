@@ -137,7 +137,8 @@ def test_nothing_is_lost_in_silence(photos: Path, run: Run) -> None:
     ]
     assert report["duplicates"] == [["cat/03.png", "dog/copy.png"]]
     assert report["unlisted"] == ["stray.png"]
-    assert report["other_files"] == 1
+    assert report["other_files"] == ["notes.txt"]
+    assert "no images by their suffix (left out): 1 (notes.txt)" in found.report
     assert report["label_counts"] == {"cat": 9, "dog": 11}
     assert "unreadable: 1 (cat/01.png: not an image of a known format)" in found.report
     assert "images: 20 read of 21" in found.report

@@ -95,10 +95,10 @@ def one(name: str, row: list[int], *, numbered: bool = False) -> ImageList:
         (
             {"a": one("x/1.jpg", [0, 1]), "b": one("x/2.jpg", [0, 1], numbered=True)},
             None,
-            "as many",
+            "one form in every list, found class numbers .* in b and a column a class .* in a",
         ),
         ({"a": one("x/1.jpg", [0, 1])}, ["only"], "expected names of 2 classes, found 1"),
-        ({"a": one("gone.jpg", [0, 1])}, None, "none of the 1 listed images exists"),
+        ({"a": one("gone.jpg", [0, 1])}, None, "none of 1 listed images exists"),
         (
             {"a": ImageList(("x/1.jpg", "old/x/1.jpg"), rows([1, 0], [1, 0]), numbered=False)},
             None,
@@ -153,9 +153,16 @@ def test_a_column_for_each_class(tmp_path: Path) -> None:
         ("path,label\nx/1.jpg\n", ":2", "expected 2 cells, found 1"),
         ("path,a,b\nx/1.jpg,1,0\nx/2.jpg,1,yes\n", ":3", "column 'b': expected 0 or 1"),
         ('path,label\n"x/1.jpg,a\n', ":2", "not a line of a CSV file"),
-        ("path,label\ngone.jpg,a\n", "", "none of its 1 images exists"),
+        ("path,label\ngone.jpg,a\n", "", "none of 1 listed images exists"),
         ("path,label\nx/1.jpg,\n", "", "expected labels in the column 'label'"),
         ("", ":1", "expected a column 'path'"),
+        ("path,label\nx/1.jpg,a\nold/x/1.jpg,b\n", "", "both mean the file 'x/1.jpg'"),
+        (
+            "path,label\nx/1.JPG,a\n",
+            "",
+            "the file 'x/1.jpg' differs from it only in blanks",
+        ),
+        ("path,label\nset/x/1.jpg ,a\n", "", "the file 'x/1.jpg' differs from it only in blanks"),
     ],
 )
 def test_a_mistake_in_a_table_is_told_with_file_and_line(
@@ -179,3 +186,47 @@ def test_a_long_cell_is_read_and_other_tables_keep_the_limit_of_the_csv_module(
     path.write_text(f"path,label\nx/1.jpg,{label}\nx/2.jpg,b\n")
     assert read_table(path, THERE, columns=TableColumns()).classes == (label, "b")
     assert csv.field_size_limit() == usual
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "notes"),
+    [
+        ("path,label\nx/1.jpg,a\nx/2.jpg,b\n", "utf-8-sig", ()),
+        (
+            "path;label\nx/1.jpg;a\nx/2.jpg;b\n",
+            "utf-8",
+            ("table: cells separated by semicolons",),
+        ),
+        ("id\tpath\tlabel\n1\tx/1.jpg\ta\n2\tx/2.jpg\tb\n", "utf-8", ("separated by tabs",)),
+        ("path\tlabel\nx/1.jpg\ta\nx/2.jpg\tb\n", "utf-16", ("separated by tabs", "in UTF-16")),
+    ],
+)
+def test_delimiter_and_encoding_are_recognised_and_stated(
+    tmp_path: Path, text: str, encoding: str, notes: tuple[str, ...]
+) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text(text, encoding=encoding)
+    found = read_table(path, THERE, columns=TableColumns())
+    assert found.classes == ("a", "b")
+    assert len(found.notes) == len(notes)
+    assert all(part in note for part, note in zip(notes, found.notes, strict=True))
+
+
+def test_a_table_cut_in_the_middle_of_a_utf_16_character_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_bytes("path,label\nx/1.jpg,a\n".encode("utf-16")[:-1])
+    with pytest.raises(DataError, match=r"labels\.csv: expected text in UTF-16, found other bytes"):
+        read_table(path, THERE, columns=TableColumns())
+
+
+def test_a_missing_value_of_pandas_is_no_class(tmp_path: Path) -> None:
+    found = table(tmp_path, "path,label\nx/1.jpg,NaN\nx/2.jpg,a;nan\ny/3.jpg,<NA>\n")
+    assert found.classes == ("a",)
+    assert found.labels.tolist() == [[0], [1], [0]]
+
+
+def test_a_name_in_another_unicode_form_is_named() -> None:
+    composed, decomposed = "caf\u00e9/1.jpg", "cafe\u0301/1.jpg"
+    lists = {"a": one(composed, [0, 1])}
+    with pytest.raises(DataError, match="differs from it only in blanks, letter case or Unicode"):
+        combine_lists(lists, [decomposed], classes=None, with_roles=False)

@@ -23,7 +23,7 @@ def test_images_are_listed_sorted_and_the_rest_counted(tmp_path: Path) -> None:
     names = ["b/2.jpg", "a/1.PNG", "a/readme.txt", "__MACOSX/a/1.PNG", ".hidden/3.jpg"]
     source = ZipSource(zipped(tmp_path / "a.zip", dict.fromkeys(names, b"x")))
     assert source.names == ("a/1.PNG", "b/2.jpg")
-    assert source.others == 1
+    assert source.others == ("a/readme.txt",)
 
 
 def opened(source: ZipSource) -> dict[str, bytes]:
