@@ -10,11 +10,10 @@ from torch import Tensor
 
 from hashbench.conformance.device import moves_to_a_device
 from hashbench.conformance.findings import (
-    Check,
+    CARD_CHECK,
+    Checks,
     Finding,
     NotConformingError,
-    card_check,
-    check,
     examine,
     expect,
 )
@@ -101,7 +100,7 @@ class BackboneBench:
         return output
 
 
-CHECKS: list[Check[BackboneBench]] = [card_check()]
+CHECKS = Checks[BackboneBench]([CARD_CHECK])
 
 
 def check_backbone(cls: type[Backbone], params: BaseParams | None = None) -> list[Finding]:
@@ -117,8 +116,7 @@ def check_backbone(cls: type[Backbone], params: BaseParams | None = None) -> lis
     return examine(CHECKS, BackboneBench(cls, params or cls.Params()))
 
 
-@check(
-    CHECKS,
+@CHECKS.add(
     "output shapes",
     fix="return BackboneOutput(pooled (N, feature_dim), tokens (N, tokens, feature_dim) or None) "
     "with has_tokens to say which, and set self.feature_dim in the constructor",
@@ -144,8 +142,7 @@ def _shapes(bench: BackboneBench) -> str:
     return f"{seen}, tokens {tuple(tokens.shape)}"
 
 
-@check(
-    CHECKS,
+@CHECKS.add(
     "deterministic under a seed",
     fix="draw first weights from torch's global generator, which the harness seeds",
 )
@@ -156,10 +153,8 @@ def _seeded(bench: BackboneBench) -> str:
     return f"{len(again.state_dict())} tensors equal in every bit when built twice with one seed"
 
 
-@check(
-    CHECKS,
-    "one image at a time",
-    fix="in eval mode, use no statistics of the batch and no dropout",
+@CHECKS.add(
+    "one image at a time", fix="in eval mode, use no statistics of the batch and no dropout"
 )
 def _alone(bench: BackboneBench) -> str:
     together = bench.output(bench.images).pooled
@@ -170,8 +165,7 @@ def _alone(bench: BackboneBench) -> str:
     return f"two passes equal; an image alone and in a batch within {gap:.0e}"
 
 
-@check(
-    CHECKS,
+@CHECKS.add(
     "gradient reaches its parameters",
     fix="drop layers that pooled does not use (a classifier), and let new_parameters() name "
     "parameters of this module, each once",
@@ -190,8 +184,7 @@ def _trainable(bench: BackboneBench) -> str:
     return f"{numbers:,} numbers, {sum(p.numel() for p in new):,} of them new"
 
 
-@check(
-    CHECKS,
+@CHECKS.add(
     "loads weights",
     fix="load_pretrained copies all tensors that state_dict() gives, and raises DataError when "
     "one is missing (backbones.loading.load_trunk does both)",
@@ -216,8 +209,7 @@ def _weights(bench: BackboneBench) -> str:
     raise NotConformingError("weights with a tensor missing are loaded without an error")
 
 
-@check(
-    CHECKS,
+@CHECKS.add(
     "moves to a device",
     fix="register tensors as buffers (register_buffer), and make new ones on images.device",
 )
@@ -225,8 +217,7 @@ def _moves(bench: BackboneBench) -> str:
     return moves_to_a_device(bench.spare, bench.trial)  # no later check uses `spare`
 
 
-@check(
-    CHECKS,
+@CHECKS.add(
     "resumed equals unbroken",
     fix="keep what training changes in parameters and buffers, and draw from torch's global "
     "generator only",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hashbench.conformance.findings import Check, Finding, card_check, check, examine, expect
+from hashbench.conformance.findings import CARD_CHECK, Checks, Finding, examine, expect
 from hashbench.core.info import LabelKind
 from hashbench.core.registry import Kind, registry
 from hashbench.datasets.interface import Dataset, ImageData
@@ -39,7 +39,7 @@ class DatasetBench:
         return self.cls().load(self.root)
 
 
-CHECKS: list[Check[DatasetBench]] = [card_check()]
+CHECKS = Checks[DatasetBench]([CARD_CHECK])
 
 
 def check_dataset(name: str, root: Path | None = None) -> list[Finding]:
@@ -55,8 +55,7 @@ def check_dataset(name: str, root: Path | None = None) -> list[Finding]:
     return examine(CHECKS, DatasetBench(name, data_root(root)))
 
 
-@check(
-    CHECKS,
+@CHECKS.add(
     "images and labels",
     fix="load returns ImageData(uint8 images (N, H, W) or (N, H, W, 3), uint8 multi-hot labels "
     "(N, classes), class names)",
@@ -76,7 +75,7 @@ def _arrays(bench: DatasetBench) -> str:
     return f"images {shape}, labels {labels.shape}"
 
 
-@check(CHECKS, "loads the same twice", fix="let nothing in load depend on chance or folder order")
+@CHECKS.add("loads the same twice", fix="let nothing in load depend on chance or folder order")
 def _repeats(bench: DatasetBench) -> str:
     again = bench.cls().load(bench.root)
     expect(np.array_equal(bench.data.images, again.images), "loaded twice, images differ")
@@ -84,8 +83,7 @@ def _repeats(bench: DatasetBench) -> str:
     return "images and labels equal when loaded twice"
 
 
-@check(
-    CHECKS,
+@CHECKS.add(
     "label kinds of its info",
     fix="say labels=frozenset({LabelKind.SINGLE}), or MULTI where an image may have several",
 )
@@ -98,8 +96,7 @@ def _label_kinds(bench: DatasetBench) -> str:
     return f"{found}: {counts.min()} to {counts.max()} labels an image"
 
 
-@check(
-    CHECKS,
+@CHECKS.add(
     "protocols fit the data",
     fix="put protocols/NAME@VERSION.toml beside the dataset's file; its sizes and checksums are "
     "printed by: python -m hashbench.datasets.protocols.seal NAME@VERSION PLUGIN_FILE",

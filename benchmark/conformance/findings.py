@@ -6,14 +6,13 @@ import inspect
 import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from hashbench.core.errors import HashbenchError
 from hashbench.core.info import ComponentInfo
 from hashbench.core.params import BaseParams, resolve_params
 
 Subject = TypeVar("Subject")
-Inspection: TypeAlias = Callable[[Subject], str]
 
 
 class NotConformingError(Exception):
@@ -43,16 +42,19 @@ class Finding:
     fix: str = ""
 
 
-def check(
-    checks: list[Check[Subject]], title: str, *, fix: str
-) -> Callable[[Inspection[Subject]], Inspection[Subject]]:
-    """Decorate a function so that it is added to a list of checks."""
+class Checks(list[Check[Subject]]):
+    """The checks of one kind of component, in order."""
 
-    def add(run: Inspection[Subject]) -> Inspection[Subject]:
-        checks.append(Check(title, run, fix))
-        return run
+    def add(
+        self, title: str, *, fix: str
+    ) -> Callable[[Callable[[Subject], str]], Callable[[Subject], str]]:
+        """Decorate a function that inspects a component, so that it becomes a check."""
 
-    return add
+        def decorate(run: Callable[[Subject], str]) -> Callable[[Subject], str]:
+            self.append(Check(title, run, fix))
+            return run
+
+        return decorate
 
 
 def expect(holds: bool, seen: str) -> None:
@@ -85,17 +87,8 @@ def _one_line(error: Exception) -> str:
     return f"{what} ({file}:{frame.lineno})"
 
 
-class HasClass(Protocol):
-    """A component under test."""
-
-    @property
-    def cls(self) -> type[Any]:
-        """The component's class."""
-        ...
-
-
-def _card(component: HasClass) -> str:
-    cls = component.cls
+def _card(bench: Any) -> str:
+    cls = bench.cls
     info = getattr(cls, "info", None)
     expect(isinstance(info, ComponentInfo) and bool(info.title), "no info with a title")
     assert isinstance(info, ComponentInfo)  # noqa: S101 - for the type checker: seen just above
@@ -111,11 +104,10 @@ def _card(component: HasClass) -> str:
     return f"{seen}, {len(params.model_fields)} parameters, {len(params.presets)} presets"
 
 
-def card_check() -> Check[Any]:
-    """Return the check of ``info``, the docstring, and ``Params`` with its presets."""
-    return Check(
-        "card and parameters",
-        _card,
-        "give the class info = ComponentInfo(title, ...), a docstring, and Params derived from "
-        "BaseParams with a default for every parameter and presets that it accepts",
-    )
+CARD_CHECK: Final[Check[Any]] = Check(
+    "card and parameters",
+    _card,
+    "give the class info = ComponentInfo(title, ...), a docstring, and Params derived from "
+    "BaseParams with a default for every parameter and presets that it accepts",
+)
+"""The check of ``info``, the docstring, and ``Params`` with its presets."""

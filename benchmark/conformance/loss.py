@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from hashbench.conformance.device import moves_to_a_device, unregistered
-from hashbench.conformance.findings import Check, Finding, card_check, check, examine, expect
+from hashbench.conformance.findings import CARD_CHECK, Checks, Finding, examine, expect
 from hashbench.conformance.loss_bench import BATCH, LossBench, Prepared, Step
 from hashbench.conformance.tiny import multi_labels, single_labels
 from hashbench.conformance.training import BITS, Trial, resumed_equals_unbroken
@@ -26,7 +26,7 @@ _LARGE = 1e4
 _ALONE = 12  # images, each with a class of its own
 _EPOCHS = 12  # of a training in which every parameter has to move
 
-CHECKS: list[Check[LossBench]] = [card_check()]
+CHECKS = Checks[LossBench]([CARD_CHECK])
 
 
 def check_loss(cls: type[HashLoss], params: BaseParams | None = None) -> list[Finding]:
@@ -42,8 +42,7 @@ def check_loss(cls: type[HashLoss], params: BaseParams | None = None) -> list[Fi
     return examine(CHECKS, LossBench(cls, params or cls.Params()))
 
 
-@check(
-    CHECKS,
+@CHECKS.add(
     "named terms are finite scalars",
     fix="reduce each term to a scalar (.mean()), and weigh only terms that are there",
 )
@@ -64,8 +63,7 @@ def _terms(bench: LossBench) -> str:
     return f"total {float(step.total):.4g}: {', '.join(weighted)}"
 
 
-@check(
-    CHECKS,
+@CHECKS.add(
     "gradient reaches the outputs",
     fix="build the terms from batch.outputs by differentiable operations (no .detach(), no "
     "sign() without a straight-through gradient)",
@@ -80,8 +78,7 @@ def _gradient(bench: LossBench) -> str:
     return f"shape {tuple(step.gradient.shape)}, norm {norm:.4g}"
 
 
-@check(
-    CHECKS,
+@CHECKS.add(
     "labels are left alone",
     fix="copy labels before you change them (labels.clone()); no in-place operation on them",
 )
@@ -95,8 +92,7 @@ def _labels(bench: LossBench) -> str:
     return f"({BATCH}, {batch.shape[1]}) as they were after setup, a step and the epoch's end"
 
 
-@check(
-    CHECKS,
+@CHECKS.add(
     "training positions",
     fix="epoch_indices returns an int64 tensor of positions in the training set, or None for all",
 )
@@ -109,8 +105,7 @@ def _indices(bench: LossBench) -> str:
     return f"{len(positions)} of {count} training positions in the first epoch"
 
 
-@check(
-    CHECKS,
+@CHECKS.add(
     "deterministic under a seed",
     fix="draw from ctx.generator or torch's global generator only, never from time or a generator "
     "of your own with no seed",
@@ -123,8 +118,7 @@ def _repeatable(bench: LossBench) -> str:
     return "terms and gradient equal in every bit when set up twice with one seed"
 
 
-@check(
-    CHECKS,
+@CHECKS.add(
     "parameters it owns",
     fix="make every nn.Parameter in setup and assign it to self (a list of them: "
     "nn.ParameterList); what is not to learn yet has requires_grad=False",
@@ -173,8 +167,7 @@ def _layout(state: dict[str, Tensor]) -> dict[str, tuple[int, ...]]:
     return {name: tuple(tensor.shape) for name, tensor in state.items()}
 
 
-@check(
-    CHECKS,
+@CHECKS.add(
     "state makes the round trip",
     fix="keep what a later step needs in parameters and buffers (register_buffer), not in plain "
     "attributes",
@@ -201,8 +194,7 @@ def _next_epoch(prepared: Prepared) -> dict[str, Tensor]:
     return dict(now.step().terms.terms)
 
 
-@check(
-    CHECKS,
+@CHECKS.add(
     "moves to a device",
     fix="register tensors as buffers (persistent=False for what setup makes again), and make new "
     "ones on batch.outputs.device",
@@ -212,8 +204,7 @@ def _moves(bench: LossBench) -> str:
     return moves_to_a_device(prepared.loss, bench.trial, known=prepared.given)
 
 
-@check(
-    CHECKS,
+@CHECKS.add(
     "end of an epoch",
     fix="database_codes() returns one code of `bits` bits a training image in training order, or "
     "None",
@@ -230,10 +221,8 @@ def _hooks(bench: LossBench) -> str:
     return f"the epoch ends; learned database codes: {found}"
 
 
-@check(
-    CHECKS,
-    "one-sided batches",
-    fix="leave a mean over no pair out (primitives.masked_mean gives 0 for it)",
+@CHECKS.add(
+    "one-sided batches", fix="leave a mean over no pair out (primitives.masked_mean gives 0 for it)"
 )
 def _one_sided(bench: LossBench) -> str:
     sets = {"all images of one class": single_labels(1).repeat(BATCH, 1)}
@@ -246,18 +235,15 @@ def _one_sided(bench: LossBench) -> str:
     return f"finite with {', '.join(sets)}"
 
 
-@check(
-    CHECKS,
-    "a batch of one",
-    fix="do not divide by the number of other images without clamp_min(1)",
+@CHECKS.add(
+    "a batch of one", fix="do not divide by the number of other images without clamp_min(1)"
 )
 def _single_image(bench: LossBench) -> str:
     _finite(bench.set_up().step(count=1), "a batch of one")
     return "finite"
 
 
-@check(
-    CHECKS,
+@CHECKS.add(
     "extreme outputs",
     fix="use stable forms (primitives.softplus, log_cosh, logit_nll, unit_rows) in place of exp, "
     "log and division",
@@ -277,8 +263,7 @@ def _extremes(bench: LossBench) -> str:
     return f"finite with outputs {', '.join(outputs)}"
 
 
-@check(
-    CHECKS,
+@CHECKS.add(
     "label kinds of its info",
     fix="handle what info.labels names, or take it out: labels=frozenset({LabelKind.SINGLE})",
 )
@@ -293,8 +278,7 @@ def _label_kinds(bench: LossBench) -> str:
     return f"finite on {' and '.join(sorted(accepted))} data{pairing}"
 
 
-@check(
-    CHECKS,
+@CHECKS.add(
     "resumed equals unbroken",
     fix="keep what lasts longer than an epoch in parameters and buffers (register_buffer), all of "
     "them made in setup in the shape they keep",

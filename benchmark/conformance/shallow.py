@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hashbench.conformance.findings import Check, Finding, card_check, check, examine, expect
+from hashbench.conformance.findings import CARD_CHECK, Checks, Finding, examine, expect
 from hashbench.conformance.tiny import TinyImages, single_labels
 from hashbench.core.cell import Cell, Component, DataChoice
 from hashbench.core.codes import Codes, Embeddings, Role
@@ -65,7 +65,7 @@ class MethodBench:
         return self.fit()[0]
 
 
-CHECKS: list[Check[MethodBench]] = [card_check()]
+CHECKS = Checks[MethodBench]([CARD_CHECK])
 
 
 def check_method(cls: type[Method], params: BaseParams | None = None) -> list[Finding]:
@@ -81,8 +81,7 @@ def check_method(cls: type[Method], params: BaseParams | None = None) -> list[Fi
     return examine(CHECKS, MethodBench(cls, params or cls.Params()))
 
 
-@check(
-    CHECKS,
+@CHECKS.add(
     "encodes every image",
     fix="encode returns Codes.from_outputs(outputs (N, bits)), or Embeddings where binary is False",
 )
@@ -99,8 +98,7 @@ def _encodes(bench: MethodBench) -> str:
     return f"{_IMAGES} codes of {_BITS} bits, {different} different ones"
 
 
-@check(
-    CHECKS,
+@CHECKS.add(
     "deterministic under a seed",
     fix="draw from a generator seeded by derive_seed(ctx.cell.seed, Purpose.METHOD)",
 )
@@ -110,8 +108,7 @@ def _repeats(bench: MethodBench) -> str:
     return "two fits with one seed encode equally in every bit"
 
 
-@check(
-    CHECKS,
+@CHECKS.add(
     "encodes an image by itself",
     fix="encode uses nothing but what fit learned: no mean and no order of the images given",
 )
@@ -124,7 +121,7 @@ def _in_order(bench: MethodBench) -> str:
     return "one image, and seven, are encoded as among all"
 
 
-@check(CHECKS, "labels are left alone", fix="copy labels before you change them")
+@CHECKS.add("labels are left alone", fix="copy labels before you change them")
 def _labels(bench: MethodBench) -> str:
     kept = bench.labels.clone()
     bench.fit()
@@ -132,8 +129,7 @@ def _labels(bench: MethodBench) -> str:
     return f"({_IMAGES}, {kept.shape[1]}) as they were after fit"
 
 
-@check(
-    CHECKS,
+@CHECKS.add(
     "reports its fit",
     fix="fit returns FitReport(phases={...}); database_codes() one code a training image, or None",
 )

@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -28,19 +28,11 @@ from hashbench.core.files import write_atomically
 from hashbench.methods.building_blocks.features import BackboneFeatures
 from hashbench.methods.interface import ImageStream
 from hashbench.training.backbone import state_sha256
+from hashbench.training.images import DeviceImages
 from hashbench.training.phases import PhaseClock
 
 _NAME, _SECONDS, _SHA256 = "features", "seconds", "sha256"
 MOST_BYTES = 4 << 30
-
-
-@runtime_checkable
-class Fingerprinted(Protocol):
-    """An image stream with a digest of its contents."""
-
-    def fingerprint(self) -> str:
-        """SHA-256 of the images' bytes and of how they become network input."""
-        ...
 
 
 class FeatureCache:
@@ -64,7 +56,7 @@ class FeatureCache:
 
     def features(self, extractor: BackboneFeatures, images: ImageStream) -> Tensor:
         """Load features, or compute and store them; float32 (N, feature_dim)."""
-        if not isinstance(images, Fingerprinted):
+        if not isinstance(images, DeviceImages):
             return extractor.extract(images)
         began = time.perf_counter()
         path = self._folder / f"{self._key(extractor, images)}.safetensors"
@@ -112,7 +104,7 @@ class FeatureCache:
             self.spared[phase] = self.spared.get(phase, 0.0) + self._uncharged
             self._uncharged = 0.0
 
-    def _key(self, extractor: BackboneFeatures, images: Fingerprinted) -> str:
+    def _key(self, extractor: BackboneFeatures, images: DeviceImages) -> str:
         return digest(
             {
                 "about": self._about,

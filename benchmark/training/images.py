@@ -150,5 +150,5 @@ class DeviceImages:
         return sha.hexdigest()
 
     def prefetch(self, batches: Sequence[Tensor], positions: Sequence[Tensor]) -> None:
-        """Fetch the batches that come next; see `Prefetching`."""
+        """Fetch the batches that come next; see `Pixels.prefetch`."""
         self._pixels.prefetch(batches, positions)

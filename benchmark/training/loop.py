@@ -26,6 +26,7 @@ from hashbench.methods.interface import (
 )
 from hashbench.training.checkpoint import Checkpoints, generator_states, restore_generators
 from hashbench.training.determinism import generator, seed_everything
+from hashbench.training.images import DeviceImages
 from hashbench.training.network import (
     FeatureNetwork,
     HashNetwork,
@@ -34,7 +35,6 @@ from hashbench.training.network import (
 )
 from hashbench.training.optimisation import RateSchedule
 from hashbench.training.phases import PhaseClock, StepClock
-from hashbench.training.pixels import Prefetching
 
 
 @dataclass(kw_only=True)
@@ -122,7 +122,7 @@ class Loop:
         views = generator(derive_seed(self.ctx.cell.seed, Purpose.AUGMENTATION, epoch))
         sums: dict[str, Tensor] = {}
         done = self._continue_epoch(part, views, sums) if part else 0
-        if isinstance(self.data.images, Prefetching):
+        if isinstance(self.data.images, DeviceImages):
             left = [self._parts(batch) for batch in positions[done:]]
             self.data.images.prefetch(
                 list(chain.from_iterable(batches[done:])), list(chain.from_iterable(left))

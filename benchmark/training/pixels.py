@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Final, Protocol, runtime_checkable
+from typing import Final
 
 import numpy as np
 import torch
@@ -20,21 +20,6 @@ HEAD_ROOM: Final = 0.4
 """Share of a card's memory that images leave for the network and for other processes."""
 _AHEAD: Final = 2
 _UPLOAD_BYTES: Final = 1 << 28
-
-
-@runtime_checkable
-class Prefetching(Protocol):
-    """An image stream that can fetch batches ahead."""
-
-    def prefetch(self, batches: Sequence[Tensor], positions: Sequence[Tensor]) -> None:
-        """Start to fetch the batches that are taken next, in order.
-
-        Args:
-            batches: The position tensors, on the device, that the batches are taken with; they
-                are recognised by identity.
-            positions: The same numbers on the CPU.
-        """
-        ...
 
 
 class Pixels(ABC):
@@ -73,7 +58,13 @@ class Pixels(ABC):
     def prefetch(  # noqa: B027 - not every kind fetches
         self, batches: Sequence[Tensor], positions: Sequence[Tensor]
     ) -> None:
-        """See `Prefetching.prefetch`; does nothing where no batch has to be fetched."""
+        """Start to fetch the batches that are taken next, in order; by default, do nothing.
+
+        Args:
+            batches: The position tensors, on the device, that the batches are taken with; they
+                are recognised by identity.
+            positions: The same numbers on the CPU.
+        """
 
 
 class ResidentPixels(Pixels):
@@ -141,7 +132,7 @@ class MappedPixels(Pixels):
         return torch.from_numpy(_all_windows(self._images, size)[places])
 
     def prefetch(self, batches: Sequence[Tensor], positions: Sequence[Tensor]) -> None:
-        """See `Prefetching.prefetch`."""
+        """See `Pixels.prefetch`."""
         if self._prefetcher is not None:
             self._prefetcher.stop()
             self._prefetcher = None

@@ -24,19 +24,15 @@ _COLOURED = 3
 
 @dataclass(frozen=True, slots=True)
 class ViewRule:
-    """The changes an image may undergo, in this order, each with its own probability.
+    """The changes an image may undergo, in this order: a probability each, and their amounts.
 
     Attributes:
-        crop: Probability of a crop, resized back.
         area: Least and greatest share of the image that a crop keeps; its sides are in the ratio
-            3:4 to 4:3, cut down where they would leave the image.
-        flip: Probability of mirroring.
-        jitter: Probability of changed colours.
+            3:4 to 4:3, cut down where they would leave the image. A crop is resized back.
         strengths: Strengths for brightness, contrast, saturation (a factor in 1 -+ strength) and
             hue (a shift in -+ strength of the circle); applied in random order.
-        grey: Probability of losing the colours.
-        blur: Probability of a Gaussian blur of deviation 0.1 to 2 pixels.
-        kernel: Side of the blur as a share of the image's, made odd, at least 3 pixels.
+        kernel: Side of the Gaussian blur's kernel as a share of the image's, made odd, at least 3
+            pixels; the deviation is 0.1 to 2 pixels.
     """
 
     crop: float
@@ -50,14 +46,8 @@ class ViewRule:
 
     def weaker(self, share: float) -> ViewRule:
         """The same changes, each with its probability times a share."""
-        return replace(
-            self,
-            crop=self.crop * share,
-            flip=self.flip * share,
-            jitter=self.jitter * share,
-            grey=self.grey * share,
-            blur=self.blur * share,
-        )
+        changes = ("crop", "flip", "jitter", "grey", "blur")
+        return replace(self, **{name: getattr(self, name) * share for name in changes})
 
     def kernel_side(self, width: int) -> int:
         """Side of the blur's kernel in pixels, for images of a width."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import resource
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -90,18 +90,9 @@ def fit_cell(
     measured_whole = report.resumed_from is None and not cache.spared
     return FitResult(
         artifacts=artifacts,
-        data=DataFacts(
-            checksums=dict(data.loaded.checksums),
-            sizes={**data.loaded.sizes, "trained on": len(data.train)},
-            warnings=list(warnings),
-        ),
+        data=_data_facts(data, warnings),
         phases=clock.seconds,
-        budget=Budget(
-            epochs=report.epochs,
-            images_seen=report.images_seen,
-            parameters=report.parameters,
-            peak_memory_bytes=_peak_memory(device),
-        ),
+        budget=_budget(report, device),
         speed=_speed(method, report, data, view),
         spared=cache.spared,
         energy=meter.energy if measured_whole else None,
@@ -201,11 +192,26 @@ def _speed(
     return measure_speed(report, flops, precision=data.cell.precision, device=data.device)
 
 
-def _peak_memory(device: torch.device) -> int:
-    """Return the peak memory in bytes: of the card on CUDA, else of this process."""
+def _data_facts(data: CellData, warnings: Iterable[str]) -> DataFacts:
+    return DataFacts(
+        checksums=dict(data.loaded.checksums),
+        sizes={**data.loaded.sizes, "trained on": len(data.train)},
+        warnings=list(warnings),
+    )
+
+
+def _budget(report: FitReport, device: torch.device) -> Budget:
+    """Return the budget of a fit, with the peak memory of the card, or of this process on a CPU."""
     if device.type == "cuda":
-        return int(torch.cuda.max_memory_allocated(device))
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _KIBIBYTE
+        peak = int(torch.cuda.max_memory_allocated(device))
+    else:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _KIBIBYTE
+    return Budget(
+        epochs=report.epochs,
+        images_seen=report.images_seen,
+        parameters=report.parameters,
+        peak_memory_bytes=peak,
+    )
 
 
 def with_learned_codes(

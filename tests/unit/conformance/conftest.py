@@ -1,4 +1,4 @@
-"""What the tests of conformance share: arithmetic left as it was."""
+"""Fixtures of the conformance tests."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 @pytest.fixture(autouse=True)
 def arithmetic_as_before() -> Iterator[None]:
-    """Undo what a training sets for its whole process."""
+    """Restore the arithmetic mode and threads of the process."""
     mode, threads = torch.get_deterministic_debug_mode(), torch.get_num_threads()
     torch.set_num_threads(1)
     yield

@@ -1,4 +1,4 @@
-"""What the tests of training share: settings, images, and arithmetic left as it was."""
+"""Fixtures of the training tests: settings, images, and restoring the arithmetic mode."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hashbench.core.cell import Schedule, TrainSettings
 
 @pytest.fixture(autouse=True)
 def arithmetic_as_before() -> Iterator[None]:
-    """Undo what a test sets for its whole process."""
+    """Restore the arithmetic mode and threads of the process."""
     mode, threads = torch.get_deterministic_debug_mode(), torch.get_num_threads()
     yield
     torch.set_deterministic_debug_mode(mode)

@@ -1,7 +1,8 @@
-"""Strict is repeatable and slow, fast is neither."""
+"""Strict mode allows only repeatable arithmetic; fast mode allows TF32 and autotuning."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -32,6 +33,15 @@ def test_modes_set_algorithms_tf32_and_threads(mode: Determinism, strict: bool) 
     assert torch.backends.cudnn.allow_tf32 is not strict
     assert torch.backends.cuda.matmul.allow_tf32 is not strict
     assert torch.get_num_threads() == 2
+
+
+@pytest.mark.parametrize("first", Determinism)
+def test_the_workspace_of_cublas_is_fixed_whichever_mode_comes_first(
+    first: Determinism, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
+    configure(first, threads=2)
+    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
 
 
 def test_a_generator_is_apart_from_the_global_one() -> None:

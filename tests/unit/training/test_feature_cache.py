@@ -1,4 +1,4 @@
-"""Features that one cell leaves for the next."""
+"""Features that one cell computed are loaded by the next."""
 
 from __future__ import annotations
 

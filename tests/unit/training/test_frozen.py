@@ -1,4 +1,4 @@
-"""A frozen backbone: one pass an image, then training as if it were there in eval mode."""
+"""Training on cached features equals training with the frozen backbone in eval mode."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a record says of speed: parts of a step, operations of the network, rates."""
+"""The recorded speed: parts of a step, operations of the network, rates."""
 
 from __future__ import annotations
 

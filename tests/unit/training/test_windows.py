@@ -1,4 +1,4 @@
-"""Out of images a little larger than the input, the network sees a square; others are resized."""
+"""Images a little larger than the input are cut to a square of its size; others are resized."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Joules of a fit, by sensors that are made up."""
+"""The energy of a fit is measured by part, with simulated sensors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Image files become what a dataset's images are, or are refused in one line."""
+"""Image files are decoded to the shape of a dataset's images, or refused in one line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an evaluation of stored codes records."""
+"""Evaluation and latency of stored codes are recorded completely."""
 
 from __future__ import annotations
 

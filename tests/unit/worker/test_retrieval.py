@@ -1,4 +1,4 @@
-"""What ``query`` answers and what ``encode`` writes."""
+"""``query`` returns the nearest items, and ``encode`` writes files that can be read back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A worker ends when its parent dies, when it is asked to, and when its cell is another's."""
+"""A worker ends when its parent dies, on SIGTERM, and when another run took over its cell."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ watch = TerminationWatch(int(sys.argv[2]), JOB.validate_json(Path(sys.argv[1]).r
 watch.start()
 print("ready", flush=True)
 """
-# Asked again and again, as a training asks: a signal that comes just before a long wait begins is
-# heard only when the wait is over.
+# Polls like a training: a signal that arrives just before a long wait begins would be handled only
+# after the wait.
 STEPS = """
 while not watch.stop.is_set():
     time.sleep(0.01)
@@ -49,7 +49,7 @@ def job(tmp_path: Path, cell: Cell) -> Path:
 
 
 def start(job: Path, script: str) -> tuple[subprocess.Popen[str], int]:
-    """Start a stand-in for the worker; its process, once it is ready, and its parent's end."""
+    """Start a stand-in for the worker; return its process, once ready, and the parent's pipe."""
     ending, life = os.pipe()
     process = subprocess.Popen(
         [sys.executable, "-c", SCRIPT + script, str(job), str(ending)],

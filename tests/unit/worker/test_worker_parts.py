@@ -1,4 +1,4 @@
-"""Failures get their status, lost parents are noticed, learned codes get their place."""
+"""Failures get their status, a lost parent ends the worker, learned codes replace encoded ones."""
 
 from __future__ import annotations
 
