@@ -1,9 +1,10 @@
 """Cache of the features of frozen backbones, kept with a store and shared by its cells.
 
 The key of an entry is everything the features depend on: the images' bytes, how they become network
-input, the backbone's name, parameters, source and weights, precision, device and threads. A cell
-therefore gets bit for bit the features it would have computed, and records the seconds it saved.
-The folder may be deleted at any time; the least recently used files are deleted automatically.
+input, the backbone's name, parameters, source and weights, precision, device, threads, instruction
+set and determinism. A cell therefore gets bit for bit the features it would have computed, and
+records the seconds it saved. The folder may be deleted at any time; the least recently used files
+are deleted automatically.
 """
 
 from __future__ import annotations
@@ -113,6 +114,11 @@ class FeatureCache:
                 "precision": extractor.precision,
                 "device": _device_name(extractor.device),
                 "threads": torch.get_num_threads(),
+                "arithmetic": [
+                    torch.backends.cpu.get_cpu_capability(),
+                    torch.get_deterministic_debug_mode(),
+                    torch.backends.cuda.matmul.allow_tf32,
+                ],
                 "torch": str(torch.__version__),
             }
         )

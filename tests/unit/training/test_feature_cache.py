@@ -102,6 +102,21 @@ def test_whatever_features_depend_on_keeps_them_apart(extractor, changed):
     assert torch.equal(found, extractor(**other)[0].extract(stream))
 
 
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("torch.backends.cpu.get_cpu_capability", lambda: "another"),
+        ("torch.get_deterministic_debug_mode", lambda: 9),
+    ],
+)
+def test_features_of_another_arithmetic_are_not_loaded(extractor, monkeypatch, setting, value):
+    extractor()[0](images())
+    passes = Counted.passes
+    monkeypatch.setattr(setting, value)
+    extractor()[0](images())
+    assert Counted.passes > passes
+
+
 def test_what_was_spared_is_charged_once_and_to_the_phase_it_belongs_to(extractor, monkeypatch):
     now = iter([0.0, 10.0, 100.0, 101.0])  # ten seconds to compute, one to take
     monkeypatch.setattr("hashbench.training.feature_cache.time.perf_counter", lambda: next(now))
