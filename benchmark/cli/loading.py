@@ -1,10 +1,11 @@
-"""From the words of a command line to cells and what is wanted of them."""
+"""Resolve a matrix file and command-line options into cells and a request."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from hashbench.cli.options import parse_selections
 from hashbench.core.cell import Cell
@@ -25,7 +26,7 @@ class Wanted:
     Attributes:
         name: The matrix's name.
         cells: The cells selected, in its order.
-        request: What is wanted of them.
+        request: What is requested of them, with the overrides of the command line.
         expansion: All cells, and those excluded.
     """
 
@@ -41,6 +42,7 @@ def load(
     selections: tuple[str, ...] = (),
     plugins: tuple[Path, ...] = (),
     data_root: Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
 ) -> Wanted:
     """Read, check and expand a matrix.
 
@@ -49,6 +51,7 @@ def load(
         selections: The words of ``--select``.
         plugins: Plugin files beside those the matrix names.
         data_root: Where datasets are, instead of where the matrix says.
+        overrides: Fields of the request that the command line sets; None leaves one as it is.
 
     Raises:
         ConfigError: With one line for each mistake.
@@ -60,11 +63,13 @@ def load(
     expansion = expand(matrix, registry())
     request = build_request(matrix, expansion)
     files = tuple(dict.fromkeys((*(p.resolve() for p in plugins), *request.plugins)))
+    given = {name: value for name, value in (overrides or {}).items() if value is not None}
     chosen = chooser(wanted)
     cells = tuple(cell for cell in expansion.cells if chosen(cell))
     if not cells:
         raise NothingSelectedError(f"{file}: {_why_none(wanted, selections, expansion)}")
-    return Wanted(matrix.spec.name, cells, replace(request, plugins=files), expansion)
+    request = replace(request, plugins=files, **given)
+    return Wanted(matrix.spec.name, cells, request, expansion)
 
 
 def _why_none(
@@ -79,7 +84,7 @@ def _why_none(
 
 
 def check_data(cells: Sequence[Cell], *, root: Path | None) -> None:
-    """Load every dataset that some cells are trained on, so that a damaged one stops nothing later.
+    """Load every dataset that cells are trained on, so that a damaged one is found before the run.
 
     Args:
         cells: Cells that are to be trained.
@@ -104,7 +109,7 @@ def check_data(cells: Sequence[Cell], *, root: Path | None) -> None:
 
 
 def chooser(wanted: dict[str, set[str]]) -> Callable[[Cell], bool]:
-    """Whether a cell is one of those that the words of ``--select`` pick.
+    """Return a function that tells whether ``--select`` selects a cell.
 
     Args:
         wanted: What `parse_selections` gives.

@@ -1,11 +1,10 @@
-"""``hashbench run``: make what is missing."""
+"""``hashbench run``: run the cells that the store does not have."""
 
 from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -25,9 +24,9 @@ from hashbench.core.errors import ConfigError, ExitCode
 
 if TYPE_CHECKING:
     from hashbench.cli.loading import Wanted
-    from hashbench.core.cell import Cell
+    from hashbench.core.job import Request
     from hashbench.run.backends import RunCells
-    from hashbench.run.options import Means
+    from hashbench.run.options import RunOptions
     from hashbench.run.plan import Planned
 
 _SHORTEST_LEASE = 1.0
@@ -47,7 +46,7 @@ def _slots(
 
 
 def _seconds(context: click.Context, option: click.Parameter, word: str | None) -> float | None:
-    """Seconds, or a number with s, m or h."""
+    """Read seconds, or a number with s, m or h."""
     from hashbench.matrix.shorthand import OR_WITH_UNIT
 
     del context, option
@@ -84,7 +83,7 @@ def _seconds(context: click.Context, option: click.Parameter, word: str | None) 
 @click.option(
     "--cancel",
     is_flag=True,
-    help="Cancel the cells that a run handed to Slurm, instead of running any.",
+    help="Cancel the cells that a run submitted to Slurm, instead of running any.",
 )
 @click.option(
     "--slots",
@@ -105,7 +104,7 @@ def _seconds(context: click.Context, option: click.Parameter, word: str | None) 
     help="Silence after which other runs on this store may take over this run's cells.  "
     "[default: 20s]",
 )
-@click.option("--json-events", is_flag=True, help="Tell what happens as JSON lines.")
+@click.option("--json-events", is_flag=True, help="Report progress as JSON lines.")
 @data_root_option
 @plugin_option
 def command(
@@ -129,32 +128,31 @@ def command(
     """Run every cell of MATRIX that the store does not have yet.
 
     Several runs may work on one store, on this machine or on others that share its disk. Cells
-    handed to Slurm go on without this command: Ctrl-C leaves them there, the same command attaches
-    again.
+    submitted to Slurm go on without this command: Ctrl-C leaves them there, and the same command
+    attaches again.
     """
     from hashbench.cli.loading import check_data, load
 
     if lease is not None and lease < _SHORTEST_LEASE:
         raise ConfigError(f"--lease {lease:g}: give at least {_SHORTEST_LEASE:g} s")
+    overrides = {"backend": backend, "slots": slots, "timeout": timeout}
     # Whatever is wrong is found before anything is written.
-    wanted = load(matrix, selections=selections, plugins=plugins, data_root=data_root)
-    backend = backend or wanted.request.backend
-    run_cells = _runner(backend, slots, address, cancel=cancel)
-    if backend == "local":
-        _check_device(matrix, wanted.request.device)
-    planned = _plan(wanted, store, retry_failed=retry_failed)
+    wanted = load(
+        matrix, selections=selections, plugins=plugins, data_root=data_root, overrides=overrides
+    )
+    request = wanted.request
+    run_cells = _runner(request.backend, slots, address, cancel=cancel)
+    planned = _plan(matrix, wanted, store, retry_failed=retry_failed)
     report_changed(planned, strict=strict_code)
-    to_do = planned if cancel else _to_do(planned, _handed(backend, store))
+    to_do = planned if cancel else _to_do(planned, request.backend, store)
     if not cancel:
-        check_data([item.cell for item in to_do if item.job.fit], root=wanted.request.data_root)
-    means = _means(wanted, backend, slots=slots, timeout=timeout, lease=lease)
-    means = replace(means, address=address)
-    costs = _costs(to_do, store, means)
+        check_data([item.cell for item in to_do if item.job.fit], root=request.data_root)
+    options, costs = _options(request, to_do, store, lease=lease, address=address)
     announce(wanted.name, planned, store, costs, json_events=json_events, each=dry_run)
     if dry_run:
         return
     failed = sum(item.state == "failed" and item not in to_do for item in planned)
-    failed += _run(run_cells, wanted, to_do, store, means, costs=costs, json_events=json_events)
+    failed += _run(run_cells, to_do, store, options, json_events=json_events)
     if failed and not cancel:
         click.echo(
             f"{failed} of {len(planned)} cells failed: hashbench status "
@@ -167,7 +165,7 @@ def command(
 def _runner(
     backend: str, slots: int | Literal["auto"] | None, address: str | None, *, cancel: bool
 ) -> RunCells:
-    """What runs the cells, or cancels them."""
+    """Return the function that runs the cells, or cancels them."""
     from hashbench.run.backends import BACKENDS
 
     check_address(backend, address)
@@ -180,11 +178,13 @@ def _runner(
     return chosen.cancel_cells() if cancel else chosen.run_cells()
 
 
-def _plan(wanted: Wanted, store: Path, *, retry_failed: bool = False) -> list[Planned]:
+def _plan(matrix: Path, wanted: Wanted, store: Path, *, retry_failed: bool) -> list[Planned]:
     from hashbench.core.registry import registry
     from hashbench.run.plan import plan_cells
     from hashbench.store.store import Store
 
+    if wanted.request.backend == "local":
+        _check_device(matrix, wanted.request.device)
     return plan_cells(
         wanted.cells,
         wanted.request,
@@ -194,82 +194,63 @@ def _plan(wanted: Wanted, store: Path, *, retry_failed: bool = False) -> list[Pl
     )
 
 
-def _to_do(planned: list[Planned], handed: set[str]) -> list[Planned]:
-    from hashbench.run.plan import State
-
-    wanted = (State.MISSING, State.PARTIAL)
-    return [item for item in planned if item.state in wanted or item.cell.fit_id in handed]
-
-
-def _handed(backend: str, store: Path) -> set[str]:
-    """Cells that an earlier run handed to Slurm and that have not ended, whatever they left yet."""
+def _to_do(planned: list[Planned], backend: str, store: Path) -> list[Planned]:
+    """Return the cells with something missing, and those that Slurm has from an earlier run."""
     from hashbench.run.launchers.slurm.ledger import Ledger
     from hashbench.store.store import Store
 
-    return Ledger(Store.find(store)).open_cells() if backend == "slurm" else set()
+    submitted = Ledger(Store.find(store)).open_cells() if backend == "slurm" else set()
+    return [item for item in planned if item.state.wanted or item.cell.fit_id in submitted]
 
 
-def _means(
-    wanted: Wanted,
-    backend: str,
+def _options(
+    request: Request,
+    to_do: list[Planned],
+    store: Path,
     *,
-    slots: int | Literal["auto"] | None,
-    timeout: float | None,
     lease: float | None,
-) -> Means:
+    address: str | None,
+) -> tuple[RunOptions, Costs]:
+    """Return the options of the run, and the estimates that are among them."""
     from hashbench.core.record import Status
-    from hashbench.run.options import Means
-    from hashbench.run.slots import Slot, make_slots
+    from hashbench.run.options import RunOptions, Slot, make_slots
     from hashbench.store.lease import PERIOD
-
-    request = wanted.request
-    here: tuple[Slot, ...] = (Slot(0),)  # a cluster's are elsewhere
-    if backend == "local":
-        wanted_here = slots or request.slots
-        here = make_slots(wanted_here, device=request.device, threads=request.threads)
-    return Means(
-        slots=here,
-        timeout=timeout or request.timeout,
-        retries={Status(status): number for status, number in request.retries.items()},
-        lease_period=lease or PERIOD,
-        request=request,
-    )
-
-
-def _costs(to_do: list[Planned], store: Path, means: Means) -> Costs:
     from hashbench.store.store import Store
 
-    device = "cuda" if means.slots[0].gpu is not None else "cpu"
-    return Costs.of(to_do, Store.find(store), device=device, slots=len(means.slots))
+    slots: tuple[Slot, ...] = (Slot(0),)  # a cluster has its own
+    if request.backend == "local":
+        slots = make_slots(request.slots, device=request.device, threads=request.threads)
+    device = "cuda" if slots[0].gpu is not None else "cpu"
+    costs = Costs.of(to_do, Store.find(store), device=device, slots=len(slots))
+    options = RunOptions(
+        slots=slots,
+        timeout=request.timeout,
+        retries={Status(status): number for status, number in request.retries.items()},
+        lease_period=lease or PERIOD,
+        seconds=costs.seconds,
+        request=request,
+        address=address,
+    )
+    return options, costs
 
 
 def _run(
     run_cells: RunCells,
-    wanted: Wanted,
     to_do: list[Planned],
     store: Path,
-    means: Means,
+    options: RunOptions,
     *,
-    costs: Costs,
     json_events: bool,
 ) -> int:
-    """Run cells; the number of those that failed."""
+    """Run cells; return the number of those that failed."""
     from hashbench.cli.eta import Eta
     from hashbench.cli.progress import observer
-    from hashbench.core.registry import registry
-    from hashbench.run.plan import plan_cells
     from hashbench.store.store import Store
 
     made = Store.create(store)
-
-    def again(cell: Cell) -> Planned:
-        (item,) = plan_cells([cell], wanted.request, store=made, registry=registry())
-        return item
-
-    means = replace(means, again=again, seconds=costs.seconds)
-    eta = Eta(costs.seconds, slots=len(means.slots))
+    eta = Eta(options.seconds, slots=len(options.slots))
     with _ended_by_signals(), observer(eta, json_events=json_events) as progress:
-        results = run_cells(to_do, made, observer=progress, means=means)
+        results = run_cells(to_do, made, observer=progress, options=options)
     return sum(not result.fitted or bool(result.failures) for result in results)
 
 

@@ -1,4 +1,4 @@
-"""What cells ask of a cluster: for all of them, and by rules for some."""
+"""The blocks of a matrix for the resources of cells on a cluster."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Text = Annotated[str, BeforeValidator(_as_text)]
 
 
 class SlurmSpec(Strict):
-    """What a cell's Slurm job asks for; what is not given is the cluster's choice, or as told here.
+    """Resources of a cell's Slurm job; the cluster's defaults apply where none is stated here.
 
     Attributes:
         partition: One, or several with commas between them.
@@ -71,7 +71,7 @@ class SlurmSpec(Strict):
 
 
 class RaySpec(Strict):
-    """What a cell asks of Ray.
+    """Resources of a cell on Ray.
 
     Attributes:
         address: The cluster's, ``auto`` or ``HOST:PORT``; without one Ray starts on this machine.
@@ -88,11 +88,11 @@ class RaySpec(Strict):
 
 
 class ExecuteOverrideSpec(Strict):
-    """What some cells ask of a cluster in another way than the rest.
+    """Resources of some cells, where they differ from the others.
 
     Attributes:
-        slurm: What they ask of Slurm.
-        ray: What they ask of Ray.
+        slurm: Resources of their Slurm jobs.
+        ray: Resources on Ray.
     """
 
     slurm: SlurmSpec = SlurmSpec()

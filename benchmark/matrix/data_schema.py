@@ -1,4 +1,4 @@
-"""The blocks of a matrix that say which images are used."""
+"""The blocks of a matrix for its datasets."""
 
 from __future__ import annotations
 

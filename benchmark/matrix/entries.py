@@ -1,4 +1,4 @@
-"""What a matrix crosses: its datasets and its methods, each with every default filled in.
+"""The datasets and methods of a matrix, with every default filled in.
 
 The matrix has been validated, so every name is known and every parameter fits.
 """
@@ -46,7 +46,7 @@ class Source:
 
     @property
     def train_size(self) -> int:
-        """Training images."""
+        """The number of training images."""
         return (self.subset and self.subset.train) or self.protocol.sizes["train"]
 
 
@@ -68,8 +68,8 @@ class Entry:
         trunk: The backbone; None for pixels.
         component: The loss or the shallow method.
         cls: Its class.
-        head: Of a deep method; None for a shallow one.
-        path: Where the matrix names it, for messages.
+        head: The head of a deep method; None for a shallow one.
+        path: Its key in the matrix, for messages.
     """
 
     trunk: Trunk | None
@@ -85,7 +85,7 @@ class Entries:
 
     Attributes:
         matrix: The matrix.
-        registry: Where its names are looked up.
+        registry: Resolves its names.
         weights: Weight files met so far, by SHA-256.
     """
 
@@ -94,11 +94,11 @@ class Entries:
     weights: dict[str, Path] = field(default_factory=dict)
 
     def sources(self) -> list[Source]:
-        """The datasets, in the matrix's order."""
+        """Return the datasets, in the matrix's order."""
         return [self._source(spec) for spec in self.matrix.spec.datasets]
 
     def methods(self) -> list[Entry]:
-        """The methods: the grid's, the pairs', then the baselines'."""
+        """Return the methods: those of grid, of pairs, then of baselines."""
         methods, found = self.matrix.spec.methods, []
         if methods.grid:
             trunks = [self._trunk(spec) for spec in methods.grid.backbones]
@@ -143,7 +143,7 @@ class Entries:
         file = self.matrix.path(source)
         sha256 = digest_file(file)
         self.weights[sha256] = file
-        # Neither the file's place nor its name is part of what is trained.
+        # Neither the file's path nor its name is part of the cell.
         return Weights(FILE_WEIGHTS, sha256)
 
     def _pair(self, pair: PairSpec, path: KeyPath) -> list[Entry]:
@@ -154,7 +154,7 @@ class Entries:
         return [self._deep(trunk, spec, path) for spec in self._losses(pair.loss)]
 
     def _losses(self, spec: LossSpec) -> list[LossSpec]:
-        """The loss, or those of the group."""
+        """Return the loss, or those of the group."""
         return spec.members(self.matrix.lookup) if isinstance(spec, LossGroupSpec) else [spec]
 
     def _deep(

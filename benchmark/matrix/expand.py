@@ -1,4 +1,4 @@
-"""From a matrix to its cells: everything crossed, rules applied, impossible pairs refused."""
+"""Expand a matrix to its cells: cross its lists, apply its rules, refuse impossible pairs."""
 
 from __future__ import annotations
 
@@ -18,19 +18,18 @@ from hashbench.core.cell import (
 )
 from hashbench.core.errors import ConfigError
 from hashbench.core.registry import Registry
-from hashbench.matrix.engines import engine_problems
 from hashbench.matrix.entries import Entries, Entry, Source, Trunk
 from hashbench.matrix.load import Matrix
 from hashbench.matrix.naming import cell_names, matches
 from hashbench.matrix.positions import KeyPath
-from hashbench.matrix.refusals import training_problems
+from hashbench.matrix.refusals import engine_problems, training_problems
 from hashbench.matrix.training_schema import TrainSpec
 from hashbench.matrix.training_settings import resolve_training
 
 
 @dataclass(frozen=True, slots=True)
 class Expansion:
-    """What a matrix stands for.
+    """The cells of a matrix.
 
     Attributes:
         cells: Every cell once, in the matrix's order.
@@ -182,7 +181,7 @@ class _Expander:
 
 
 def _bare_cell(source: Source, entry: Entry, *, bits: int | None, seed: int) -> Cell:
-    """A cell without what the rules of the matrix may still change."""
+    """Make a cell without the settings that the rules of the matrix may still change."""
     deep, trunk = entry.head is not None, entry.trunk
     return Cell(
         data=_data_choice(source, trunk),

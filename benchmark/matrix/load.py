@@ -1,4 +1,4 @@
-"""A matrix file, read and validated: every mistake at once, each with its place."""
+"""Read and validate a matrix file; report all mistakes at once, each with its line and column."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Matrix:
 
     Attributes:
         spec: Its content.
-        positions: Where each key stands, for later messages.
-        lookup: Where its names and paths are looked up.
+        positions: Line and column of each key, for later messages.
+        lookup: Resolves its names and paths.
     """
 
     spec: MatrixSpec
@@ -34,12 +34,12 @@ class Matrix:
     lookup: Lookup
 
     def path(self, name: str) -> Path:
-        """A path that the matrix names, relative to the matrix file."""
+        """Return the absolute path of a name in the matrix file."""
         return self.lookup.path(name)
 
     @property
     def data_root(self) -> Path | None:
-        """Where datasets are: the place the user named, else the matrix's, if either did."""
+        """The folder of datasets from the command line, else that of the matrix, if any."""
         named = self.spec.execute.data_root
         return self.lookup.data_root or (self.path(named) if named else None)
 
@@ -50,12 +50,12 @@ class Matrix:
 
 
 def load_matrix(file: Path, registry: Registry, *, data_root: Path | None = None) -> Matrix:
-    """Read a matrix, load its plugins, and check everything that it says.
+    """Read a matrix, load its plugins, and check all its values.
 
     Args:
         file: The YAML file.
-        registry: Where names are looked up; receives the plugins' components.
-        data_root: Where datasets are, whatever the matrix says.
+        registry: Receives the plugins' components.
+        data_root: The folder of datasets; overrides that of the matrix.
 
     Raises:
         ConfigError: With one line for each mistake.
@@ -79,7 +79,7 @@ def load_matrix(file: Path, registry: Registry, *, data_root: Path | None = None
 
 
 def _load_plugins(names: Any, positions: Positions, lookup: Lookup) -> None:
-    """Load plugin files before names are looked up; a wrong type is the validation's to tell."""
+    """Load plugin files before names are looked up; the validation reports wrong types."""
     files = [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
     problems = []
     for i, name in enumerate(files):
@@ -92,13 +92,13 @@ def _load_plugins(names: Any, positions: Positions, lookup: Lookup) -> None:
 
 
 def _look_in_data_root(execute: Any, lookup: Lookup) -> None:
-    """Have imported datasets found before names are looked up."""
+    """Register the folder of imported datasets before names are looked up."""
     named = execute.get("data_root") if isinstance(execute, Mapping) else None
     look_in(lookup.data_root or (lookup.path(named) if isinstance(named, str) else None))
 
 
 def explain(problem: Any, root: type[BaseModel]) -> tuple[KeyPath, str]:
-    """One of pydantic's errors as a place in the file and what is wrong there.
+    """Convert an error of pydantic to a place in the file and a message.
 
     Args:
         problem: The error.
@@ -115,7 +115,7 @@ def explain(problem: Any, root: type[BaseModel]) -> tuple[KeyPath, str]:
 
 
 def _keys_beside(path: KeyPath, root: type[BaseModel]) -> list[str]:
-    """The keys that the schema allows where an unknown one stood."""
+    """Return the keys that the schema allows beside an unknown one."""
     models = [root]
     for part in path[:-1]:
         if isinstance(part, int):

@@ -1,4 +1,4 @@
-"""What a matrix names, looked up while it is validated, so that all mistakes come out at once."""
+"""Look up the names in a matrix while it is validated, so that all mistakes are found at once."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Lookup:
 
     Attributes:
         registry: Where components are looked up.
-        folder: What paths in the matrix are relative to.
-        data_root: Where the user says datasets are; counts instead of what the matrix says.
+        folder: The folder to which paths in the matrix are relative.
+        data_root: The folder of datasets from the command line; overrides that of the matrix.
     """
 
     registry: Registry
@@ -37,24 +37,24 @@ class Lookup:
 
     @classmethod
     def of(cls, info: ValidationInfo) -> Lookup:
-        """The lookup that a validation was started with."""
+        """Return the lookup with which a validation was started."""
         if not isinstance(info.context, cls):
             raise TypeError("a matrix is validated with context=Lookup(...)")
         return info.context
 
     def path(self, name: str) -> Path:
-        """A path that the matrix names."""
+        """Return the absolute path of a name in the matrix."""
         return (self.folder / Path(name).expanduser()).resolve()
 
     def component(self, kind: Kind, name: str) -> Any:
-        """A component's class; ValueError if there is none."""
+        """Return a component's class; ValueError if there is none."""
         with collected():
             return self.registry.load(kind, name)
 
     def parameters(
         self, kind: Kind, name: str, *, preset: str | None, params: dict[str, Any]
     ) -> list[tuple[KeyPath, str]]:
-        """What is wrong with a component's parameters, by place below the component."""
+        """Return the mistakes in a component's parameters, by place below the component."""
         try:
             resolve_params(self.component(kind, name).Params, preset=preset, params=params)
         except ConfigError as error:

@@ -13,7 +13,7 @@ PIXELS = "pixels"
 
 
 def cell_names(cell: Cell) -> dict[str, str]:
-    """What a cell is called, by the keys of a rule; empty where a key does not apply."""
+    """Return the names of a cell by the keys of a rule; empty where a key does not apply."""
     return {
         "dataset": cell.data.name,
         "protocol": cell.data.protocol,
@@ -26,7 +26,7 @@ def cell_names(cell: Cell) -> dict[str, str]:
 
 
 def losses_of(names: Iterable[str], registry: Registry) -> list[str]:
-    """The losses that a rule names, with those of a group in the place of the group."""
+    """Return the losses that a rule names, each group replaced by its members."""
     groups = set(registry.names(Kind.LOSS_GROUP))
     return [
         loss
@@ -36,7 +36,7 @@ def losses_of(names: Iterable[str], registry: Registry) -> list[str]:
 
 
 def none_is(wanted: Mapping[str, Iterable[str]], known: Iterable[Mapping[str, str]]) -> str:
-    """Which value of a selection no cell has, and which there are; empty if each is somewhere.
+    """Return a message for the first key of which no cell has a value; empty if all match.
 
     Args:
         wanted: Values by key.
@@ -51,5 +51,5 @@ def none_is(wanted: Mapping[str, Iterable[str]], known: Iterable[Mapping[str, st
 
 
 def matches(wanted: Mapping[str, Iterable[Any]], names: Mapping[str, str]) -> bool:
-    """Whether a cell's names hold one of the values of every key wanted."""
+    """Whether a cell has one of the selected values for every selected key."""
     return all(names[key] in {str(value) for value in values} for key, values in wanted.items())

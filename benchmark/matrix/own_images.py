@@ -1,4 +1,4 @@
-"""What to say to whoever names a form of own images where a dataset is expected."""
+"""The error message for a name that is no dataset, such as a form of own images."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ _LABELS = {"folder": "folders", "list": "LIST.txt", "csv": "TABLE.csv"}
 
 
 def no_dataset(name: str, error: object) -> str:
-    """Why there is no dataset of a name, and how to have one.
+    """Explain why there is no dataset of a name, and how to import one.
 
     Args:
-        name: What was asked for.
-        error: What the registry said.
+        name: The name in the matrix.
+        error: The message of the registry.
 
     Example:
         >>> no_dataset("csv", "unknown name").partition("`")[2].partition("`")[0]

@@ -1,4 +1,4 @@
-"""YAML that remembers where every key stands, refuses duplicate keys, and cannot explode."""
+"""Read YAML with the position of every key; refuse duplicate keys, and too many or deep values."""
 
 from __future__ import annotations
 
@@ -40,24 +40,24 @@ class Positions:
     marks: dict[KeyPath, tuple[int, int]] = field(default_factory=dict)
 
     def problem(self, path: KeyPath, message: str) -> str:
-        """One line: ``file:line:column: key: message``, at the nearest place that exists."""
+        """Return ``file:line:column: key: message``, at the nearest place that exists."""
         place, written = self._nearest(path)
         return self.problem_at(self._mark(place), written, message)
 
     def problems(self, found: Iterable[tuple[KeyPath, str]]) -> list[str]:
-        """One line for each mistake; what an alias repeats is one mistake, where it is written."""
-        told: dict[object, str] = {}
+        """Return one line for each mistake; one repeated by an alias counts once."""
+        lines: dict[object, str] = {}
         for path, message in found:
             place, written = self._nearest(path)
             mark = self._mark(place)
             # An item of a list stands where its first key does, which has a name.
             key = place[-1] if place and isinstance(place[-1], str) else None
             line = self.problem_at(mark, written, message)
-            told.setdefault((mark, key, path[-1:], message), line)
-        return list(told.values())
+            lines.setdefault((mark, key, path[-1:], message), line)
+        return list(lines.values())
 
     def _nearest(self, path: KeyPath) -> tuple[KeyPath, KeyPath]:
-        """The nearest place that exists, and the path as the file has it."""
+        """Return the nearest place that exists, and the path as written in the file."""
         place: KeyPath = ()
         written: KeyPath = ()
         for part in path:
@@ -72,10 +72,10 @@ class Positions:
         return self.marks.get(place, (1, 1))
 
     def problem_at(self, mark: tuple[int, int], path: KeyPath, message: str) -> str:
-        """The same at a line and column that are known already."""
+        """Return the message for a known line and column."""
         key = ".".join(str(part) for part in path)
-        told = f"{self.file}:{mark[0]}:{mark[1]}: {key + ': ' if key else ''}{message}"
-        return " ".join(told.splitlines())  # keys and values may hold anything
+        line = f"{self.file}:{mark[0]}:{mark[1]}: {key + ': ' if key else ''}{message}"
+        return " ".join(line.splitlines())  # keys and values may hold anything
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Document:
 
     Attributes:
         data: Plain data; of duplicate keys the first.
-        positions: Where everything stands.
+        positions: Line and column of every key.
         problems: One line for each key that cannot be used.
     """
 
@@ -107,7 +107,7 @@ def read_value(text: str, *, option: str) -> Any:
 
     Args:
         text: The value.
-        option: What it is given to, for the message.
+        option: The option, for the message.
 
     Raises:
         ConfigError: If it is no YAML, or too deep or large.
@@ -145,12 +145,12 @@ def _read_text(file: Path) -> str:
 
 
 class _Builder:
-    """Builds plain data from YAML nodes and notes where each one stood."""
+    """Builds plain data from YAML nodes and notes the position of each."""
 
     def __init__(self, file: Path) -> None:
         self.positions = Positions(file)
         self.problems: list[str] = []
-        self.told: set[tuple[tuple[int, int], str]] = set()
+        self.reported: set[tuple[tuple[int, int], str]] = set()
         self.nodes = 0
 
     def read(self, text: str) -> Document:
@@ -215,8 +215,8 @@ class _Builder:
 
     def _complain(self, node: yaml.Node, path: KeyPath, message: str) -> None:
         mistake = _place(node), message
-        if mistake not in self.told:  # else an alias repeats it
-            self.told.add(mistake)
+        if mistake not in self.reported:  # else an alias repeats it
+            self.reported.add(mistake)
             self.problems.append(self.positions.problem_at(mistake[0], path, message))
 
 

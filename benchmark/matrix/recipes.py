@@ -12,13 +12,13 @@ DEFAULT_RECIPE: Final = "ours"
 
 @lru_cache(maxsize=1)
 def recipes() -> dict[str, dict[str, Any]]:
-    """All recipes as written in recipes.toml."""
+    """Return all recipes as written in recipes.toml."""
     text = files(__package__).joinpath("recipes.toml").read_text(encoding="utf-8")
     return tomllib.loads(text)
 
 
 def recipe_values(name: str, *, backbone: str, pretrained: bool) -> dict[str, Any]:
-    """A recipe's values for one backbone.
+    """Return a recipe's values for one backbone.
 
     Args:
         name: An existing recipe.

@@ -1,17 +1,23 @@
-"""What a matrix wants measured, and with what means."""
+"""The request of a matrix: what is measured of its cells, and with which resources."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
+from typing import Any
 
+from hashbench.core.cell import Cell
+from hashbench.core.clusters import RaySettings, SlurmSettings
 from hashbench.core.job import LatencySetting, Request
 from hashbench.core.registry import Registry
 from hashbench.evaluation.names import Metric, expand_metrics
-from hashbench.matrix.cluster_settings import ray_settings, slurm_settings
-from hashbench.matrix.engines import engine_params
+from hashbench.matrix.cluster_schema import ExecuteOverrideSpec
 from hashbench.matrix.expand import Expansion
 from hashbench.matrix.load import Matrix
+from hashbench.matrix.naming import cell_names, matches
+from hashbench.matrix.refusals import engine_params
 from hashbench.matrix.schema import EvaluateSpec, LatencySpec
+from hashbench.matrix.training_schema import Strict
 
 
 def build_request(matrix: Matrix, expansion: Expansion) -> Request:
@@ -35,8 +41,8 @@ def build_request(matrix: Matrix, expansion: Expansion) -> Request:
         retries=execute.retries.model_dump(),
         backend=execute.backend,
         all_cores=execute.threads == "auto",
-        slurm=slurm_settings(matrix, expansion.cells),
-        ray=ray_settings(matrix, expansion.cells),
+        slurm=_slurm_settings(matrix, expansion.cells),
+        ray=_ray_settings(matrix, expansion.cells),
     )
 
 
@@ -62,3 +68,41 @@ def _latency(wanted: list[LatencySpec], registry: Registry) -> tuple[LatencySett
         for batch in spec.batches
     ]
     return tuple(dict.fromkeys(settings))
+
+
+def _slurm_settings(matrix: Matrix, cells: Iterable[Cell]) -> dict[str, SlurmSettings]:
+    """Return the resources of each cell's Slurm job, by fit id."""
+    found = {}
+    for cell in cells:
+        wanted = matrix.spec.execute.slurm
+        for override in _rules(matrix, cell):
+            wanted = wanted.overridden_by(override.slurm)
+        stated = _stated(wanted)
+        if "setup" in stated:
+            stated["setup"] = tuple(stated["setup"])
+        found[cell.fit_id] = SlurmSettings(**stated)
+    return found
+
+
+def _ray_settings(matrix: Matrix, cells: Iterable[Cell]) -> dict[str, RaySettings]:
+    """Return the resources of each cell on Ray, by fit id."""
+    found = {}
+    for cell in cells:
+        wanted = matrix.spec.execute.ray
+        for override in _rules(matrix, cell):
+            wanted = wanted.overridden_by(override.ray)
+        found[cell.fit_id] = RaySettings(**_stated(wanted))
+    return found
+
+
+def _rules(matrix: Matrix, cell: Cell) -> list[ExecuteOverrideSpec]:
+    names = cell_names(cell)
+    return [
+        rule.execute
+        for rule in matrix.spec.overrides
+        if rule.execute is not None and matches(rule.where.values(), names)
+    ]
+
+
+def _stated(spec: Strict) -> dict[str, Any]:
+    return spec.model_dump(exclude_none=True)

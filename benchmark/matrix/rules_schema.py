@@ -1,4 +1,4 @@
-"""The blocks of a matrix that pick cells: to leave them out, or to train them otherwise."""
+"""The blocks of a matrix that select cells: to exclude them, or to override their settings."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class WhereSpec(NamedSpec):
     seed: Annotated[list[Seed], Field(min_length=1), OR_SINGLE] | None = None
 
     def values(self) -> dict[str, list[Any]]:
-        """What is asked for, by key."""
+        """Return the selected values by key."""
         given = {key: getattr(self, key) for key in WhereSpec.model_fields}
         return {key: values for key, values in given.items() if values is not None}
 
@@ -60,9 +60,9 @@ class OverrideSpec(Strict):
     """Other settings for some cells.
 
     Attributes:
-        where: Which cells.
-        train: How they are trained.
-        execute: What they ask of a cluster.
+        where: The cells.
+        train: Their training settings.
+        execute: Their resources on a cluster.
     """
 
     where: WhereSpec

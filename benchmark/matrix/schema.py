@@ -112,7 +112,7 @@ class LossGroupSpec(LossSpec):
     kind: ClassVar[Kind] = Kind.LOSS_GROUP
 
     def members(self, lookup: Lookup) -> list[LossSpec]:
-        """The losses it stands for, each with the last layer that is asked of the group."""
+        """Return its losses, each with the last layer of the group."""
         names = lookup.component(self.kind, self.name).losses
         common = {"last_layer": self.last_layer}
         return [LossSpec.model_validate({"name": n, **common}, context=lookup) for n in names]
@@ -246,7 +246,7 @@ class EvaluateSpec(Strict):
 
 
 class LatencySpec(Strict):
-    """An engine, its parameters, and how it is asked: every k with every batch.
+    """A search engine to time, with its parameters: every k with every batch size.
 
     Attributes:
         engine: Its name.
@@ -303,7 +303,7 @@ class RetriesSpec(Strict):
 
 
 class ExecuteSpec(Strict):
-    """Where and how cells run; never part of a fit's id.
+    """The backend and resources of cells; never part of a fit's id.
 
     Attributes:
         backend: ``local``: on this machine; ``slurm`` or ``ray``: on a cluster.
@@ -316,8 +316,8 @@ class ExecuteSpec(Strict):
             device, or as many as the cores bear. Training times are comparable with one alone;
             latency is always measured alone.
         retries: How often a cell is tried again that was killed or ran out of memory.
-        slurm: What cells ask of Slurm.
-        ray: What cells ask of Ray.
+        slurm: Resources of a cell's Slurm job.
+        ray: Resources of a cell on Ray.
     """
 
     backend: Literal["local", "slurm", "ray"] = "local"

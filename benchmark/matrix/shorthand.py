@@ -1,4 +1,4 @@
-"""Short forms that a matrix may use, and how an editor's JSON Schema is told of them."""
+"""Short forms of values in a matrix, also described in the JSON Schema for editors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Shorthand:
     """Marks a value that may be written shorter.
 
     Attributes:
-        spell_out: Gives the long form; returns anything else as it is.
+        spell_out: Returns the long form of a short one, and anything else unchanged.
         short_schema: The JSON Schema of the short form, given that of the long one.
     """
 

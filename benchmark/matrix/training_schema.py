@@ -1,4 +1,4 @@
-"""The blocks of a matrix that say how deep methods are trained."""
+"""The blocks of a matrix for the training of deep methods."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     def overridden_by(self, other: Self) -> Self:
-        """This block with every key that the other one states in the place of ours."""
+        """Return this block with every key that the other one states."""
         stated = {key: getattr(other, key) for key in other.model_fields_set}
         return self.model_copy(update=stated)
 

@@ -33,14 +33,14 @@ def resolve_training(
     """Resolve training settings.
 
     Args:
-        wanted: What the matrix gives; its recipe exists.
+        wanted: The keys of the matrix; its recipe exists.
         backbone: The backbone's name.
         pretrained: Whether it has pretrained weights.
-        usual_augmentation: What a recipe's ``augmentation = "protocol"`` stands for: the
+        usual_augmentation: The value for a recipe's ``augmentation = "protocol"``: the
             protocol's own, or that of a loss which was published with one.
         train_size: Training images before validation is held out, for recipes that count
             iterations.
-        prepass: What the loss's pre-pass reads, already decided.
+        prepass: The input of the loss's pre-pass, already decided.
 
     Returns:
         Every setting, with the keys in which they depart from the recipe. No recipe freezes its

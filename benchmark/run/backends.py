@@ -1,4 +1,4 @@
-"""Where cells run: here, or on a cluster whose library is loaded when it is asked for."""
+"""The backends of a run: this machine, or a cluster whose library is loaded on first use."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 from hashbench.core.errors import ConfigError
-from hashbench.run.options import Means, Observer
+from hashbench.run.options import Observer, RunOptions
 from hashbench.run.plan import Planned
 from hashbench.store.catalogue import CellResults
 from hashbench.store.store import Store
 
 
 class RunCells(Protocol):
-    """Runs cells and gives what the store has of each afterwards, in the order given."""
+    """A function that runs cells and returns the results of each, in the order given."""
 
     def __call__(
-        self, planned: Sequence[Planned], store: Store, *, observer: Observer, means: Means
+        self, planned: Sequence[Planned], store: Store, *, observer: Observer, options: RunOptions
     ) -> list[CellResults]:
-        """Run cells; see `hashbench.run.local.run_cells`."""
+        """Run cells; see `hashbench.run.launchers.local.run_cells`."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """What `hashbench doctor` says of a backend.
+    """The findings of `hashbench doctor` on a backend.
 
     Attributes:
-        facts: What is there, a line each.
-        warnings: What is not as it should be, with the remedy, a line each.
+        facts: What was found, a line each.
+        warnings: What is wrong, with the remedy, a line each.
     """
 
     facts: tuple[str, ...]
@@ -44,10 +44,10 @@ class Backend:
     """A way of running cells.
 
     Attributes:
-        name: What the user calls it, and the extra of this package that has its library.
-        module: Where it is. It defines `run_cells`, and for a cluster also `check()`, which raises
+        name: Its name on the command line, and the extra of this package with its library.
+        module: Its module. It defines `run_cells`, and for a cluster also `check()`, which raises
             a ConfigError where it cannot be used from here, and `examine(store)`, an `Examined`.
-        library: What it cannot do without; None for nothing.
+        library: The library it needs; None for none.
     """
 
     name: str
@@ -65,7 +65,7 @@ class Backend:
         )
 
     def run_cells(self) -> RunCells:
-        """What runs cells so.
+        """Return the function that runs cells on it.
 
         Raises:
             ConfigError: If it cannot be loaded, or not be used from here.
@@ -78,10 +78,10 @@ class Backend:
         return cast(RunCells, module.run_cells)
 
     def cancel_cells(self) -> RunCells:
-        """What cancels cells that were handed to it.
+        """Return the function that cancels cells that were submitted to it.
 
         Raises:
-            ConfigError: If it cannot be loaded, or hands nothing to anybody.
+            ConfigError: If it cannot be loaded, or has no queue.
         """
         self.run_cells()
         module: Any = importlib.import_module(self.module)
@@ -92,7 +92,7 @@ class Backend:
         return cast(RunCells, module.cancel_cells)
 
     def examine(self, store: Path, *, address: str | None = None) -> Examined:
-        """What is there of it, at an address if it has one, and what is wrong."""
+        """Describe its state, at an address if it has one, and what is wrong."""
         if self.problem:
             return Examined((), (self.problem,))
         module = importlib.import_module(self.module)
@@ -103,7 +103,7 @@ class Backend:
 BACKENDS = {
     backend.name: backend
     for backend in (
-        Backend("local", "hashbench.run.local"),
+        Backend("local", "hashbench.run.launchers.local"),
         Backend("slurm", "hashbench.run.launchers.slurm.backend", "submitit"),
         Backend("ray", "hashbench.run.launchers.ray.backend", "ray"),
     )

@@ -1,4 +1,4 @@
-"""What a node tells of its cell, as JSON lines in a file of the store that others follow."""
+"""The events of a cell as JSON lines in a file of the store: written on a node, read by the run."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from hashbench.run.plan import Planned
 from hashbench.store.catalogue import CellResults
 
 STARTED, PUT_OFF, FINISHED = "started", "put-off", "finished"
-"""Events of the node itself, beside those of the worker."""
+"""Events of a launcher or node, beside those of the worker."""
 
 
 class EventWriter:
-    """An observer on a node that writes down what it is told.
+    """An observer on a node that writes events to a file.
 
     Args:
-        file: Where to; what is there is kept, another node may have begun the cell.
+        file: Appended to; another node may have begun the cell.
         fit_id: The cell.
     """
 
@@ -39,7 +39,7 @@ class EventWriter:
         self.heard({"event": STARTED})
 
     def heard(self, event: dict[str, Any]) -> None:
-        """The worker said something."""
+        """The worker reported an event."""
         if self._opened is not None:
             line = json.dumps({"cell": self._fit_id, **event}).encode() + b"\n"
             self._opened.write(line)
@@ -67,7 +67,7 @@ class EventReader:
         self._at = 0
 
     def new(self) -> list[dict[str, Any]]:
-        """What was written since it was last asked; nothing while the file cannot be read."""
+        """Return the events written since the last call; none while the file cannot be read."""
         try:
             # Opened anew each time: that is what makes a network's file system look again.
             with self._file.open("rb") as opened:
@@ -80,7 +80,7 @@ class EventReader:
 
 
 def _parsed(line: bytes) -> dict[str, Any] | None:
-    """An event; None for what a node left that died while it wrote."""
+    """Parse an event; return None for a line that a node left when it died while writing."""
     try:
         event = json.loads(line)
     except ValueError:

@@ -79,7 +79,7 @@ class Heartbeat:
 
 
 def _beat(lease: Lease, since: float) -> float | None:
-    """When the lease was last known to hold; None if it does not any more."""
+    """Return when the lease was last known to hold; None if it does not any more."""
     try:
         return time.monotonic() if lease.beat() else None
     except StoreError:  # a network that comes back in time ends nothing

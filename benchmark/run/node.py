@@ -1,8 +1,8 @@
-"""One cell on a node of a cluster, whichever engine brought it there.
+"""One cell on a node of a cluster, the same under Slurm and under Ray.
 
-The engine gives `run_assignment` to a process on the node. There a pool of one cell takes the
-cell's lease, launches its worker, and writes the record of a worker that died. What the worker says
-goes through a file of the store, so that engines need no way back but the store.
+The cluster gives `run_assignment` to a process on the node. There a campaign of one cell takes the
+cell's lease, launches its worker, and writes the record of a worker that died. The worker's events
+go to a file of the store, so that no other connection to the run is needed.
 """
 
 from __future__ import annotations
@@ -15,33 +15,34 @@ from pathlib import Path
 from hashbench.core.errors import StoreError
 from hashbench.core.record import Record
 from hashbench.run.event_file import EventWriter
-from hashbench.run.node_requirements import Luggage
-from hashbench.run.options import Means
-from hashbench.run.plan import Planned, plan_rest
-from hashbench.run.pool import Pool
-from hashbench.run.slots import Slot
+from hashbench.run.launchers.local import run_cells
+from hashbench.run.node_requirements import NodeRequirements
+from hashbench.run.options import RunOptions, Slot
+from hashbench.run.plan import Planned
 from hashbench.store.store import Store, record_name
 
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """What a node is told of a cell; plain data.
+    """A cell as it is sent to a node; plain data.
 
     Attributes:
-        item: The cell, as the store was when it was planned.
-        means: Limits and retries; which slots there are is the engine's to know.
-        events: Where it is written what the worker says. Its folder was made for this run, so a
-            node that does not see it does not see the store.
-        luggage: Source digests, plugins and variables that must be the same on the node.
+        item: The cell, as it was planned.
+        options: Limits and retries; the cluster decides about slots.
+        events: The file for the worker's events. Its folder was made for this run, so a node that
+            does not see it does not see the store.
+        requirements: Source digest, plugins and variables that the node must share.
     """
 
     item: Planned
-    means: Means
+    options: RunOptions
     events: Path
-    luggage: Luggage = field(default_factory=Luggage)
+    requirements: NodeRequirements = field(default_factory=NodeRequirements)
 
     @classmethod
-    def of(cls, item: Planned, means: Means, *, events: Path, luggage: Luggage) -> Assignment:
+    def of(
+        cls, item: Planned, options: RunOptions, *, events: Path, requirements: NodeRequirements
+    ) -> Assignment:
         """Make an assignment that does not depend on this process or its working folder."""
         job = item.job
         job = replace(
@@ -51,42 +52,41 @@ class Assignment:
             weights=job.weights and job.weights.resolve(),
             plugins=tuple(path.resolve() for path in job.plugins),
         )
-        bare = replace(means, slots=(Slot(0),), again=None, seconds={}, request=None)
-        return cls(replace(item, job=job), bare, events.resolve(), luggage)
+        bare = replace(options, slots=(Slot(0),), seconds={}, request=None)
+        return cls(replace(item, job=job), bare, events.resolve(), requirements)
 
 
 def run_assignment(assignment: Assignment, *, gpu: str | None = None) -> frozenset[str]:
-    """Do a cell on this node; its records are in the store afterwards.
+    """Run a cell on this node; its records are in the store afterwards.
 
     Args:
         assignment: The cell.
         gpu: The only CUDA devices that it sees, as CUDA_VISIBLE_DEVICES names them; None where the
-            engine has set that.
+            cluster has set that.
 
     Returns:
-        The file names of the cell's records that count, so that whoever waits for them elsewhere
-        knows when it sees them.
+        The file names of the cell's records, so that a run that waits for them elsewhere knows
+        when it sees all.
 
     Raises:
         StoreError: If this node does not see the store, or cannot write it.
         ConfigError: If this node has other source code.
         DataError: If files that the cell needs are not here.
-        KeyboardInterrupt: When the engine interrupts, after the worker was ended and recorded.
+        KeyboardInterrupt: When the cluster interrupts, after the worker was ended and recorded.
     """
     check_store(assignment.item.job.store, seen_by=assignment.events.parent)
-    item = assignment.luggage.unpack(assignment.item)
+    item = assignment.requirements.apply(assignment.item)
     store = Store.open(item.job.store)
-    slots = (Slot(0, gpu),)
-    means = replace(assignment.means, slots=slots, again=lambda _: plan_rest(item, store))
+    options = replace(assignment.options, slots=(Slot(0, gpu),))
     with EventWriter(assignment.events, item.cell.fit_id) as observer:
-        (found,) = Pool([item], store, observer=observer, means=means).run()
+        (found,) = run_cells([item], store, observer=observer, options=options)
     fits = (found.fit,) if found.fit else ()
     records: tuple[Record, ...] = (*fits, *found.evaluations, *found.latencies, *found.failures)
     return frozenset(record_name(record) for record in records)
 
 
 def check_store(store: Path, *, seen_by: Path) -> None:
-    """See that this node has the store of the run on its disk.
+    """Check that this node has the store of the run on its disk.
 
     Args:
         store: The store.

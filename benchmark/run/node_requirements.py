@@ -1,4 +1,4 @@
-"""What must be the same on a node as where the run was started: source code, plugins, variables."""
+"""Source code, plugins and variables that a node must share with the machine of the run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hashbench.core.files import write_atomically
 from hashbench.run.plan import Planned
 from hashbench.version import VERSION
 
-# What makes codes and numbers; other parts may differ.
+# The parts that compute codes and numbers; others may differ.
 _TREES = tuple(
     f"hashbench.{part}"
     for part in ("datasets", "evaluation", "methods", "search", "training", "worker")
@@ -37,8 +37,8 @@ _NAME_DIGITS = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Luggage:
-    """What travels with every cell of a run.
+class NodeRequirements:
+    """Source code, plugins and variables that every node of a run must have.
 
     Attributes:
         source: Digest of hashbench's own code; empty: not compared.
@@ -51,30 +51,30 @@ class Luggage:
     environment: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def pack(
+    def collect(
         cls, plugins: Iterable[Path], *, copies: Path, variables: Iterable[str] = ()
-    ) -> Luggage:
-        """Pack what this process has.
+    ) -> NodeRequirements:
+        """Collect those of this process.
 
         Args:
             plugins: Plugin files.
             copies: A folder of the store for copies of them.
-            variables: Names of variables beside those that always travel.
+            variables: Names of variables beside those that are always sent.
 
         Raises:
             StoreError: If the copies cannot be written.
         """
-        packed = {}
+        copied = {}
         for plugin in dict.fromkeys(path.resolve() for path in plugins):
             digest = digest_file(plugin)
             # A plugin's name goes into that of its module: the copy keeps it.
             copy = copies.resolve() / digest[:_NAME_DIGITS] / plugin.name
             write_atomically(copy, plugin.read_bytes())
-            packed[plugin] = (digest, copy)
-        return cls(own_source_sha256(), packed, _variables(variables))
+            copied[plugin] = (digest, copy)
+        return cls(own_source_sha256(), copied, _variables(variables))
 
     def compare(self) -> None:
-        """See that this node has the same source code.
+        """Check that this node has the same source code.
 
         Raises:
             ConfigError: If it has not.
@@ -85,8 +85,8 @@ class Luggage:
                 f"the run was started; install the same on every node"
             )
 
-    def unpack(self, item: Planned) -> Planned:
-        """A planned cell as it can be done here; its variables are set from now on.
+    def apply(self, item: Planned) -> Planned:
+        """Return a planned cell with the paths of this node, and set the variables.
 
         Raises:
             ConfigError: If this node has other source code of hashbench.
@@ -104,7 +104,7 @@ class Luggage:
         return replace(item, job=replace(job, plugins=plugins))
 
     def _found(self, plugin: Path) -> Path:
-        """The plugin where it was, if it is the same here, or else its copy in the store."""
+        """Return the plugin's own path if it is the same here, or else its copy in the store."""
         digest, copy = self.plugins[plugin]
         if plugin.is_file() and digest_file(plugin) == digest:
             return plugin

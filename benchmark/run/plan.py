@@ -1,4 +1,4 @@
-"""What is there of each cell, and what is missing."""
+"""Which results of each cell exist, and which are missing."""
 
 from __future__ import annotations
 
@@ -21,12 +21,17 @@ _TRIED_AGAIN = (Status.KILLED, Status.INTERRUPTED)
 
 
 class State(StrEnum):
-    """Where a cell stands."""
+    """The state of a cell in the store."""
 
     DONE = "done"
     MISSING = "missing"
     PARTIAL = "to be measured"
     FAILED = "failed"
+
+    @property
+    def wanted(self) -> bool:
+        """Whether a run has something to do for the cell."""
+        return self in (State.MISSING, State.PARTIAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +40,8 @@ class Planned:
 
     Attributes:
         cell: The cell.
-        state: Where it stands.
-        results: What the store has of it.
+        state: Its state in the store.
+        results: Its results in the store.
         job: What is missing; empty for a cell that is done.
         changed: Components whose source differs from what made the stored fit.
     """
@@ -56,11 +61,11 @@ def plan_cells(
     registry: Registry,
     retry_failed: bool = False,
 ) -> list[Planned]:
-    """Compare what is wanted with what the store has.
+    """Compare what is requested with what the store has.
 
     Args:
-        cells: The cells wanted.
-        request: What is wanted of them.
+        cells: The cells requested.
+        request: What is requested of them.
         store: The store, perhaps not made yet.
         registry: For the digests of the present source code.
         retry_failed: Whether a cell that failed by itself is to be run again.
@@ -74,7 +79,7 @@ def plan_cells(
 
 
 def plan_rest(item: Planned, store: Store) -> Planned:
-    """What is left of a planned job; another run may have done some of it, or failed at it, since.
+    """Plan again what is left of a job; another run may have done some of it since, or failed.
 
     Raises:
         DamagedStoreError: If a record is damaged.
@@ -106,7 +111,7 @@ def _state(results: CellResults, job: Job, *, retry: bool) -> State:
 
 
 def _whole(cell: Cell, request: Request, store: Store) -> Job:
-    """All that is wanted of a cell."""
+    """Return the job that does everything requested of a cell."""
     float_row = cell.bits is None
     return Job(
         cell=cell,
@@ -126,7 +131,7 @@ def _whole(cell: Cell, request: Request, store: Store) -> Job:
 
 
 def _left(job: Job, results: CellResults) -> Job:
-    """What of a job the results do not have."""
+    """Return the part of a job that the results do not have."""
     # A fit without a model that is now wanted, or from before arithmetic was pinned, is made again
     # with all that is measured of it.
     model_missing = job.keep_model and not _has_model(results)

@@ -1,4 +1,4 @@
-"""A worker's process: launched in a group of its own, heard, and ended with all it started."""
+"""A worker's process: launched in its own group, read from, ended with all it started."""
 
 from __future__ import annotations
 
@@ -17,24 +17,12 @@ from typing import Any
 
 from hashbench.core.errors import ExitCode
 from hashbench.core.record import Cause, Status
+from hashbench.run.end_record import End
 
 COMMAND = (sys.executable, "-m", "hashbench.worker")
 _POLL_SECONDS = 0.2
 _GRACE_SECONDS = 10.0
 _LOG_LINES = 12
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """How a worker ended that may not have written a record itself.
-
-    Attributes:
-        status: What the record shall say.
-        cause: Why.
-    """
-
-    status: Status
-    cause: Cause
 
 
 @dataclass(slots=True, eq=False)
@@ -52,7 +40,7 @@ class WorkerProcess:
         timeout: Seconds it may take, or None.
         deadline: When they are over, on the monotonic clock.
         started: When it was launched, on the same clock.
-        closed: Whether its pipe was closed: it ends, or says no more.
+        closed: Whether its pipe was closed: it ends, or reports nothing more.
     """
 
     process: subprocess.Popen[bytes]
@@ -105,15 +93,15 @@ class WorkerProcess:
         deadline = now + (float("inf") if timeout is None else timeout)
         return cls(process, reading, life, log, timeout, deadline, now)
 
-    def hear(self) -> tuple[list[dict[str, Any]], bool]:
-        """What it said since it was last asked, and whether it has ended or its time is over."""
-        # Asked before reading, so that what it said last is not missed.
+    def read_events(self) -> tuple[list[dict[str, Any]], bool]:
+        """Return its new events, and whether it has ended or its time is over."""
+        # Checked before reading, so that its last events are not missed.
         ended = self._ended() is not None
         said = self._read(to_the_end=ended)
         return said, ended or time.monotonic() >= self.deadline
 
     def end(self) -> End | None:
-        """How it ended, once `events` is exhausted; None where it ended by itself, in order."""
+        """Return how it ended, once its events are read; None if by itself, in order."""
         ended = self._ended()
         if ended is None:
             return self._describe(Status.TIMEOUT, f"took longer than {self.timeout:g} s")
@@ -129,15 +117,15 @@ class WorkerProcess:
 
     @property
     def ended_in_order(self) -> bool:
-        """Whether it came to its end by itself; known once it was killed."""
+        """Whether it ended by itself, in order; known once `kill` was called."""
         return self.process.returncode in (ExitCode.OK, ExitCode.CELLS_FAILED)
 
     def silent(self) -> End:
-        """The end of a worker that came to its end in order but left no record."""
+        """Return the end of a worker that ended in order but left no record."""
         return self._describe(Status.FAILED, "the worker ended without leaving a record")
 
     def interrupted(self) -> End:
-        """The end of a worker that the user interrupted."""
+        """Return the end of a worker that the user interrupted."""
         return End(Status.INTERRUPTED, Cause(type="interrupted", message="interrupted by the user"))
 
     def ask_to_end(self) -> None:
@@ -193,8 +181,8 @@ class WorkerProcess:
         return End(status, Cause(type=status.value, message=message + last, traceback=tail))
 
 
-def wait_for_words(workers: Sequence[WorkerProcess]) -> None:
-    """Wait until a worker says something, or a moment."""
+def wait_for_events(workers: Sequence[WorkerProcess]) -> None:
+    """Wait until a worker reports something, or a moment."""
     # A pipe that is closed no longer waits; its process is about to end.
     pipes = [worker.pipe for worker in workers if not worker.closed]
     pause = min([_POLL_SECONDS, *(max(0.0, w.deadline - time.monotonic()) for w in workers)])

@@ -12,7 +12,7 @@ from hashbench.core.errors import ConfigError
 from hashbench.core.job import Job
 from hashbench.core.record import FitRecord
 from hashbench.datasets.protocols.protocol import load_protocol
-from hashbench.run.local import run_cells
+from hashbench.run.launchers.local import run_cells
 from hashbench.run.plan import Planned, State
 from hashbench.store.catalogue import CellResults
 from hashbench.store.store import Store

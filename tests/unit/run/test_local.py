@@ -17,10 +17,9 @@ from hashbench.core.environment import Device, Environment
 from hashbench.core.errors import DamagedStoreError, StoreError
 from hashbench.core.pinning import LEVEL
 from hashbench.core.record import EvaluationRecord, FitRecord, LatencyRecord, Status
-from hashbench.run.local import run_cells
-from hashbench.run.options import Means
+from hashbench.run.launchers.local import run_cells
+from hashbench.run.options import RunOptions, Slot
 from hashbench.run.plan import Planned
-from hashbench.run.slots import Slot
 from hashbench.store.catalogue import CellResults, read_cell
 from hashbench.store.store import Store
 
@@ -254,7 +253,7 @@ def test_a_worker_finds_its_number_of_threads_and_its_device_in_its_environment(
     item, observer = planned(), heard()
     item = replace(item, job=replace(item.job, threads=3))
 
-    run_cells([item], store, observer=observer, means=Means(slots=(Slot(0, "1"),)))
+    run_cells([item], store, observer=observer, options=RunOptions(slots=(Slot(0, "1"),)))
 
     (event,) = [each for each in observer.events if each["event"] == "found"]
     assert [event[name] for name in names] == ["3", "3", "1"]

@@ -11,13 +11,12 @@ import pytest
 
 from hashbench.core.errors import StoreError
 from hashbench.core.record import Cause, FitRecord, Status
+from hashbench.run.end_record import End, record_lost
 from hashbench.run.event_file import EventReader
-from hashbench.run.lost_cell import record_lost
 from hashbench.run.node import Assignment, check_store, run_assignment
-from hashbench.run.node_requirements import Luggage
-from hashbench.run.options import Means
+from hashbench.run.node_requirements import NodeRequirements
+from hashbench.run.options import RunOptions
 from hashbench.run.plan import Planned, State, plan_rest
-from hashbench.run.process import End
 from hashbench.store.catalogue import read_cell
 from hashbench.store.lease import Watch, look, take
 from hashbench.store.store import Store
@@ -30,9 +29,11 @@ def assignment(store: Store, planned: Callable[[], Planned]) -> Assignment:
     """Return the cell as an engine hands it over, after the way that engines take."""
     folder = store.root / "run"
     folder.mkdir()
-    means = Means(lease_period=5.0)
-    luggage = Luggage.pack((), copies=folder)
-    made = Assignment.of(planned(), means, events=folder / "cell.jsonl", luggage=luggage)
+    options = RunOptions(lease_period=5.0)
+    requirements = NodeRequirements.collect((), copies=folder)
+    made = Assignment.of(
+        planned(), options, events=folder / "cell.jsonl", requirements=requirements
+    )
     again: Assignment = pickle.loads(pickle.dumps(made))
     return again
 
@@ -70,7 +71,10 @@ def test_paths_do_not_depend_on_the_folder_a_run_was_started_in(
     item = planned()
     job = replace(item.job, data_root=Path("data"), plugins=(Path("mine.py"),))
     made = Assignment.of(
-        replace(item, job=job), Means(), events=Path("store/x.jsonl"), luggage=Luggage()
+        replace(item, job=job),
+        RunOptions(),
+        events=Path("store/x.jsonl"),
+        requirements=NodeRequirements(),
     )
     here = store.root.parent.resolve()
     assert made.item.job.data_root == here / "data"

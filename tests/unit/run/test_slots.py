@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hashbench.run.slots import Slot, make_slots
+from hashbench.run.options import Slot, make_slots
 
 
 @pytest.fixture
@@ -13,7 +13,7 @@ def machine(monkeypatch: pytest.MonkeyPatch):
 
     def has(cores: int, *gpus: str) -> None:
         monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(cores)))
-        monkeypatch.setattr("hashbench.run.slots.visible_gpus", lambda: list(gpus))
+        monkeypatch.setattr("hashbench.run.options.visible_gpus", lambda: list(gpus))
 
     return has
 

@@ -1,4 +1,4 @@
-"""What is handed to Slurm, how its answers are read, and what a lost job's record says.
+"""Cells submitted to Slurm, its answers, and the records of lost jobs.
 
 Slurm's programs are scripts here; tests/clusters has the real ones.
 """
@@ -20,15 +20,16 @@ from hashbench.core.errors import ConfigError, DamagedStoreError
 from hashbench.core.job import Request
 from hashbench.core.record import Status
 from hashbench.run.backends import BACKENDS, Backend
+from hashbench.run.campaign import Task
+from hashbench.run.launchers.local import run_cells as run_locally
 from hashbench.run.launchers.slurm.arrays import Submitter, in_arrays, parameters
 from hashbench.run.launchers.slurm.backend import cancel_cells, run_cells
-from hashbench.run.launchers.slurm.ledger import Array, Handed, Ledger, Place, named
-from hashbench.run.launchers.slurm.losses import describe_loss
-from hashbench.run.launchers.slurm.queue import JobState, last_state, states
-from hashbench.run.launchers.slurm.submission_lock import Desk, find_handed
-from hashbench.run.local import run_cells as run_locally
-from hashbench.run.node_requirements import Luggage
-from hashbench.run.options import Means
+from hashbench.run.launchers.slurm.launcher import SlurmLauncher
+from hashbench.run.launchers.slurm.ledger import Array, Ledger, Place, Submitted
+from hashbench.run.launchers.slurm.queue import JobState, describe_loss, last_state, states
+from hashbench.run.launchers.slurm.submission_lock import find_submitted
+from hashbench.run.node_requirements import NodeRequirements
+from hashbench.run.options import RunOptions
 from hashbench.run.plan import Planned
 from hashbench.store.store import Store
 
@@ -45,7 +46,9 @@ REQUEST = Request(
     plugins=(),
 )
 CONFIG = "echo ClusterName = here"
-HANDED = Handed("f" * 16, Place("hashbench-1", 3, "a cell"), Array("hashbench-1", 9, "c", "17"))
+SUBMITTED = Submitted(
+    "f" * 16, Place("hashbench-1", 3, "a cell"), Array("hashbench-1", 9, "c", "17")
+)
 
 
 @pytest.fixture
@@ -129,7 +132,7 @@ def test_a_lost_job_says_how_it_ended(
 ) -> None:
     output = tmp_path / "output"
     output.write_text("".join(f"line {n}\n" for n in range(20)) + "no such disk\n\n")
-    end = describe_loss(HANDED, state, output)
+    end = describe_loss(SUBMITTED, state, output)
     assert end.status is status
     assert end.cause.message.startswith("Slurm job 17_3 on cluster c")
     assert words in end.cause.message
@@ -191,7 +194,7 @@ def test_the_list_knows_open_and_ended_cells(store: Store, items: list[Planned])
     ledger.open(array, cells)
     unanswered = ledger.find(cells[1].fit_id)
     assert unanswered is not None and unanswered.job_id == ""
-    ledger.note(named(array, "17"))
+    ledger.note(replace(array, job_id="17"))
     found = Ledger(store).find(cells[1].fit_id)
     assert found is not None
     assert (found.job_id, found.place.label) == ("17_1", str(cells[1]))
@@ -207,7 +210,7 @@ def test_the_list_knows_open_and_ended_cells(store: Store, items: list[Planned])
 def test_a_job_that_is_no_array_has_no_index(store: Store, cell: Cell) -> None:
     ledger, array = Ledger(store), Array.new(1, "here")
     ledger.open(array, [cell])
-    ledger.note(named(array, "18"))
+    ledger.note(replace(array, job_id="18"))
     found = ledger.find(cell.fit_id)
     assert found is not None and found.job_id == "18"
 
@@ -232,7 +235,7 @@ def test_a_run_that_died_before_slurm_answered_hands_nothing_over_twice(
         "squeue", f'case "$*" in *{taken.name}*) echo "21_0|RUNNING|None|n1|{taken.name}";; esac'
     )
 
-    found = find_handed(items, ledger)
+    found = find_submitted(items, ledger)
 
     assert {each.job_id for each in found.values()} == {"21_0", "21_1"}
     assert ledger.open_cells() == {item.cell.fit_id for item in items[:2]}
@@ -243,18 +246,22 @@ def test_cells_go_to_slurm_once_and_in_one_array(
 ) -> None:
     program("sbatch", f'cp "$1" {store.root}/script; echo Submitted batch job 23')
     ledger = Ledger(store)
-    means = Means(request=replace(REQUEST, threads=1))
-    desk = Desk(store, Submitter(ledger, means, "here", Luggage()), heard())
+    options = RunOptions(request=replace(REQUEST, threads=1))
+    submitter = Submitter(ledger, options, "here", NodeRequirements())
 
-    taken = desk(items)
+    tasks = [Task(item, index) for index, item in enumerate(items)]
 
+    assert SlurmLauncher(store, submitter, heard()).submit(tasks) == tasks
+
+    taken = find_submitted(items, ledger)
     assert [taken[item.cell.fit_id].job_id for item in items] == ["23_0", "23_1", "23_2", "23_3"]
     script = (store.root / "script").read_text()
     assert "#SBATCH --array=0-3%4" in script
     assert "#SBATCH --requeue" in script
     assert f"#SBATCH --job-name={taken[items[0].cell.fit_id].array.name}" in script
     program("sbatch", "exit 1")
-    assert desk(items) == taken
+    assert SlurmLauncher(store, submitter, heard()).submit(tasks) == tasks
+    assert find_submitted(items, ledger) == taken
 
 
 @pytest.mark.parametrize("others", [True, False])
@@ -273,15 +280,17 @@ def test_a_limit_on_jobs_is_waited_for_only_while_others_run(
     if others:
         other = Array.new(1, "here")
         ledger.open(other, [items[0].cell])
-        ledger.note(named(other, "5"))
-    desk = Desk(store, Submitter(ledger, Means(), "here", Luggage()), observer)
+        ledger.note(replace(other, job_id="5"))
+    submitter = Submitter(ledger, RunOptions(), "here", NodeRequirements())
+    launcher = SlurmLauncher(store, submitter, observer)
+    tasks = [Task(item, index) for index, item in enumerate(items[1:])]
     if others:
-        assert desk(items[1:]) == {}
+        assert launcher.submit(tasks) == []
         assert "takes no more for now: Job violates policy" in observer.put_offs[0]
         assert ledger.open_cells() == {items[0].cell.fit_id}
     else:
         with pytest.raises(ConfigError, match=r"refuses jobs for 3 of the cells: Job violates"):
-            desk(items[1:])
+            launcher.submit(tasks)
         assert ledger.open_cells() == set()
 
 
@@ -295,8 +304,8 @@ def test_a_cell_that_another_cluster_has_is_left_to_it(
 ) -> None:
     ledger, array, observer = Ledger(store), Array.new(1, "elsewhere"), heard()
     ledger.open(array, [items[0].cell])
-    ledger.note(named(array, "17"))
-    (found,) = act(items[:1], store, observer=observer, means=Means(request=REQUEST))
+    ledger.note(replace(array, job_id="17"))
+    (found,) = act(items[:1], store, observer=observer, options=RunOptions(request=REQUEST))
     assert found.fit is None
     assert observer.put_offs == [
         "Slurm job 17 on cluster elsewhere has it: run this there, or cancel it there with --cancel"

@@ -11,24 +11,25 @@ from platform import python_version
 
 from hashbench.core.errors import ConfigError, HashbenchError
 from hashbench.run.backends import Examined
+from hashbench.run.campaign import Campaign
 from hashbench.run.launchers.ray.session import session
 from hashbench.run.launchers.ray.share import Node
 from hashbench.run.launchers.ray.survey import living_nodes, mark, survey
-from hashbench.run.node_requirements import Luggage
-from hashbench.run.options import Means, Observer
+from hashbench.run.node_requirements import NodeRequirements
+from hashbench.run.options import Observer, RunOptions
 from hashbench.run.plan import Planned
 from hashbench.store.catalogue import CellResults
 from hashbench.store.store import Store
 
 
 def check() -> None:
-    """Nothing can be said before Ray is started or joined, which a dry run does not do."""
+    """Do nothing: a dry run neither starts nor joins Ray, so there is nothing to check."""
 
 
 def run_cells(
-    planned: Sequence[Planned], store: Store, *, observer: Observer, means: Means
+    planned: Sequence[Planned], store: Store, *, observer: Observer, options: RunOptions
 ) -> list[CellResults]:
-    """Run cells on a Ray cluster; see `hashbench.run.local.run_cells`.
+    """Run cells on a Ray cluster; see `hashbench.run.launchers.local.run_cells`.
 
     Raises:
         ConfigError: If there is no such cluster, if a cell asks for what no node has, or if a node
@@ -38,20 +39,20 @@ def run_cells(
     """
     if not planned:
         return []
-    with _folder_of_a_run(store) as folder, session(means.address or _address(planned, means)):
-        from hashbench.run.launchers.ray.pool import RayPool
+    with _folder_of_a_run(store) as folder, session(options.address or _address(planned, options)):
+        from hashbench.run.launchers.ray.launcher import RayLauncher
 
         plugins = dict.fromkeys(path for item in planned for path in item.job.plugins)
-        luggage = Luggage.pack(plugins, copies=folder / "plugins")
-        pool = RayPool(
-            planned, store, observer=observer, means=means, folder=folder, luggage=luggage
+        requirements = NodeRequirements.collect(plugins, copies=folder / "plugins")
+        launcher = RayLauncher(
+            planned, store, options=options, folder=folder, requirements=requirements
         )
-        _refuse_bad_nodes(pool.nodes, store, folder=folder, luggage=luggage)
-        return pool.run()
+        _refuse_bad_nodes(launcher.nodes, store, folder=folder, requirements=requirements)
+        return Campaign(planned, store, launcher, observer=observer, options=options).run()
 
 
 def examine(store: Path, *, address: str | None = None) -> Examined:
-    """What `hashbench doctor --backend ray` says.
+    """Describe the nodes of a Ray cluster, for `hashbench doctor --backend ray`.
 
     Args:
         store: The store, perhaps not made yet.
@@ -64,7 +65,10 @@ def examine(store: Path, *, address: str | None = None) -> Examined:
         with session(address), mark(store.resolve()) as seen_by:
             nodes = living_nodes()
             found = survey(
-                nodes, store=store, seen_by=seen_by, luggage=Luggage.pack((), copies=store)
+                nodes,
+                store=store,
+                seen_by=seen_by,
+                requirements=NodeRequirements.collect((), copies=store),
             )
     except HashbenchError as error:
         return Examined(tuple(facts), (str(error),))
@@ -76,13 +80,13 @@ def examine(store: Path, *, address: str | None = None) -> Examined:
     return Examined(tuple(facts), tuple(each.problem for each in found if each.problem))
 
 
-def _address(planned: Sequence[Planned], means: Means) -> str | None:
-    """The cluster that the cells name.
+def _address(planned: Sequence[Planned], options: RunOptions) -> str | None:
+    """Return the address of the cluster that the cells name.
 
     Raises:
         ConfigError: If they name several.
     """
-    asked = means.request.ray if means.request else {}
+    asked = options.request.ray if options.request else {}
     named = [asked[item.cell.fit_id].address for item in planned if item.cell.fit_id in asked]
     found = list(dict.fromkeys(named)) or [None]
     if len(found) > 1:
@@ -95,9 +99,9 @@ def _address(planned: Sequence[Planned], means: Means) -> str | None:
 
 
 def _refuse_bad_nodes(
-    nodes: Sequence[Node], store: Store, *, folder: Path, luggage: Luggage
+    nodes: Sequence[Node], store: Store, *, folder: Path, requirements: NodeRequirements
 ) -> None:
-    found = survey(nodes, store=store.root.resolve(), seen_by=folder, luggage=luggage)
+    found = survey(nodes, store=store.root.resolve(), seen_by=folder, requirements=requirements)
     problems = dict.fromkeys(each.problem for each in found if each.problem)
     if problems:
         raise ConfigError(*problems)
@@ -105,7 +109,7 @@ def _refuse_bad_nodes(
 
 @contextmanager
 def _folder_of_a_run(store: Store) -> Iterator[Path]:
-    """A folder of the store with a name that no other run has; gone afterwards."""
+    """Make a folder of the store with a name that no other run has; remove it afterwards."""
     folder = store.root.resolve() / ".work" / "runs" / uuid.uuid4().hex
     folder.mkdir(parents=True)
     try:

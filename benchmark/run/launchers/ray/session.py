@@ -1,4 +1,4 @@
-"""Ray, started on this machine or joined, without its banners, and left as it was found."""
+"""Start Ray on this machine or join a cluster, without its banners, and leave it as found."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _QUIET = {
 
 @contextmanager
 def session(address: str | None) -> Iterator[None]:
-    """Have Ray while the block runs.
+    """Start or join Ray while the block runs.
 
     Args:
         address: The cluster's, ``auto`` or ``HOST:PORT``; None to start Ray on this machine, which
@@ -42,7 +42,7 @@ def session(address: str | None) -> Iterator[None]:
     import ray
 
     try:
-        with _raylets_unheard():
+        with _raylets_silenced():
             yield
     finally:
         with _signals_kept():
@@ -54,7 +54,7 @@ def _start(address: str | None) -> None:
 
     about: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     if address is None:
-        # Said in words: without an address Ray joins whatever cluster it finds here.
+        # Explicit: without an address Ray joins whatever cluster it finds here.
         about |= {
             "address": "local",
             "include_dashboard": False,
@@ -71,10 +71,10 @@ def _start(address: str | None) -> None:
 
 
 def _refuse(address: str) -> None:
-    """Say what is wrong with an address; Ray itself tries for many minutes before it says so.
+    """Refuse a wrong address; Ray itself tries for many minutes before it reports that.
 
     Raises:
-        ConfigError: If it is none, or nobody answers there.
+        ConfigError: If it is no address, or no cluster answers there.
     """
     if address == "auto":
         return
@@ -105,8 +105,8 @@ def _no_session(address: str | None, error: Exception) -> str:
 
 
 @contextmanager
-def _raylets_unheard() -> Iterator[None]:
-    """Keep pages on each lost node out of a run's lines; Ray has no setting for that."""
+def _raylets_silenced() -> Iterator[None]:
+    """Keep Ray's long messages about lost nodes off the console; Ray has no setting for that."""
     from ray._private import worker
 
     names, name = vars(worker), "print_to_stdstream"
@@ -123,7 +123,7 @@ def _raylets_unheard() -> Iterator[None]:
 
 @contextmanager
 def _signals_kept() -> Iterator[None]:
-    """Undo that Ray takes the signals by which a run is ended in order."""
+    """Restore the signal handlers that Ray replaces; they end a run in order."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,4 +1,4 @@
-"""What a cell takes of a node: from the words of a matrix to Ray's numbers."""
+"""The resources of a cell on a Ray node: from the values of a matrix to Ray's numbers."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What a cell takes.
+    """The resources of one cell.
 
     Attributes:
         cpus: Cores.
@@ -51,7 +51,7 @@ class Share:
 
     @property
     def options(self) -> dict[str, Any]:
-        """As Ray's tasks are told."""
+        """The options of its Ray task."""
         asked: dict[str, Any] = {"num_cpus": self.cpus, "num_gpus": self.gpus}
         return {**asked, "memory": self.memory} if self.memory else asked
 
@@ -60,8 +60,9 @@ class Share:
         return self.cpus <= node.cpus and self.gpus <= node.gpus and self.memory <= node.memory
 
     def alone(self, nodes: Sequence[Node]) -> Share:
-        """All cores of the largest node that has the rest: nothing of ours runs beside it."""
-        return replace(self, cpus=max(node.cpus for node in nodes if self.fits(node)))
+        """Return a share with all cores of the largest node that has the rest."""
+        whole = (node.cpus for node in nodes if self.fits(node))
+        return replace(self, cpus=max(whole, default=self.cpus))
 
     def __str__(self) -> str:
         memory = [f"{self.memory / _UNITS['G']:.1f} GiB"] if self.memory else []
@@ -69,11 +70,11 @@ class Share:
 
 
 def share_of(job: Job, request: Request | None, nodes: Sequence[Node]) -> Share:
-    """What a cell takes.
+    """Return the resources of a cell.
 
     Args:
         job: Its job.
-        request: Says what it asks for; None for the defaults.
+        request: Has the resources it asks for; None for the defaults.
         nodes: The cluster.
 
     Raises:
@@ -101,7 +102,7 @@ def share_of(job: Job, request: Request | None, nodes: Sequence[Node]) -> Share:
 
 
 def threads_of(job: Job, share: Share, request: Request | None) -> Job:
-    """A job with as many threads as cores, where the matrix leaves them to the machine."""
+    """Return a job with as many threads as cores, where the matrix leaves them to the machine."""
     if request is None or not request.all_cores:
         return job
     return replace(job, threads=max(1, int(share.cpus)))
@@ -114,6 +115,6 @@ def _usual_gpus(job: Job, nodes: Sequence[Node]) -> float:
 
 
 def _bytes(text: str) -> int:
-    # Slurm's word, and so that of a matrix: a bare number is of MiB.
+    # As in Slurm, and so in a matrix: a number without a unit is in MiB.
     unit = text[-1] if text[-1] in _UNITS else "M"
     return int(text.removesuffix(unit)) * _UNITS[unit]

@@ -1,4 +1,4 @@
-"""The nodes of a Ray cluster, and what each finds when it looks for the store."""
+"""The nodes of a Ray cluster, and whether each sees the store and has the same source code."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hashbench.core.errors import HashbenchError
 from hashbench.core.files import write_atomically
 from hashbench.run.launchers.ray.share import Node
 from hashbench.run.node import check_store
-from hashbench.run.node_requirements import Luggage
+from hashbench.run.node_requirements import NodeRequirements
 from hashbench.version import VERSION
 
 _SECONDS = 60.0  # a node starts a process first, which reads its libraries from a network
@@ -23,7 +23,7 @@ _SECONDS = 60.0  # a node starts a process first, which reads its libraries from
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a node says of itself.
+    """The answer of one node.
 
     Attributes:
         host: Its name.
@@ -38,7 +38,7 @@ class Found:
 
 
 def living_nodes() -> list[Node]:
-    """The nodes that are there, the largest first."""
+    """Return the living nodes, the largest first."""
     import ray
 
     nodes: Any = ray.nodes  # untyped
@@ -56,14 +56,16 @@ def living_nodes() -> list[Node]:
     return sorted(found, key=lambda node: (-node.gpus, -node.cpus, node.key))
 
 
-def survey(nodes: Sequence[Node], *, store: Path, seen_by: Path, luggage: Luggage) -> list[Found]:
+def survey(
+    nodes: Sequence[Node], *, store: Path, seen_by: Path, requirements: NodeRequirements
+) -> list[Found]:
     """Have each node look for the store and compare its source code, all at the same time.
 
     Args:
         nodes: Which nodes.
         store: The store.
         seen_by: A folder that this process has just made on the disk in question.
-        luggage: What a cell would bring.
+        requirements: What nodes must have.
     """
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -72,7 +74,7 @@ def survey(nodes: Sequence[Node], *, store: Path, seen_by: Path, luggage: Luggag
     asked = [
         look.options(
             scheduling_strategy=NodeAffinitySchedulingStrategy(node.key, soft=False)
-        ).remote(store, seen_by, luggage)
+        ).remote(store, seen_by, requirements)
         for node in nodes
     ]
     ray.wait(asked, num_returns=len(asked), timeout=_SECONDS)
@@ -98,12 +100,12 @@ def _last_line(error: Exception) -> str:
     return [*str(error).strip().splitlines(), ""][-1].strip() or type(error).__name__
 
 
-def _look(store: Path, seen_by: Path, luggage: Luggage) -> Found:
-    """What this node finds; runs there."""
+def _look(store: Path, seen_by: Path, requirements: NodeRequirements) -> Found:
+    """Check the store and the source code on a node; runs there."""
     problem = None
     try:
         check_store(store, seen_by=seen_by)
-        luggage.compare()
+        requirements.compare()
     except HashbenchError as error:
         problem = str(error)
     return Found(socket.gethostname(), platform.python_version(), VERSION, problem)
@@ -111,7 +113,7 @@ def _look(store: Path, seen_by: Path, luggage: Luggage) -> Found:
 
 @contextmanager
 def mark(folder: Path) -> Iterator[Path]:
-    """A folder with a name that nobody else has, for others to look for; gone afterwards.
+    """Make a folder with a unique name for nodes to look for; remove it afterwards.
 
     Args:
         folder: Where; the nearest folder above it that exists, while it does not.

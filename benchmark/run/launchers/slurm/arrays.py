@@ -1,4 +1,4 @@
-"""Cells to Slurm, as job arrays, through submitit."""
+"""Submit cells to Slurm as job arrays, through submitit."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from typing import Any
 from hashbench.core.clusters import SlurmSettings
 from hashbench.core.job import Job, Request
 from hashbench.run.launchers.slurm.job import SlurmCell
-from hashbench.run.launchers.slurm.ledger import Array, Handed, Ledger, named
+from hashbench.run.launchers.slurm.ledger import Array, Ledger, Submitted
 from hashbench.run.launchers.slurm.programs import SlurmError
 from hashbench.run.launchers.slurm.queue import job_id_of
 from hashbench.run.node import Assignment
-from hashbench.run.node_requirements import Luggage
-from hashbench.run.options import Means
+from hashbench.run.node_requirements import NodeRequirements
+from hashbench.run.options import RunOptions
 from hashbench.run.plan import Planned
 
 _MINUTE = 60
@@ -30,46 +30,46 @@ class Submitter:
     """Makes job arrays of cells.
 
     Attributes:
-        ledger: Notes them.
-        means: Limits, retries, and what each cell asks for.
+        ledger: The list of submitted cells.
+        options: Limits, retries, and the resources of each cell.
         cluster: The cluster's name.
-        luggage: What travels with every cell.
+        requirements: What nodes must have.
     """
 
     ledger: Ledger
-    means: Means
+    options: RunOptions
     cluster: str
-    luggage: Luggage
+    requirements: NodeRequirements
 
-    def hand_over(self, items: Sequence[Planned]) -> list[Handed]:
-        """Make one array of cells that ask for the same.
+    def submit(self, items: Sequence[Planned]) -> list[Submitted]:
+        """Submit one array of cells that ask for the same resources.
 
         Raises:
-            SlurmError: If Slurm refuses it; nothing of it is noted then.
-            StoreError: If it cannot be noted.
+            SlurmError: If Slurm refuses it; the ledger then has nothing of it.
+            StoreError: If the ledger cannot be written.
         """
         array = Array.new(len(items), self.cluster)
         with _undisturbed():
-            handed = self.ledger.open(array, [item.cell for item in items])
+            submitted = self.ledger.open(array, [item.cell for item in items])
             try:
-                array = named(array, self._submit(array, items))
+                array = replace(array, job_id=self._submit(array, items))
             except SlurmError:
                 for item in items:
                     self.ledger.forget(item.cell.fit_id)
                 raise
             self.ledger.note(array)
-        return [replace(each, array=array) for each in handed]
+        return [replace(each, array=array) for each in submitted]
 
     def _submit(self, array: Array, items: Sequence[Planned]) -> str:
-        """What Slurm calls the array."""
+        """Return the id that Slurm gives the array."""
         from submitit import SlurmExecutor  # by name: submitit's own choice may be another
         from submitit.core.utils import FailedJobError, FailedSubmissionError
 
-        settings = settings_of(items[0], self.means.request)
+        settings = settings_of(items[0], self.options.request)
         self.ledger.jobs.mkdir(parents=True, exist_ok=True)
         executor = SlurmExecutor(self.ledger.jobs, max_num_timeout=settings.requeues)
         executor.update_parameters(
-            job_name=array.name, **parameters(settings, items[0].job, self.means.request)
+            job_name=array.name, **parameters(settings, items[0].job, self.options.request)
         )
         try:
             # It prints what sbatch says; that is in the error, too.
@@ -83,22 +83,24 @@ class Submitter:
         return str(jobs[0].job_id).partition("_")[0]
 
     def _cell(self, item: Planned, array: Array, settings: SlurmSettings) -> SlurmCell:
-        request = self.means.request
+        request = self.options.request
         job = replace(item.job, threads=_threads(settings, item.job, request))
         events = self.ledger.events(array, item.cell.fit_id)
         item = replace(item, job=job)
-        assignment = Assignment.of(item, self.means, events=events, luggage=self.luggage)
+        assignment = Assignment.of(
+            item, self.options, events=events, requirements=self.requirements
+        )
         return SlurmCell(assignment, settings.time)
 
 
 def _refusal(said: str) -> str:
-    """Why, of what sbatch said."""
+    """Return the reason in the output of sbatch."""
     lines = said.strip().splitlines() or ["sbatch failed"]
     return lines[-1].removeprefix("sbatch: error: ").removeprefix("Batch job submission failed: ")
 
 
 def in_arrays(items: Sequence[Planned], request: Request | None) -> list[list[Planned]]:
-    """Cells, by what they ask for and in chunks, each in the order given."""
+    """Group cells by the resources they ask for, in chunks, each in the order given."""
     alike: dict[SlurmSettings, list[Planned]] = {}
     for item in items:
         alike.setdefault(settings_of(item, request), []).append(item)
@@ -115,7 +117,7 @@ def settings_of(item: Planned, request: Request | None) -> SlurmSettings:
 
 
 def parameters(settings: SlurmSettings, job: Job, request: Request | None) -> dict[str, Any]:
-    """What a cell asks for, in submitit's words."""
+    """Return the resources of a cell as parameters of submitit."""
     gpus = settings.gpus or ("0" if job.device == "cpu" else "1")
     wanted = {
         "partition": settings.partition,
@@ -153,7 +155,7 @@ def _threads(settings: SlurmSettings, job: Job, request: Request | None) -> int:
 
 @contextlib.contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Put off Ctrl-C and the like until an array is noted."""
+    """Put off Ctrl-C and the like until an array is in the ledger."""
     came: list[int] = []
     before = {number: signal.getsignal(number) for number in _DEFERRED}
     for number in _DEFERRED:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from hashbench.core.errors import ConfigError
+from hashbench.run.campaign import Campaign
 from hashbench.run.launchers.slurm.arrays import Submitter
-from hashbench.run.launchers.slurm.attached import Attached
+from hashbench.run.launchers.slurm.launcher import SlurmLauncher
 from hashbench.run.launchers.slurm.ledger import Ledger
 from hashbench.run.launchers.slurm.programs import SlurmError, cancel, cluster_name
-from hashbench.run.launchers.slurm.submission_lock import Desk, alone, find_handed
+from hashbench.run.launchers.slurm.submission_lock import find_submitted, only_submitter
 from hashbench.run.launchers.slurm.survey import examine
-from hashbench.run.node_requirements import Luggage
-from hashbench.run.options import Means, Observer
+from hashbench.run.node_requirements import NodeRequirements
+from hashbench.run.options import Observer, RunOptions
 from hashbench.run.plan import Planned
 from hashbench.store.catalogue import CellResults, read_cell
 from hashbench.store.store import Store
@@ -22,7 +22,7 @@ __all__ = ["cancel_cells", "check", "examine", "run_cells"]
 
 
 def check() -> None:
-    """See that Slurm can be used from here.
+    """Check that Slurm can be used from this machine.
 
     Raises:
         ConfigError: If it cannot.
@@ -31,15 +31,15 @@ def check() -> None:
 
 
 def run_cells(
-    planned: Sequence[Planned], store: Store, *, observer: Observer, means: Means
+    planned: Sequence[Planned], store: Store, *, observer: Observer, options: RunOptions
 ) -> list[CellResults]:
-    """Run cells as Slurm jobs; those of an earlier run that have not ended are watched again.
+    """Run cells as Slurm jobs; those of an earlier run that have not ended are followed again.
 
     Args:
         planned: Cells with something missing.
         store: Where records go, on a disk that the nodes share.
-        observer: Hears of progress.
-        means: Limits, retries, and what each cell asks for.
+        observer: Told of progress.
+        options: Limits, retries, and the resources of each cell.
 
     Returns:
         What the store has of each cell afterwards, in the order given.
@@ -54,35 +54,25 @@ def run_cells(
     cluster, ledger = cluster_name(), Ledger(store)
     ours = [item for item in planned if not _elsewhere(item, ledger, cluster, observer)]
     plugins = {path for item in ours for path in item.job.plugins}
-    luggage = Luggage.pack(plugins, copies=ledger.jobs.parent / "plugins")
-    desk = Desk(store, Submitter(ledger, means, cluster, luggage), observer)
-    run = Attached(ours, store, observer=observer, means=means, hand_over=desk)
-    try:
-        results = {found.fit_id: found for found in run.run()}
-    except KeyboardInterrupt:
-        if not run.jobs:
-            raise
-        raise KeyboardInterrupt(
-            f"detached: {run.jobs} of {len(planned)} cells are with Slurm and go on. The same "
-            f"command attaches again, with --cancel it cancels them; hashbench status shows how "
-            f"they stand"
-        ) from None
-    with alone(store, means.lease_period, observer, planned[0]):
+    requirements = NodeRequirements.collect(plugins, copies=ledger.jobs.parent / "plugins")
+    submitter = Submitter(ledger, options, cluster, requirements)
+    launcher = SlurmLauncher(store, submitter, observer, total=len(planned))
+    Campaign(ours, store, launcher, observer=observer, options=options).run()
+    with only_submitter(store, options.lease_period, observer, planned[0]):
         ledger.tidy()
-    ids = [item.cell.fit_id for item in planned]
-    return [results.get(fit_id) or read_cell(store, fit_id) for fit_id in ids]
+    return [read_cell(store, item.cell.fit_id) for item in planned]
 
 
 def cancel_cells(
-    planned: Sequence[Planned], store: Store, *, observer: Observer, means: Means
+    planned: Sequence[Planned], store: Store, *, observer: Observer, options: RunOptions
 ) -> list[CellResults]:
     """Cancel the jobs of cells; what had begun is recorded as interrupted.
 
     Args:
-        planned: Cells, with Slurm or not.
+        planned: Cells, submitted or not.
         store: Where records go.
-        observer: Hears of each end.
-        means: How long a lease is silent.
+        observer: Told of each end.
+        options: The period of leases.
 
     Returns:
         What the store has of each cell afterwards, in the order given.
@@ -93,24 +83,25 @@ def cancel_cells(
     """
     cluster, ledger = cluster_name(), Ledger(store)
     ours = [item for item in planned if not _elsewhere(item, ledger, cluster, observer)]
-    handed = {}
+    found = {}
     if ours:
-        with alone(store, means.lease_period, observer, ours[0]):
-            handed = find_handed(ours, ledger)
+        with only_submitter(store, options.lease_period, observer, ours[0]):
+            found = find_submitted(ours, ledger)
     try:
-        cancel([each.job_id for each in handed.values()])
+        cancel([each.job_id for each in found.values()])
     except SlurmError as error:
         raise ConfigError(f"--cancel: Slurm does not answer: {error}; try again") from None
-    begun = [item for item in ours if item.cell.fit_id in handed]
-    means = replace(means, retries={})
-    Attached(begun, store, observer=observer, means=means, handed=handed).run()
+    ours = [item for item in ours if item.cell.fit_id in found]
+    submitter = Submitter(ledger, options, cluster, NodeRequirements())
+    launcher = SlurmLauncher(store, submitter, observer, cancelled=found)
+    Campaign(ours, store, launcher, observer=observer, options=options).run()
     return [read_cell(store, item.cell.fit_id) for item in planned]
 
 
 def _elsewhere(item: Planned, ledger: Ledger, cluster: str, observer: Observer) -> bool:
-    """Whether a cell is with another cluster that shares the store; its jobs are not seen here."""
-    handed = ledger.find(item.cell.fit_id)
-    if handed is None or not handed.array.job_id or handed.array.cluster == cluster:
+    """Whether another cluster that shares the store has a cell; its jobs are not seen here."""
+    found = ledger.find(item.cell.fit_id)
+    if found is None or not found.array.job_id or found.array.cluster == cluster:
         return False
-    observer.put_off(item, f"{handed} has it: run this there, or cancel it there with --cancel")
+    observer.put_off(item, f"{found} has it: run this there, or cancel it there with --cancel")
     return True

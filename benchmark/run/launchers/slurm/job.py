@@ -1,4 +1,4 @@
-"""What a Slurm job does on its node: one cell."""
+"""Run one cell in a Slurm job, on its node."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from hashbench.core.record import Cause, Status
+from hashbench.run.end_record import End, record_lost
 from hashbench.run.launchers.slurm.ledger import Ledger
-from hashbench.run.lost_cell import record_lost
 from hashbench.run.node import Assignment, run_assignment
-from hashbench.run.process import End
 from hashbench.store.lease import PERIOD, Watch
 from hashbench.store.store import Store
 
@@ -34,7 +33,7 @@ class SlurmCell:
     time: float
 
     def __call__(self) -> None:
-        """Do the cell; then its records are in the store.
+        """Run the cell; afterwards its records are in the store.
 
         Raises:
             StoreError: If this node does not see the store, or cannot write it.
@@ -56,31 +55,31 @@ class SlurmCell:
         Ledger(store).close(item.cell.fit_id, records)
 
     def checkpoint(self) -> Any:
-        """What a job does that is queued again: the same; checkpoints lie in the store."""
+        """Return what a job does that is queued again: the same, from the store's checkpoints."""
         from submitit.helpers import DelayedSubmission
 
-        _heed_no_more()  # to queue it again is to be sent a SIGTERM, while this stay ends already
+        _ignore_signals()  # to queue it again is to be sent a SIGTERM, while this stay ends already
         return DelayedSubmission(self)
 
     def _give_up(self, store: Store, why: str) -> None:
         """Record that the job was queued again as often as it may be."""
         item = self.assignment.item
-        handed = Ledger(store).find(item.cell.fit_id)
-        if handed is None:
+        submitted = Ledger(store).find(item.cell.fit_id)
+        if submitted is None:
             return
-        message = f"{handed}: not done in the last of its stays of {self.time:g} s: {why}"
+        message = f"{submitted}: not done in the last of its stays of {self.time:g} s: {why}"
         end = End(Status.TIMEOUT, Cause(type=Status.TIMEOUT.value, message=message))
-        started = handed.array.submitted
+        started = submitted.array.submitted
         record_lost(item, store, end, watch=Watch(), period=PERIOD, started=started)
 
 
 def _leave(number: int, _: object) -> NoReturn:
-    _heed_no_more()
+    _ignore_signals()
     sys.exit(_ENDED_BY_SIGNAL + number)
 
 
-def _heed_no_more() -> None:
-    """Let no further signal break off the end of the worker or the return of the lease.
+def _ignore_signals() -> None:
+    """Let no further signal interrupt the end of the worker or the return of the lease.
 
     Slurm sends the same one from several sides, and ends what takes too long by force.
     """

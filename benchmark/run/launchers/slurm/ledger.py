@@ -1,9 +1,10 @@
-"""The store's list of what was handed to Slurm, so that any login node knows of it.
+"""The store's list of cells submitted to Slurm, so that any login node knows of them.
 
 ``.slurm/open/<fit id>.json`` says in which job array a cell is and at what place. It goes to
 ``.slurm/ended`` once the cell's records are in the store; the node does that, or whoever finds the
-job lost. ``.slurm/arrays/<name>.json`` says what Slurm calls the array. The name is made here and
-is the job's name, so that an array is found even if this process died before Slurm had answered.
+job lost. ``.slurm/arrays/<name>.json`` holds the id that Slurm gave the array. The name is made
+here and is the job's name, so that an array is found even if this process died before Slurm had
+answered.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ class Array:
     Attributes:
         name: Its job name, which no other has.
         size: How many cells are in it; one alone is no array but a plain job.
-        cluster: The name of the cluster it was handed to.
-        job_id: What Slurm calls it; empty until Slurm has answered.
+        cluster: The name of the cluster it was submitted to.
+        job_id: Its id in Slurm; empty until Slurm has answered.
         submitted: When.
     """
 
@@ -70,12 +71,12 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Handed:
-    """A cell that was handed to Slurm.
+class Submitted:
+    """A cell that was submitted to Slurm.
 
     Attributes:
         fit_id: The cell.
-        place: Where in its array.
+        place: Its place in its array.
         array: The array.
     """
 
@@ -85,7 +86,7 @@ class Handed:
 
     @property
     def job_id(self) -> str:
-        """What Slurm calls its job; empty if Slurm has not answered."""
+        """The id of its job; empty if Slurm has not answered."""
         whole = self.array.job_id
         return f"{whole}_{self.place.index}" if whole and self.array.size > 1 else whole
 
@@ -109,10 +110,10 @@ class Ledger:
         self._events = root / "events"
         self._answered: dict[str, Array] = {}
         self.jobs = root / "jobs"
-        """Where the files of the jobs are: what they do, and what they print."""
+        """The folder of the jobs' files: their pickled cells and their output."""
 
     def open_cells(self) -> set[str]:
-        """The ids of the cells that were handed over and have not ended.
+        """Return the ids of the cells that were submitted and have not ended.
 
         Raises:
             StoreError: If the list cannot be read.
@@ -125,41 +126,41 @@ class Ledger:
             raise StoreError(f"cannot read {self._open}: {error.strerror or error}") from error
         return {name.removesuffix(".json") for name in names if not name.startswith(".")}
 
-    def find(self, fit_id: str) -> Handed | None:
-        """Where a cell is that has not ended; None if it was not handed over.
+    def find(self, fit_id: str) -> Submitted | None:
+        """Return the entry of a cell that has not ended; None if it was not submitted.
 
         Raises:
             DamagedStoreError: If its files are not what was written.
         """
         place = _read(self._open / f"{fit_id}.json", _PLACE)
-        return None if place is None else self._handed(fit_id, place)
+        return None if place is None else self._entry(fit_id, place)
 
-    def last(self, fit_id: str) -> Handed | None:
-        """Where a cell is, or was last.
+    def last(self, fit_id: str) -> Submitted | None:
+        """Return the newest entry of a cell, ended or not.
 
         Raises:
             DamagedStoreError: If its files are not what was written.
         """
         place = _read(self._ended / f"{fit_id}.json", _PLACE)
-        return self.find(fit_id) or (None if place is None else self._handed(fit_id, place))
+        return self.find(fit_id) or (None if place is None else self._entry(fit_id, place))
 
-    def open(self, array: Array, cells: Sequence[Cell]) -> list[Handed]:
-        """Note, before Slurm is asked, that cells are about to be an array.
+    def open(self, array: Array, cells: Sequence[Cell]) -> list[Submitted]:
+        """Add cells, before sbatch is called on their array.
 
         Raises:
             StoreError: If it cannot be written.
         """
         self.note(array)
         self.events(array, "").parent.mkdir(parents=True, exist_ok=True)
-        handed = []
+        submitted = []
         for index, cell in enumerate(cells):
             place = Place(array.name, index, str(cell))
             write_atomically(self._open / f"{cell.fit_id}.json", _PLACE.dump_json(place))
-            handed.append(Handed(cell.fit_id, place, array))
-        return handed
+            submitted.append(Submitted(cell.fit_id, place, array))
+        return submitted
 
     def note(self, array: Array) -> None:
-        """Write down what Slurm answered.
+        """Write the file of an array, with its id once Slurm has answered.
 
         Raises:
             StoreError: If it cannot be written.
@@ -167,7 +168,7 @@ class Ledger:
         write_atomically(self._arrays / f"{array.name}.json", _ARRAY.dump_json(array))
 
     def close(self, fit_id: str, records: Collection[str] = ()) -> None:
-        """Note that a cell has ended.
+        """Move a cell to those that have ended.
 
         Args:
             fit_id: The cell.
@@ -176,15 +177,15 @@ class Ledger:
         Raises:
             StoreError: If it cannot be written.
         """
-        handed = self.find(fit_id)
-        if handed is None:  # somebody else was faster
+        found = self.find(fit_id)
+        if found is None:  # another process did it
             return
-        place = replace(handed.place, records=tuple(sorted(records)))
+        place = replace(found.place, records=tuple(sorted(records)))
         write_atomically(self._ended / f"{fit_id}.json", _PLACE.dump_json(place))
         self.forget(fit_id)
 
     def forget(self, fit_id: str) -> None:
-        """Take a cell off the list, as if it had not been handed over.
+        """Take a cell off the list, as if it had not been submitted.
 
         Raises:
             StoreError: If that cannot be written.
@@ -196,7 +197,7 @@ class Ledger:
             raise StoreError(f"cannot write {file}: {error.strerror or error}") from error
 
     def tidy(self) -> None:
-        """Remove what nobody needs once no cell is open."""
+        """Remove files that are not needed once no cell is open."""
         if self.open_cells():
             return
         shutil.rmtree(self._events, ignore_errors=True)
@@ -204,26 +205,21 @@ class Ledger:
             file.unlink(missing_ok=True)
 
     def events(self, array: Array, fit_id: str) -> Path:
-        """Where the node writes down what a cell's worker says."""
+        """Return the file to which the node writes the events of a cell's worker."""
         return self._events / array.name / f"{fit_id}.jsonl"
 
-    def output(self, handed: Handed) -> Path:
-        """What a cell's job prints."""
-        return self.jobs / f"{handed.job_id}_0_log.out"
+    def output(self, submitted: Submitted) -> Path:
+        """Return the file of a cell's job output."""
+        return self.jobs / f"{submitted.job_id}_0_log.out"
 
-    def _handed(self, fit_id: str, place: Place) -> Handed:
+    def _entry(self, fit_id: str, place: Place) -> Submitted:
         array = self._answered.get(place.array)
         if array is None:
             array = _read(self._arrays / f"{place.array}.json", _ARRAY)
         if array is not None and array.job_id:
             self._answered[place.array] = array
         # A store that was copied without this file: nobody knows of such a job any more.
-        return Handed(fit_id, place, array or Array(place.array, place.index + 1, "unknown"))
-
-
-def named(array: Array, job_id: str) -> Array:
-    """The array, now that Slurm has answered."""
-    return replace(array, job_id=job_id)
+        return Submitted(fit_id, place, array or Array(place.array, place.index + 1, "unknown"))
 
 
 def _read(file: Path, kind: TypeAdapter[_Kind]) -> _Kind | None:

@@ -1,11 +1,15 @@
-"""What Slurm says of jobs: waiting, running, or how they ended."""
+"""The states of Slurm jobs, and the status and message of a job that was lost."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from pathlib import Path
 
+from hashbench.core.record import Cause, Status
+from hashbench.run.end_record import End
+from hashbench.run.launchers.slurm.ledger import Submitted
 from hashbench.run.launchers.slurm.programs import SlurmError, ask
 
 _ENDED = frozenset(
@@ -22,17 +26,36 @@ _ENDED = frozenset(
         "TIMEOUT",
     }
 )
+_LINES = 12
+_SIGNALLED = 128  # a shell's code of a program that a signal ended is above
+_STATUS = {
+    "CANCELLED": Status.INTERRUPTED,
+    "DEADLINE": Status.TIMEOUT,
+    "OUT_OF_MEMORY": Status.OOM,
+    "TIMEOUT": Status.TIMEOUT,
+}
+_WORDS = {
+    "BOOT_FAIL": "its node did not start",
+    "CANCELLED": "it was cancelled in Slurm",
+    "COMPLETED": "it ended without a word",
+    "DEADLINE": "its deadline in Slurm passed",
+    "FAILED": "it failed",
+    "NODE_FAIL": "its node failed",
+    "OUT_OF_MEMORY": "it took more memory than it had asked for; ask for more: execute.slurm.mem",
+    "PREEMPTED": "it was pre-empted and not queued again",
+    "TIMEOUT": "Slurm ended it at its time limit, execute.slurm.time",
+}
 _FIELDS = ("%i", "%T", "%r", "%N", "%j")
 
 
 @dataclass(frozen=True, slots=True)
 class JobState:
-    """How a job stands.
+    """The state of a job.
 
     Attributes:
-        word: Slurm's word for it, such as ``RUNNING``.
+        word: Slurm's name for it, such as ``RUNNING``.
         reason: Why it waits or ended, in Slurm's words.
-        node: Where it runs or ran.
+        node: The node on which it runs or ran.
         exit_code: Its code and the signal that ended it, ``1:0``; empty where it is not known.
     """
 
@@ -43,7 +66,7 @@ class JobState:
 
     @property
     def ended(self) -> bool:
-        """Whether it will do no more."""
+        """Whether it has ended."""
         return self.word in _ENDED
 
     @property
@@ -53,7 +76,7 @@ class JobState:
 
 
 def states(names: Collection[str]) -> dict[str, JobState]:
-    """The jobs of some arrays that Slurm still knows, by job id.
+    """Return the states of the jobs of some arrays that Slurm still knows, by job id.
 
     Args:
         names: The arrays' names.
@@ -74,7 +97,7 @@ def states(names: Collection[str]) -> dict[str, JobState]:
 
 
 def job_id_of(name: str) -> str | None:
-    """What Slurm calls the array of a name; None if it knows none.
+    """Return the id of the array of a name; None if Slurm knows none.
 
     Raises:
         SlurmError: If Slurm does not answer.
@@ -84,7 +107,7 @@ def job_id_of(name: str) -> str | None:
 
 
 def last_state(job_id: str) -> JobState | None:
-    """How a job ended, as well as Slurm still knows; None if nobody knows.
+    """Return how a job ended; None if Slurm does not know it any more.
 
     The controller forgets jobs after minutes, and not every cluster keeps accounts.
     """
@@ -119,3 +142,31 @@ def _asked_accounts(job_id: str) -> JobState | None:
     word, reason, node, code = rows[-1]
     # "CANCELLED by 1000"
     return JobState(word.partition(" ")[0], reason, node, code)
+
+
+def describe_loss(submitted: Submitted, state: JobState | None, output: Path) -> End:
+    """Describe the end of a lost job, for its record.
+
+    Args:
+        submitted: The job.
+        state: How it ended; None if Slurm does not know it any more.
+        output: What it printed.
+    """
+    if state is None:
+        what, status = "Slurm does not know it any more", Status.KILLED
+    else:
+        what = _WORDS.get(state.word, f"it ended as {state.word}")
+        status = _STATUS.get(state.word, Status.KILLED)
+        if state.word in ("FAILED", "COMPLETED"):
+            code, _, signal = state.exit_code.partition(":")
+            killed = signal not in ("", "0") or (code.isdecimal() and int(code) > _SIGNALLED)
+            status = Status.KILLED if killed else Status.FAILED
+            what += f" (exit code {state.exit_code})" if state.exit_code else ""
+    where = f", on node {state.node}" if state and state.node else ""
+    printed = output.read_text(errors="replace").splitlines() if output.is_file() else []
+    lines = [line for line in printed if line.strip()]
+    last = f": {lines[-1]}" if lines and status is Status.FAILED else ""
+    message = f"{submitted}{where}: {what}{last}"
+    return End(
+        status, Cause(type=status.value, message=message, traceback="\n".join(lines[-_LINES:]))
+    )

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hashbench.core.errors import ConfigError, DataError
-from hashbench.run.node_requirements import Luggage
+from hashbench.run.node_requirements import NodeRequirements
 from hashbench.run.plan import Planned
 
 
@@ -30,8 +30,8 @@ def with_plugin(item: Planned, plugin: Path) -> Planned:
 def test_a_plugin_that_is_the_same_on_the_node_is_used_where_it_is(
     tmp_path: Path, plugin: Path, planned: Callable[[], Planned]
 ) -> None:
-    luggage = Luggage.pack([plugin], copies=tmp_path / "copies")
-    item = luggage.unpack(with_plugin(planned(), plugin))
+    requirements = NodeRequirements.collect([plugin], copies=tmp_path / "copies")
+    item = requirements.apply(with_plugin(planned(), plugin))
     assert item.job.plugins == (plugin,)
 
 
@@ -39,11 +39,11 @@ def test_a_plugin_that_is_the_same_on_the_node_is_used_where_it_is(
 def test_a_plugin_that_is_missing_or_another_there_comes_out_of_the_store(
     tmp_path: Path, plugin: Path, planned: Callable[[], Planned], on_the_node: str | None
 ) -> None:
-    luggage = Luggage.pack([plugin], copies=tmp_path / "copies")
+    requirements = NodeRequirements.collect([plugin], copies=tmp_path / "copies")
     plugin.unlink()
     if on_the_node:
         plugin.write_text(on_the_node)
-    (found,) = luggage.unpack(with_plugin(planned(), plugin)).job.plugins
+    (found,) = requirements.apply(with_plugin(planned(), plugin)).job.plugins
     assert found.name == "mine.py"
     assert found.read_text() == "one = 1\n"
 
@@ -53,10 +53,10 @@ def test_variables_of_ours_and_those_named_travel_and_no_others(
 ) -> None:
     monkeypatch.setattr("os.environ", {**os.environ, "OTHER": "no", "NAMED": "yes"})
     monkeypatch.setenv("HASHBENCH_WORD", "ours")
-    luggage = Luggage.pack((), copies=tmp_path, variables=["NAMED"])
+    requirements = NodeRequirements.collect((), copies=tmp_path, variables=["NAMED"])
     for name in ("HASHBENCH_WORD", "OTHER", "NAMED"):
         monkeypatch.delenv(name)
-    luggage.unpack(planned())
+    requirements.apply(planned())
     found = {name: os.environ.get(name) for name in ("HASHBENCH_WORD", "OTHER", "NAMED")}
     assert found == {"HASHBENCH_WORD": "ours", "OTHER": None, "NAMED": "yes"}
 
@@ -64,9 +64,9 @@ def test_variables_of_ours_and_those_named_travel_and_no_others(
 def test_other_source_code_on_the_node_is_refused_in_one_line(
     tmp_path: Path, planned: Callable[[], Planned]
 ) -> None:
-    luggage = replace(Luggage.pack((), copies=tmp_path), source="0" * 64)
+    requirements = replace(NodeRequirements.collect((), copies=tmp_path), source="0" * 64)
     with pytest.raises(ConfigError, match=r"^node .*: other source code .*install the same"):
-        luggage.unpack(planned())
+        requirements.apply(planned())
 
 
 def test_a_data_root_that_is_not_on_the_node_is_told_in_one_line(
@@ -75,4 +75,4 @@ def test_a_data_root_that_is_not_on_the_node_is_told_in_one_line(
     item = planned()
     item = replace(item, job=replace(item.job, data_root=tmp_path / "data"))
     with pytest.raises(DataError, match=r"^node .*: execute.data_root: .*data is not there"):
-        Luggage.pack((), copies=tmp_path).unpack(item)
+        NodeRequirements.collect((), copies=tmp_path).apply(item)

@@ -12,10 +12,9 @@ import pytest
 from hashbench.core.cell import Cell
 from hashbench.core.job import Job, LatencySetting
 from hashbench.core.record import Cause, FitRecord, LatencyRecord, Record, Status, seal
-from hashbench.run.local import run_cells
-from hashbench.run.options import Means
+from hashbench.run.launchers.local import run_cells
+from hashbench.run.options import RunOptions, Slot
 from hashbench.run.plan import Planned, State
-from hashbench.run.slots import Slot
 from hashbench.store.catalogue import CellResults, read_cell
 from hashbench.store.lease import Lease, look, take
 from hashbench.store.store import Store, record_name
@@ -75,11 +74,11 @@ class Place:
         return seal(self.template.model_copy(update=about))
 
     def run(
-        self, items: list[Planned], observer: Any = None, **means: Any
+        self, items: list[Planned], observer: Any = None, **options: Any
     ) -> dict[str, CellResults]:
         """Run planned cells; what the store has of each afterwards."""
-        chosen = Means(**{"timeout": 30, **means})
-        found = run_cells(items, self.store, observer=observer or self.heard(), means=chosen)
+        chosen = RunOptions(**{"timeout": 30, **options})
+        found = run_cells(items, self.store, observer=observer or self.heard(), options=chosen)
         return {results.fit_id: results for results in found}
 
     def notes(self) -> list[list[str]]:
@@ -145,7 +144,6 @@ def test_latency_is_measured_alone_after_what_runs_beside_each_other(
     found = place.run(
         [place.plan(each, LATENCY) for each in cells[:2]],
         slots=TWO,
-        again=lambda cell: place.plan(cell, LATENCY),
     )
 
     assert all(len(results.latencies) == 1 for results in found.values())
@@ -217,7 +215,7 @@ def test_a_cell_that_another_run_holds_is_waited_for_and_not_done_twice(
         theirs.release()
 
     observer.put_off = put_off
-    found = place.run([item], observer, again=place.plan)
+    found = place.run([item], observer)
 
     assert found[cell.fit_id].fitted
     assert place.notes() == []
@@ -230,7 +228,7 @@ def test_a_silent_lease_is_taken_over(place: Place, cell: Cell) -> None:
     place.prepare(cell.fit_id, place.fit(cell))
     place.worker(LEAVE + "leave()")
 
-    found = place.run([place.plan(cell)], again=place.plan)
+    found = place.run([place.plan(cell)])
 
     assert found[cell.fit_id].fitted
 
@@ -250,7 +248,7 @@ def test_a_run_that_slept_through_a_takeover_ends_its_worker_and_leaves_no_recor
         lease.release()
 
     observer.heard, observer.put_off = hear, put_off
-    found = place.run([place.plan(cell)], observer, again=place.plan, lease_period=0.6)
+    found = place.run([place.plan(cell)], observer, lease_period=0.6)
 
     assert found[cell.fit_id].fitted
     assert len(place.notes()) == 1
