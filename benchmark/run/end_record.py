@@ -57,14 +57,16 @@ def record_end(
         StoreError: If it cannot be written.
     """
     job = item.job
-    environment = capture(device="cpu", threads=job.threads)
     unknown = Device(kind="unknown", name="not measured: the worker ended early")
+    # This process may have loaded torch, with instruction sets that the worker did not use.
+    not_measured = {"device": unknown, "arithmetic": None}
+    environment = capture(device="cpu", threads=job.threads).model_copy(update=not_measured)
     found = read_cell(store, job.cell.fit_id)
     shared: dict[str, Any] = {
         "fit_id": job.cell.fit_id,
         "status": end.status,
         "error": end.cause,
-        "environment": environment.model_copy(update={"device": unknown}),
+        "environment": environment,
         "sources": {},
         "started": started,
         "finished": timestamp(),

@@ -169,6 +169,18 @@ def test_a_worker_without_a_record_gets_one_that_says_how_it_ended(
     assert message in found[1]
 
 
+def test_the_record_of_a_dead_worker_has_no_arithmetic_of_another_process(
+    run: Callable[..., CellResults], worker: Put
+) -> None:
+    pytest.importorskip("torch")  # loaded here, so this process has an arithmetic
+    worker("os.kill(os.getpid(), signal.SIGKILL)")
+
+    found = run()
+
+    assert found.fit is not None
+    assert found.fit.environment.arithmetic is None
+
+
 def test_the_end_of_the_log_is_in_the_record(run: Callable[..., CellResults], worker: Put) -> None:
     worker("print('one'); raise ValueError('two')")
 
