@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 def report_changed(planned: list[Planned], *, strict: bool) -> None:
-    """Warn of stored fits that other source code made.
+    """Warn of stored fits that other source code or unpinned arithmetic made.
 
     Args:
         planned: All cells.
-        strict: Refuse them.
+        strict: Whether to refuse those of other source code.
 
     Raises:
         ConfigError: If they are refused.
@@ -35,6 +35,12 @@ def report_changed(planned: list[Planned], *, strict: bool) -> None:
         raise ConfigError(*(f"{line}; use another --store, or raise its version" for line in lines))
     for line in lines:
         click.echo(f"warning: {line}; they are kept", err=True)
+    if unpinned := sum(item.unpinned for item in planned):
+        click.echo(
+            f"warning: {counted(unpinned, 'stored fit')} computed without pinned instruction sets; "
+            "each is computed again, and its old record stays in the store",
+            err=True,
+        )
 
 
 def announce(

@@ -52,6 +52,11 @@ class Planned:
     job: Job
     changed: tuple[str, ...] = ()
 
+    @property
+    def unpinned(self) -> bool:
+        """Whether the stored fit lacks the pinned arithmetic, so that it is computed again."""
+        return self.results.fitted and not _is_current(self.results)
+
 
 def plan_cells(
     cells: Sequence[Cell],

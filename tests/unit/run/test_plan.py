@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
+from hashbench.core.arithmetic import Arithmetic
 from hashbench.core.cell import Cell
+from hashbench.core.environment import Environment
 from hashbench.core.job import LatencySetting, Request
+from hashbench.core.pinning import can_pin
 from hashbench.core.record import (
     Artifact,
     EvaluationRecord,
@@ -58,11 +61,18 @@ def fitted(
     store: Store,
     fit_record: FitRecord,
     evaluation_record: EvaluationRecord,
+    environment: Environment,
 ) -> Callable[..., FitRecord]:
     """Return what puts a fit and its evaluation into the store."""
 
-    def put(**artifacts: Artifact) -> FitRecord:
-        own = {"cell": cell, "fit_id": cell.fit_id, "sources": {}, "artifacts": artifacts}
+    def put(made_in: Environment = environment, **artifacts: Artifact) -> FitRecord:
+        own = {
+            "environment": made_in,
+            "cell": cell,
+            "fit_id": cell.fit_id,
+            "sources": {},
+            "artifacts": artifacts,
+        }
         fit = store.write_record(fit_record.model_copy(update=own))
         entry = MetricEntry(value=0.5, queries=1, without_relevant=0)
         of_it = {"fit_id": cell.fit_id, "fit_record": fit.record_id, "metrics": {METRIC: entry}}
@@ -88,6 +98,17 @@ def test_a_fit_without_a_model_that_is_wanted_is_made_again_with_all_that_is_mea
     assert wanted.state is State.MISSING
     assert (wanted.job.fit, wanted.job.keep_model) == (True, True)
     assert (wanted.job.metrics, wanted.job.latency) == ((METRIC,), (SETTING,))
+
+
+@pytest.mark.skipif(not can_pin(), reason="this processor has no AVX2")
+def test_a_strict_fit_from_before_arithmetic_was_pinned_is_made_again(
+    plan: Callable[..., Planned], fitted: Callable[..., FitRecord], environment: Environment
+) -> None:
+    for old in (None, Arithmetic(level=None, torch="AVX512")):
+        fitted(environment.model_copy(update={"arithmetic": old}), codes=PLAIN)
+        assert (plan().state, plan().job.fit, plan().unpinned) == (State.MISSING, True, True)
+    fitted(environment, codes=PLAIN)
+    assert (plan().state, plan().unpinned) == (State.DONE, False)
 
 
 def test_a_fit_that_has_its_model_is_done_whether_one_is_wanted_or_not(
