@@ -139,17 +139,6 @@ class Metric:
         cut = self.radius if self.cutoff is None else self.cutoff
         return list(Family).index(self.family), self.radius is not None, cut or 0, self.name
 
-    def cutoff_label(self, database: int) -> str:
-        """Format the cut for tables, with a mark where K is above the database.
-
-        Args:
-            database: Number of database items N.
-        """
-        if self.needs_codes:
-            return self.position
-        above = self.cutoff is not None and self.cutoff > database
-        return f"K={self.position}{'>N' if above else ''}"
-
     def __str__(self) -> str:
         return self.name
 

@@ -1,4 +1,4 @@
-"""What evaluation refuses, and what it leaves alone."""
+"""Evaluation refuses input that does not fit together, and never changes its input."""
 
 from __future__ import annotations
 

@@ -143,22 +143,6 @@ def test_a_name_without_a_cutoff_needs_one_from_somewhere():
         expand_metrics(["map"], [])
 
 
-@pytest.mark.parametrize(
-    ("name", "label"),
-    [
-        ("map@all", "K=all"),
-        ("map@100", "K=100"),
-        ("map@101", "K=101>N"),
-        ("precision@r2", "r2"),
-        ("pr", "radii"),
-        ("pr11", "radii"),
-        ("acg@101", "K=101>N"),
-    ],
-)
-def test_a_cutoff_above_the_database_says_so(name, label):
-    assert parse_metric(name).cutoff_label(100) == label
-
-
 def test_metrics_are_read_with_map_first_and_the_whole_database_before_any_cut():
     names = ["recall@r2", "precision@5", "map@1000", "precision@r2", "map@20", "map", "pr@radii"]
     names += ["pr11", "wap@5", "acg@5", "ndcg@5", "ndcg"]

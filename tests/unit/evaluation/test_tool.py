@@ -1,4 +1,4 @@
-"""Which tool counts: what is asked for, else what pays and is there."""
+"""The choice of a tool: the one that is set, else the fastest that is available."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every engine promises, and what it refuses."""
+"""Every engine keeps the contract of `IndexEngine`, and refuses the same input."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def distances(query, database):
 
 
 class FakeMilvusError(Exception):
-    """What the stand-in raises, as pymilvus raises its MilvusException."""
+    """The error of the stand-in, as pymilvus raises its MilvusException."""
 
     def __init__(self, message):
         super().__init__(message)

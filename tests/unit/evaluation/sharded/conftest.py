@@ -62,7 +62,7 @@ def make_retrieval(*, bits=12, items=500, queries=23, classes=5, several=True, u
 
 @pytest.fixture
 def retrieval():
-    """What makes a retrieval: ``retrieval(bits=12, items=500, queries=23, classes=5, ...)``."""
+    """A function that makes one: ``retrieval(bits=12, items=500, queries=23, classes=5, ...)``."""
     return make_retrieval
 
 
