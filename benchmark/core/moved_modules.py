@@ -45,6 +45,11 @@ _RENAMED: Final = {
     "methods.shallow.linear_classifier": "methods.shallow.predicted_class",
     "methods.shallow.rotation": "methods.shallow.principal",
     "methods.soft_clusters": "methods.building_blocks.clustering",
+    "evaluation.gain_groups": "evaluation.tie_groups",
+    "evaluation.radius": "evaluation.precision_recall",
+    "search.distances": "search.scan",
+    "search.order": "search.engine",
+    "search.select": "search.scan",
     "shards": "evaluation.sharded",
     "shards.queries": "evaluation.sharded.folder",
 }

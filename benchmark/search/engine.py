@@ -33,25 +33,25 @@ class Neighbours:
     distances: NDArray[np.int32]
     ids: NDArray[np.int64]
 
-    @classmethod
-    def in_order(cls, distances: NDArray[Any], ids: NDArray[Any], *, bits: int) -> Neighbours:
-        """Sort the neighbours of each query by distance, equal ones by id, with missing ones last.
 
-        Args:
-            distances: Hamming distances (Q, k), of any number type.
-            ids: Positions in the database (Q, k), integers; negative where nothing was found.
-            bits: Code length.
+def in_order(distances: NDArray[Any], ids: NDArray[Any], *, bits: int) -> Neighbours:
+    """Sort the neighbours of each query by distance, equal ones by id, with missing ones last.
 
-        Returns:
-            The same neighbours; missing ones have the id -1 and the distance bits + 1.
-        """
-        missing = ids < 0
-        far = np.where(missing, bits + 1, distances).astype(np.int32)
-        known = np.where(missing, -1, ids).astype(np.int64)
-        order = np.lexsort((known, far), axis=-1)
-        return cls(
-            np.take_along_axis(far, order, axis=-1), np.take_along_axis(known, order, axis=-1)
-        )
+    Args:
+        distances: Hamming distances (Q, k), of any number type.
+        ids: Positions in the database (Q, k), integers; negative where nothing was found.
+        bits: Code length.
+
+    Returns:
+        The same neighbours; missing ones have the id -1 and the distance bits + 1.
+    """
+    missing = ids < 0
+    far = np.where(missing, bits + 1, distances).astype(np.int32)
+    known = np.where(missing, -1, ids).astype(np.int64)
+    order = np.lexsort((known, far), axis=-1)
+    return Neighbours(
+        np.take_along_axis(far, order, axis=-1), np.take_along_axis(known, order, axis=-1)
+    )
 
 
 class IndexEngine(ABC):

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hashbench.core.codes import Codes
-from hashbench.search.engine import IndexEngine, Neighbours, check_build, check_query
+from hashbench.search.engine import IndexEngine, Neighbours, check_build, check_query, in_order
 
 CITATION = "douze2024faiss"
 PAPER = "Douze et al., The Faiss library, 2024"
@@ -64,7 +64,7 @@ class FaissBinary(IndexEngine):
         check_query(query, k, bits=self._bits)
         wanted = min(k, self._index.ntotal)
         distances, ids = self._index.search(self.layout(query), wanted)
-        return Neighbours.in_order(distances, ids, bits=self._bits)
+        return in_order(distances, ids, bits=self._bits)
 
     @property
     def bytes(self) -> int:

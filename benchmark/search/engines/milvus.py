@@ -15,7 +15,7 @@ from hashbench.core.codes import Codes
 from hashbench.core.errors import ConfigError
 from hashbench.core.info import ComponentInfo
 from hashbench.core.params import BaseParams
-from hashbench.search.engine import IndexEngine, Neighbours, check_build, check_query
+from hashbench.search.engine import IndexEngine, Neighbours, check_build, check_query, in_order
 from hashbench.search.milvus_client import Collection, lite_problem
 
 MOST_NEIGHBOURS = 16_384
@@ -130,7 +130,7 @@ class Milvus(IndexEngine):
         for row, hits in enumerate(answers):
             for place, (at, far) in enumerate(hits):
                 ids[row, place], distances[row, place] = at, far
-        return Neighbours.in_order(distances, ids, bits=self._bits)
+        return in_order(distances, ids, bits=self._bits)
 
     @property
     def bytes(self) -> int:

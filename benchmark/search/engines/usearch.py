@@ -14,7 +14,7 @@ from pydantic import Field
 from hashbench.core.codes import Codes
 from hashbench.core.info import ComponentInfo
 from hashbench.core.params import BaseParams
-from hashbench.search.engine import IndexEngine, Neighbours, check_build, check_query
+from hashbench.search.engine import IndexEngine, Neighbours, check_build, check_query, in_order
 
 
 class USearch(IndexEngine):
@@ -83,7 +83,7 @@ class USearch(IndexEngine):
         keys, far = np.atleast_2d(found.keys), np.atleast_2d(found.distances)
         for row, count in enumerate(counts):
             ids[row, :count], distances[row, :count] = keys[row, :count], far[row, :count]
-        return Neighbours.in_order(distances, ids, bits=self._bits)
+        return in_order(distances, ids, bits=self._bits)
 
     @property
     def bytes(self) -> int:

@@ -7,7 +7,7 @@ import pytest
 
 from hashbench.core.codes import Codes
 from hashbench.core.errors import ConfigError
-from hashbench.search.engine import Neighbours
+from hashbench.search.engine import in_order
 from hashbench.search.engines.exact import ExactScan
 from hashbench.search.engines.faiss_hnsw import FaissHNSW
 from hashbench.search.engines.faiss_ivf import FaissIVF
@@ -193,7 +193,7 @@ def test_usearch_takes_its_threads_only_while_pinned():
 
 
 def test_finds_are_sorted_by_distance_then_id_with_missing_ones_last():
-    found = Neighbours.in_order(np.array([[3, 2**31 - 1, 0, 3]]), np.array([[9, -1, 7, 2]]), bits=8)
+    found = in_order(np.array([[3, 2**31 - 1, 0, 3]]), np.array([[9, -1, 7, 2]]), bits=8)
     assert found.ids.tolist() == [[7, 2, 9, -1]]
     assert found.distances.tolist() == [[0, 3, 3, 9]]
     assert (found.ids.dtype, found.distances.dtype) == (np.int64, np.int32)
