@@ -1,4 +1,4 @@
-"""``hashbench data import``: your own images as a dataset that a matrix can name."""
+"""``hashbench data import``: turn your own images into a dataset that a matrix can name."""
 
 from __future__ import annotations
 
@@ -21,41 +21,68 @@ Share = click.FloatRange(0, 1, min_open=True, max_open=True)
     "--labels",
     default="folders",
     show_default=True,
-    help="'folders' (a class each); a .csv file; a list file ('path 0 1 0' or 'path 3' a line); or "
+    help="'folders' (one class each); a .csv file; a list of lines 'path 0 1 0' or 'path 3'; or "
     "a folder with train.txt, test.txt and database.txt.",
 )
-@click.option("--name", required=True, help="The dataset will be imported/NAME.")
+@click.option("--name", required=True, help="Name the dataset imported/NAME.")
 @click.option(
     "--protocol",
     type=click.Choice(["auto", "lists"]),
     default="auto",
     show_default=True,
-    help="Draw a split, or take that of the lists in the folder --labels.",
+    help="Draw a split (auto), or take that of the lists in the folder --labels.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of auto.")
-@click.option("--query-share", type=Share, default=0.1, show_default=True, help="Of the images.")
-@click.option("--train-share", type=Share, default=0.5, show_default=True, help="Of the others.")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Seed of the drawn split.",
+)
+@click.option(
+    "--query-share",
+    type=Share,
+    default=0.1,
+    show_default=True,
+    help="Share of each class for queries.",
+)
+@click.option(
+    "--train-share",
+    type=Share,
+    default=0.5,
+    show_default=True,
+    help="Share of the others for training.",
+)
 @click.option(
     "--side",
     type=click.IntRange(8, 1024),
     default=256,
     show_default=True,
-    help="Pixels of a decoded image's sides.",
+    help="Side of the decoded images, in pixels.",
 )
 @click.option(
     "--image-size",
     type=click.IntRange(8, 1024),
-    help="Side of the network input.  [default: 7/8 of --side; all of it below 64]",
+    help="Side of the network input, in pixels.  [default: 7/8 of --side; all of it below 64]",
 )
-@click.option("--classes", type=_FOLDER, help="Names of the classes in lists, one a line.")
-@click.option("--path-column", default="path", show_default=True, help="Of a .csv file.")
-@click.option("--label-column", default="label", show_default=True, help="Of a .csv file.")
+@click.option("--classes", type=_FOLDER, help="File of class names for lists, one a line.")
 @click.option(
-    "--separator", default=";", show_default=True, help="Between labels in a cell of a .csv file."
+    "--path-column", default="path", show_default=True, help="Column of paths in a .csv file."
 )
-@click.option("--allow-missing", is_flag=True, help="Leave out listed images that are not there.")
 @click.option(
-    "--data-root", type=_FOLDER, help=f"Where to keep it.  [default: {roots.DATA_ROOT_VARIABLE}]"
+    "--label-column", default="label", show_default=True, help="Column of labels in a .csv file."
+)
+@click.option(
+    "--separator",
+    default=";",
+    show_default=True,
+    help="Text between labels in a cell of a .csv file.",
+)
+@click.option("--allow-missing", is_flag=True, help="Leave out listed images that do not exist.")
+@click.option(
+    "--data-root",
+    type=_FOLDER,
+    help=f"Folder to keep it in.  [default: {roots.DATA_ROOT_VARIABLE}]",
 )
 def command(
     source: Path,
@@ -77,9 +104,9 @@ def command(
 ) -> None:
     """Decode the images of SOURCE, a folder or a zip file, and keep them as imported/NAME.
 
-    Says which files cannot be read, which images are there twice, how many have which label, and
-    how they are split. Run again after a stop, it goes on; run again when all is done, it does
-    nothing.
+    The report names files that cannot be read and images with equal pixels, and counts images by
+    label and in the split. If the command was stopped, run it again: it continues. If everything
+    was imported before, it does nothing.
     """
     from hashbench.datasets.importing.csv_labels import TableColumns
     from hashbench.datasets.importing.images import import_images

@@ -1,4 +1,4 @@
-"""``hashbench data lists``: a protocol in the form in which the field hands protocols round."""
+"""``hashbench data lists``: write a protocol as the list files that other programs read."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 @data_root_option
 @plugin_option
 def command(protocol: str, folder: Path, data_root: Path | None, plugins: Sequence[Path]) -> None:
-    """Write the lists of PROTOCOL into DIR, for programs that read the field's.
+    """Write the lists of PROTOCOL into DIR, in the form that published hashing code reads.
 
-    DIR gets train.txt, test.txt (the queries) and database.txt with 'path 0 1 0' a line, and
-    classes.txt with the name of each column. Images that have no files are called
+    DIR gets train.txt, test.txt (the queries) and database.txt with lines 'path 0 1 0', and
+    classes.txt with the name of each column. Images that have no files are named
     DATASET/POSITION. `hashbench data import --protocol lists` reads such a folder.
     """
     from hashbench.core.plugins import load_plugins

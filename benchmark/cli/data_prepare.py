@@ -28,18 +28,20 @@ if TYPE_CHECKING:
     "--data-root",
     "root",
     type=click.Path(path_type=Path),
-    help=f"Where the files are.  [default: {DATA_ROOT_VARIABLE}]",
+    help=f"Folder of the files.  [default: {DATA_ROOT_VARIABLE}]",
 )
-@click.option("--protocol", help="Check this protocol only, not all of the dataset.")
-@click.option("--download", "fetch", is_flag=True, help="Fetch the files first, where allowed.")
+@click.option("--protocol", help="Check only this protocol of the dataset, not all.")
+@click.option(
+    "--download", "fetch", is_flag=True, help="Download the files first, if the dataset allows it."
+)
 @plugin_option
 def command(
     name: str, *, root: Path | None, protocol: str | None, fetch: bool, plugins: Sequence[Path]
 ) -> None:
     """Decode the official files of the dataset NAME once and check them against its protocols.
 
-    Photos are decoded into a cache in the data root; one that is there is checked. Prints sizes,
-    checksums and label counts.
+    Photos are decoded into a cache in the data root; an existing cache is checked. The command
+    prints sizes, checksums and label counts.
     """
     load_plugins(plugins, registry())
     place = data_root(root)

@@ -1,4 +1,4 @@
-"""``hashbench protocols``: what is cut how, and whether the data are still what was cut."""
+"""``hashbench protocols``: list the protocols, and verify them against their data."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ _HERE = {True: "yes", False: "no", None: "not looked"}
 def command(ctx: click.Context, data_root: Path | None, plugins: tuple[Path, ...]) -> None:
     """List all protocols, or verify some.
 
-    In the list, "data here" looks at names of files only; "not looked" is for datasets of which
-    only loading can tell.
+    In the list, "data here" is judged by the names of files only; "not looked" means that only
+    loading the dataset can tell.
     """
     if ctx.invoked_subcommand is not None:
         if data_root is not None or plugins:
@@ -58,19 +58,19 @@ def command(ctx: click.Context, data_root: Path | None, plugins: tuple[Path, ...
 @data_root_option
 @plugin_option
 def verify(names: tuple[str, ...], data_root: Path | None, plugins: tuple[Path, ...]) -> None:
-    """Recompute protocols from their rules and data, and look at what their lists share.
+    """Recompute protocols from their rules and data, and report what their lists share.
 
-    NAME is as in `hashbench protocols`; without one, all whose data are here are verified. Told
-    are checksums of pixels, labels and lists against those stated, images that two lists share, by
-    id and by equal pixels, queries that look like other images, images a class, and images without
-    a label. Ends with code 2 if anything is not as stated.
+    NAME is as in `hashbench protocols`; without one, all protocols whose data exist are verified.
+    The report compares checksums of pixels, labels and lists with those stated, and counts images
+    that two lists share, by id and by equal pixels, queries that look like other images, images by
+    class, and images without a label. The exit code is 2 if anything is not as stated.
     """
     _load_plugins(plugins)
     specs, absent = _chosen(names, data_root)
     wrong: list[str] = []
     for dataset, group in groupby(sorted(specs, key=lambda s: s.dataset), lambda s: s.dataset):
         for name, lines in _verified(dataset, list(group), data_root):
-            if not _told(name, dataset, lines):
+            if not _print_results(name, dataset, lines):
                 wrong.append(name)
     if absent:
         click.echo(f"not verified, data not here: {', '.join(absent)}")
@@ -126,14 +126,14 @@ def _size(spec: ProtocolSpec, role: str) -> str:
 
 
 def _chosen(names: Sequence[str], root: Path | None) -> tuple[list[ProtocolSpec], list[str]]:
-    """The protocols to verify, and the names of those whose data are not here."""
+    """Return the protocols to verify, and the names of those whose data do not exist."""
     from hashbench.datasets.protocols.protocol import load_protocol, protocol_names
 
     if names:
         named = [load_protocol(name) for name in dict.fromkeys(names)]
         for spec in named:
             if _here(spec.dataset, root) is False:
-                _load(spec.dataset, root)  # which says what it looked for, and where
+                _load(spec.dataset, root)  # raises, naming the missing files
         return named, []
     every = [load_protocol(name) for name in protocol_names()]
     here = {dataset: _present(dataset, root) for dataset in {spec.dataset for spec in every}}
@@ -144,7 +144,7 @@ def _chosen(names: Sequence[str], root: Path | None) -> tuple[list[ProtocolSpec]
 
 
 def _present(dataset: str, root: Path | None) -> bool:
-    """Whether a dataset is here, by loading it where only that can tell."""
+    """Whether a dataset exists, found out by loading it if only that can tell."""
     here = _here(dataset, root)
     if here is not None:
         return here
@@ -158,7 +158,7 @@ def _present(dataset: str, root: Path | None) -> bool:
 def _verified(
     dataset: str, specs: Sequence[ProtocolSpec], root: Path | None
 ) -> Iterator[tuple[str, Iterator[Line]]]:
-    """The lines of each protocol of one dataset, whose images are read and hashed once."""
+    """Verify each protocol of one dataset, whose images are read and hashed once."""
     from hashbench.datasets.protocols.protocol_verification import (
         Line,
         Verdict,
@@ -168,7 +168,7 @@ def _verified(
 
     try:
         data = _load(dataset, root)
-    except DataError as error:  # of the other datasets there is still something to tell
+    except DataError as error:  # the other datasets are still verified
         lines = [Line("data", Verdict.MISMATCH, " ".join(str(error).split()))]
         yield from ((spec.name, iter(lines)) for spec in specs)
         return
@@ -177,8 +177,8 @@ def _verified(
         yield spec.name, verify_protocol(data, spec, marks=marks)
 
 
-def _told(name: str, dataset: str, lines: Iterator[Line]) -> bool:
-    """Print a protocol's lines as they come; whether all are as stated."""
+def _print_results(name: str, dataset: str, lines: Iterator[Line]) -> bool:
+    """Print each result of a protocol as it comes; return whether none is a mismatch."""
     from hashbench.datasets.protocols.protocol_verification import Verdict
 
     click.echo(f"{name} ({dataset})")
