@@ -43,6 +43,7 @@ def test_every_command_of_the_page_does_what_it_says(reader: Reader, page: str) 
     reader.follow(page)
 
 
+@pytest.mark.thorough
 def test_add_a_method_ends_with_a_row_in_a_report_and_a_loss_that_passes_its_test(
     reader: Reader,
 ) -> None:

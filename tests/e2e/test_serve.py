@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import in_process
 import pytest
 from PIL import Image
 
@@ -34,15 +35,7 @@ PATIENCE = 120.0
 
 
 def hashbench(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [COMMAND, *words],
-        cwd=folder,
-        env=ENVIRONMENT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=600,
-    )
+    return in_process.hashbench(*words, folder=folder)
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +120,7 @@ def test_a_served_store_is_searched_with_an_image_as_query_does_it(
     assert not (folder / "kept" / ".work").exists()
 
 
+@pytest.mark.thorough
 def test_ctrl_c_ends_a_worker_with_the_code_of_an_interruption(start: Start, folder: Path) -> None:
     process = start()
     process.send_signal(signal.SIGINT)
@@ -149,6 +143,7 @@ def test_datasets_and_runs_are_listed_by_the_client(start: Start, folder: Path) 
     assert "digits@1" in [each["name"] for each in digits["protocols"]]
 
 
+@pytest.mark.thorough
 def test_a_second_worker_is_refused_and_a_killed_one_is_replaced(
     folder: Path, start: Start
 ) -> None:

@@ -19,6 +19,8 @@ from hashbench.store.store import Store
 
 from .conftest import COMMAND, PATIENCE, Start, Studio
 
+pytestmark = pytest.mark.thorough
+
 SECRET = "the-secret-of-the-owner"
 PASSWORD = "correct horse battery"
 PATHS = (

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import configparser
 import email
+import fcntl
+import os
 import shutil
 import subprocess
 import sys
@@ -22,18 +24,28 @@ from hashbench.core.registry import Kind
 BUILT_BY_SETUPTOOLS = {"PKG-INFO", "setup.cfg"}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def built(
     root: Path, tree_files: list[str], tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Path]:
-    """Return a wheel built from the tree, an sdist, and a wheel built from that sdist."""
-    tree = tmp_path_factory.mktemp("tree")
-    for name in tree_files:
-        (tree / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(root / name, tree / name)
-    both, direct = tmp_path_factory.mktemp("both"), tmp_path_factory.mktemp("direct")
-    _run("build", "--no-isolation", "--outdir", str(both), str(tree))
-    _run("build", "--no-isolation", "--wheel", "--outdir", str(direct), str(tree))
+    """Return a wheel built from the tree, an sdist, and a wheel built from that sdist.
+
+    They are built once for all workers of a test run: the first takes the lock, the others wait.
+    """
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "distributions"
+    folder.mkdir(exist_ok=True)
+    both, direct, done = folder / "both", folder / "direct", folder / "done"
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            for name in tree_files:
+                (folder / "tree" / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(root / name, folder / "tree" / name)
+            tree = str(folder / "tree")
+            _run("build", "--no-isolation", "--outdir", str(both), tree)
+            _run("build", "--no-isolation", "--wheel", "--outdir", str(direct), tree)
+            done.touch()
     return {
         "sdist": next(both.glob("*.tar.gz")),
         "wheel from sdist": next(both.glob("*.whl")),

@@ -27,7 +27,11 @@ SHOWN = [(page, *shown) for page in PAGES for shown in BLOCK.findall(page.read_t
 
 @pytest.mark.parametrize(
     ("words", "text"),
-    [(words, text) for _, words, text in SHOWN],
+    [
+        # Judging all claims on all stores is tens of thousands of resamplings.
+        pytest.param(words, text, marks=pytest.mark.thorough if page.stem == "claims" else ())
+        for page, words, text in SHOWN
+    ],
     ids=[f"{page.stem}: {words}" for page, words, _ in SHOWN],
 )
 def test_a_report_shown_is_what_its_command_prints(
