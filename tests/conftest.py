@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,15 @@ def _files_without_git() -> list[str]:
         if path.is_file() and not made and parts[0] not in {".venv", ".links"}:
             found.append("/".join(parts))
     return found
+
+
+@pytest.fixture(scope="module", autouse=True)
+def registry_as_before() -> Iterator[None]:
+    """Forget the plugins that the tests of a file registered in this process."""
+    yield
+    from hashbench.core.registry import registry  # it imports numpy, which must be pinned first
+
+    registry.cache_clear()
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model
 
 from hashbench.core.arithmetic import Arithmetic, Processor, arithmetic, processor
 from hashbench.core.canonical import digest, digest_bytes, digest_file
+from hashbench.core.pinning import first_processor
 from hashbench.version import VERSION
 
 _LIBRARIES = (
@@ -158,17 +159,9 @@ def cpu_name() -> str:
 
 def cpu_computes_bf16() -> bool | None:
     """Whether the processor has instructions for bfloat16; None where the system does not say."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return None
-    flags = {
-        word
-        for line in lines
-        if line.partition(":")[0].strip() in {"flags", "Features"}
-        for word in line.partition(":")[2].split()
-    }
-    return not flags.isdisjoint(_BF16_FLAGS) if flags else None
+    facts = first_processor()
+    flags = facts.get("flags") or facts.get("Features")
+    return None if flags is None else not _BF16_FLAGS.isdisjoint(flags.split())
 
 
 def _version(library: str) -> str | None:

@@ -51,6 +51,7 @@ def hashbench(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.thorough
 def test_plugin_files_of_the_earlier_version_are_trained_and_evaluated(folder: Path) -> None:
     done = hashbench("run", "matrix.yaml", "--store", "store", folder=folder)
 

@@ -113,6 +113,7 @@ def test_plugin_files_bring_a_loss_a_backbone_and_a_dataset(scaffold: Path, way:
     assert "my_backbone + my_loss" in report
 
 
+@pytest.mark.thorough
 def test_another_installed_package_brings_a_loss_a_backbone_and_a_dataset(
     site: str, tmp_path: Path
 ) -> None:

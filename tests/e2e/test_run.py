@@ -167,6 +167,7 @@ def wait_for(file: Path, process: subprocess.Popen[str]) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.thorough
 def test_after_ctrl_c_the_next_run_goes_on_and_ends_as_an_unbroken_one(place: Place) -> None:
     place.write("{method: fine}", DEEP)
     process = subprocess.Popen(

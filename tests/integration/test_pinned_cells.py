@@ -43,6 +43,7 @@ def fit(folder: Path, determinism: str, **variables: str) -> FitRecord:
     return results.fit
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not can_pin(), reason="this processor has no AVX2")
 def test_strict_cells_are_equal_under_other_settings_where_fast_ones_are_not(
     tmp_path: Path,

@@ -11,6 +11,7 @@ import torch
 
 from hashbench.core.cell import Cell, Component, Head, Precision, Subset, Validation
 from hashbench.core.record import Status
+from hashbench.training import utilisation
 
 METRIC = "map@all/div=hits/ties=expected/empty=zero"
 
@@ -74,7 +75,11 @@ def test_validating_adds_to_the_history_and_changes_no_code(
     assert with_it.code_bytes(every) == without.code_bytes(never)
 
 
-def test_bf16_trains_and_is_another_cell(bench: Callable[[str], Any], cell: Cell) -> None:
+def test_bf16_trains_and_is_another_cell(
+    bench: Callable[[str], Any], cell: Cell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Where bfloat16 is emulated, a large product takes seconds.
+    monkeypatch.setitem(utilisation._SIDE, "cpu", 128)
     exact, rough = plain(cell), plain(cell, precision=Precision.BF16)
     workplace = bench("store")
 

@@ -153,7 +153,7 @@ def test_the_wheel_registers_the_command_and_every_kind_of_component(
     wheel: zipfile.ZipFile,
 ) -> None:
     points = list(_entry_points(wheel))
-    assert ("console_scripts", "hashbench", "hashbench.cli:main") in points
+    assert ("console_scripts", "hashbench", "hashbench.cli:program") in points
     kinds = {group.removeprefix("hashbench.") for group, _, _ in points}
     assert {kind.value for kind in Kind} | {"console_scripts"} == kinds
 

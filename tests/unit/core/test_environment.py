@@ -100,17 +100,17 @@ def test_an_environment_is_told_in_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cpuinfo", "computes"),
+    ("facts", "computes"),
     [
-        ("model name : A\nflags\t\t: avx2 avx512f avx512_bf16\nbugs : x\n", True),
-        ("flags : avx2 amx_bf16\n", True),
-        ("Features\t: fp asimd bf16\n", True),
-        ("model name : with amx_bf16 in it\nflags : fpu avx2 avx512f\n", False),
-        ("model name : no flags\n", None),
+        ({"flags": "avx2 avx512f avx512_bf16"}, True),
+        ({"flags": "avx2 amx_bf16"}, True),
+        ({"Features": "fp asimd bf16"}, True),
+        ({"model name": "with amx_bf16 in it", "flags": "fpu avx2 avx512f"}, False),
+        ({"model name": "no flags"}, None),
     ],
 )
 def test_whether_a_processor_computes_bf16_is_read_from_its_flags(
-    cpuinfo: str, computes: bool | None, monkeypatch: pytest.MonkeyPatch
+    facts: dict[str, str], computes: bool | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Path, "read_text", lambda *_, **__: cpuinfo)
+    monkeypatch.setattr(environment, "first_processor", lambda: facts)
     assert environment.cpu_computes_bf16() is computes

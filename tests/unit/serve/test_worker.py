@@ -104,9 +104,9 @@ def test_what_a_worker_writes_is_nothing_strange_to_the_audit(root: Path, kept: 
         client = Client.of_store(root)
         client.post("collections", name="c", method=kept.lsh.fit_id)
         client.post("collections/c/images", kept.png(0))
-        shelves = sort_files(root)
-        assert (shelves.strange, shelves.work, shelves.temporary) == ([], [], [])
-        names = {path.name for path in shelves.aside}
+        files = sort_files(root)
+        assert (files.strange, files.work, files.temporary) == ([], [], [])
+        names = {path.name for path in files.auxiliary}
         assert {"serve.json", "serve.token", "journal.txt", "0.png"} <= names
         os.kill(os.getpid(), signal.SIGTERM)
 
