@@ -20,12 +20,7 @@ _VTS_DROPOUT: Final = 0.5
 
 
 class Head(nn.Module):
-    """A neck and a last layer.
-
-    Args:
-        neck: Maps a backbone's output to (N, width).
-        last_layer: Maps (N, width) to (N, bits).
-    """
+    """A neck, from a backbone's output to (N, width), and a last layer, from there to (N, bits)."""
 
     def __init__(self, neck: nn.Module, last_layer: nn.Module) -> None:
         super().__init__()
@@ -76,11 +71,7 @@ def build_head(
 
 
 class PooledNeck(nn.Module):
-    """``pool``: the backbone's pooled output as it is, (N, D).
-
-    Args:
-        feature_dim: D.
-    """
+    """``pool``: the backbone's pooled output as it is, (N, D)."""
 
     def __init__(self, feature_dim: int) -> None:
         super().__init__()
@@ -98,12 +89,8 @@ class TokenNeck(nn.Module):
     among the tokens, weights start Kaiming uniform (fan-out), biases N(0, 1). On ViT-B/16 at 224 px
     the layer has 197 * 768 * 1024 = 154.9 M weights, more than the backbone.
 
-    Args:
-        feature_dim: Width D of a token.
-        tokens: Number of tokens of an image; None if the backbone's output has none.
-
     Raises:
-        ConfigError: If there are no tokens.
+        ConfigError: If the backbone's output has no tokens.
     """
 
     def __init__(self, feature_dim: int, tokens: int | None) -> None:
@@ -131,11 +118,8 @@ class TokenNeck(nn.Module):
 class PerceptronNeck(nn.Module):
     """``mlp3``: two layers D-D, each with ReLU; with the last layer D-D-D-K, as CSQ's authors have.
 
-    Weights and biases start as torch's ``Linear`` does.
-
-    Args:
-        feature_dim: D.
-        dropout: Rate after the first ReLU; CSQ has 0.5 on ResNets and none elsewhere.
+    Weights and biases start as torch's ``Linear`` does. The dropout is after the first ReLU; CSQ's
+    is 0.5 on ResNets and 0 elsewhere.
     """
 
     def __init__(self, feature_dim: int, dropout: float) -> None:

@@ -24,13 +24,8 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     """Read a state dict from a safetensors file or a torch file, told apart by their content.
 
     A torch file is read with ``weights_only=True``, so no code in it runs. A state dict
-    wrapped as ``{"state_dict": ...}`` or ``{"model": ...}`` is unwrapped.
-
-    Args:
-        path: The file.
-
-    Returns:
-        Tensors by name, on the CPU, in the file's dtypes.
+    wrapped as ``{"state_dict": ...}`` or ``{"model": ...}`` is unwrapped. The tensors are on the
+    CPU, in the file's dtypes.
 
     Raises:
         DataError: If the file is missing, corrupt, or holds something else.

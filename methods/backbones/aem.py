@@ -44,13 +44,8 @@ class AEM(nn.Module):
     each: the module is then *not* the identity at the start but shrinks the map, to a quarter with
     both, and pretrained weights were not trained on such a map. It shows why the 2 matters.
 
-    Args:
-        width: D.
-        grid: Patches a side of the map (the shorter one).
-        local: Whether it has DW3.
-        channel: Whether it has A_c.
-        spatial: Whether it has A_s.
-        reach: Upper end of the range of A_c and A_s.
+    The map is ``width`` wide with ``grid`` patches on its shorter side; ``local``, ``channel`` and
+    ``spatial`` say whether it has DW3, A_c and A_s.
     """
 
     def __init__(

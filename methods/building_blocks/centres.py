@@ -114,11 +114,6 @@ def merged_centres(labels: Tensor, *, centres: Tensor, tie: Tensor) -> Tensor:
 
     t_i = sgn(sum over the positive classes of O_c), and ``tie`` where the vote is 0. Single-label,
     it is the class's centre. An image without a label gets ``tie``: leave it out of the loss.
-
-    Args:
-        labels: (n, classes), multi-hot.
-        centres: O, (classes, bits) of -1 and +1.
-        tie: (bits,) of -1 and +1.
     """
     votes = labels @ centres
     return torch.where(votes == 0, tie, sgn(votes))

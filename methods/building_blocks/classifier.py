@@ -61,12 +61,7 @@ def label_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     L = -mean_i sum_c q_ic log softmax(o_i)_c. Single-label, it is the ordinary cross entropy.
     Images without a label are left out of the mean.
 
-    Args:
-        logits: o, (n, classes).
-        labels: y, (n, classes), multi-hot.
-
-    Returns:
-        A scalar with gradient; 0 if no image has a label.
+    It is 0 if no image has a label. Logits o and multi-hot labels y are (n, classes).
     """
     shares = labels / labels.sum(1, keepdim=True).clamp_min(1)
     losses = -(shares * functional.log_softmax(logits, dim=1)).sum(1)

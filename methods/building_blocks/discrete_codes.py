@@ -28,11 +28,7 @@ def coordinate_sweep(codes: Tensor, linear: Tensor, quadratic: Tensor) -> Tensor
 
     so the objective never rises. Where that is exactly 0 either value is optimal and the old one
     is kept. With Q = U^T U and P = K S^T U it minimises ||U B^T - K S||^2.
-
-    Args:
-        codes: B, (N, K), of -1 and +1; left as it is.
-        linear: P, (N, K).
-        quadratic: Q, (K, K), symmetric.
+    The codes B (N, K) are left as they are; linear is P (N, K), quadratic the symmetric Q (K, K).
     """
     result = codes.clone()
     for bit in range(codes.shape[1]):
@@ -80,7 +76,7 @@ class OuterIterationLoss(HashLoss):
     the signs of the initial network.
 
     A subclass has the parameters of `OuterIterations`, calls `start` in its ``setup`` and `keep` in
-    its ``forward``, and defines S by `prepare_iteration` and `transposed_product`.
+    its ``forward``, and has S as its property ``similarity`` (or overrides `transposed_product`).
 
     Attributes:
         codes: B, (N, K), of -1 and +1.
@@ -91,6 +87,7 @@ class OuterIterationLoss(HashLoss):
 
     needs = Needs(buffer=True)
     params: Any
+    similarity: Any
     codes: Tensor
     sampled: Tensor
     visited: Tensor
@@ -106,9 +103,10 @@ class OuterIterationLoss(HashLoss):
     def prepare_iteration(self, outer: int, outputs: OutputAccess) -> None:
         """Set what stays fixed during an outer iteration, counted from 1, after Omega is drawn."""
 
-    @abstractmethod
     def transposed_product(self, rows: Tensor, embeddings: Tensor) -> Tensor:
         """Return S^T U, (N, K), for the rows int64 (n,) of S and U of (n, K)."""
+        product: Tensor = self.similarity.transposed_product(rows, embeddings)
+        return product
 
     def start(self, ctx: LossContext, *, images: int) -> None:
         """Make the state for N training images, in the shapes it keeps."""

@@ -48,10 +48,8 @@ def prepass_directions(ctx: LossContext, *, centre: bool) -> Tensor:
 
     They are float32, on the context's device; a row of zeros (after the subtraction) stays zero.
 
-    Args:
-        ctx: What the loss was given, with features.
-        centre: Whether to subtract the mean row first. Without that all cosines of ReLU or ViT
-            features are high, and codes would have to be alike.
+    With ``centre`` the mean row is subtracted first. Without that all cosines of ReLU or ViT
+    features are high, and codes would have to be alike.
     """
     features = prepass_features(ctx)
     found = centred_directions(features) if centre else unit_rows(features.double()).float()
@@ -59,7 +57,7 @@ def prepass_directions(ctx: LossContext, *, centre: bool) -> Tensor:
 
 
 def centred_directions(features: Tensor, components: int | None = None) -> Tensor:
-    """Subtract the mean row, project on principal directions if told to, divide by the norm.
+    """Subtract the mean row, project on principal directions if wanted, divide by the norm.
 
     Without the subtraction all cosines of ReLU or ViT features are high and tell little.
 
@@ -98,12 +96,7 @@ def half_cosines(rows: Tensor) -> Tensor:
 def cosine_gap(codes: Tensor, features: Tensor) -> Tensor:
     """Average the squared difference of two cosines over the pairs (i, i + n/2).
 
-    Args:
-        codes: (n, bits), n even.
-        features: (n, D), of the same images.
-
-    Returns:
-        A scalar with gradient; 0 if there is no pair.
+    Codes (n, bits) and features (n, D) are of the same n images, n even; it is 0 for no pair.
     """
     gaps = (half_cosines(codes) - half_cosines(features)).square()
     return gaps.sum() / max(len(gaps), 1)

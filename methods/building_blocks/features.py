@@ -40,10 +40,10 @@ class BackboneFeatures:
     """A backbone's pooled output on un-augmented images, in eval mode, without gradient.
 
     Args:
-        backbone: Moved to the device; left in the mode (train or eval) that it came in.
-        device: Where to compute.
-        precision: ``bf16`` runs the network under autocast; features are float32 all the same.
-        memory: Features computed before; None computes them every time.
+        backbone: Moved to the device; its mode (train or eval) is the same afterwards.
+        device: The device to compute on.
+        precision: ``bf16`` runs the network under autocast; features are float32 nevertheless.
+        memory: A store of features computed before; None computes them every time.
     """
 
     def __init__(

@@ -50,10 +50,6 @@ def logit_nll(logits: Tensor, targets: Tensor) -> Tensor:
 
     With theta = 2u and s = (t + 1) / 2 it is the binary cross entropy of (tanh(u) + 1) / 2, without
     the log 0 of a saturated tanh.
-
-    Args:
-        logits: theta, of any shape.
-        targets: s, in [0, 1] or bool, of the same shape.
     """
     return softplus(logits) - targets * logits
 

@@ -57,9 +57,7 @@ class PseudoSimilarity:
             (S^T U)_j = -r sigma + (beta + r) sigma_{c_j}
                         + sum_{i adjacent to j} [ (1 + r) - (beta + r) 1(c_i = c_j) ] u_i
 
-        Args:
-            indices: int64 (m,), distinct: the rows.
-            embeddings: U, (m, K).
+        ``indices``, int64 (m,) and distinct, are the rows, and the embeddings U, (m, K).
         """
         own = self.clusters[indices]
         sums = embeddings.new_zeros(self.cluster_count, embeddings.shape[1])

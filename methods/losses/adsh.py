@@ -97,17 +97,13 @@ class ADSH(OuterIterationLoss):
 
     def prepare_iteration(self, outer: int, outputs: OutputAccess) -> None:
         """Set r for the new sample."""
-        self.dissimilar.copy_(self._similarity.balancing_weight(self.sampled))
-
-    def transposed_product(self, rows: Tensor, embeddings: Tensor) -> Tensor:
-        """Return S^T U, (N, K), for the rows int64 (n,) of S and U of (n, K)."""
-        return self._similarity.transposed_product(rows, embeddings)
+        self.dissimilar.copy_(self.similarity.balancing_weight(self.sampled))
 
     def forward(self, batch: HashBatch) -> LossTerms:
         """Compute the loss of one batch of Omega; keep its detached h for the update of V."""
         embeddings = torch.tanh(batch.outputs)
         self.keep(batch.indices, embeddings)
-        targets = embeddings.shape[1] * self._similarity.rows(batch.indices)
+        targets = embeddings.shape[1] * self.similarity.rows(batch.indices)
         gaps = embeddings @ self.codes.T - targets
         terms = {
             "similarity": gaps.square().mean(),
@@ -116,7 +112,8 @@ class ADSH(OuterIterationLoss):
         return LossTerms(terms, {"code": self.params.code / len(self.codes)})
 
     @property
-    def _similarity(self) -> LabelSimilarity:
+    def similarity(self) -> LabelSimilarity:
+        """Return S."""
         return LabelSimilarity(
             labels=self.training_labels,
             dissimilar=self.dissimilar,
@@ -160,9 +157,7 @@ class LabelSimilarity:
         With one label an image, (A^T U)_j is the sum of the u_i in the class of j; with several,
         A is made ``block`` rows at a time.
 
-        Args:
-            indices: int64 (m,): the rows.
-            embeddings: U, (m, K).
+        ``indices``, int64 (m,), are the rows, and the embeddings U, (m, K).
         """
         if self.single_label:
             product = self.labels @ (self.labels[indices].T @ embeddings)

@@ -102,13 +102,6 @@ def half_signs(outputs: Tensor, gamma: float) -> Tensor:
     gives to a loss of b. Codes are never made by this function: whether an image is in the larger
     half depends on the other images of its batch.
 
-    Args:
-        outputs: u, (n, K).
-        gamma: How strongly outputs are pulled to their bit.
-
-    Returns:
-        b, of the shape and dtype of ``outputs``.
-
     Example:
         >>> half_signs(torch.tensor([[3.0], [2.0], [5.0], [4.0]]), 6.0).flatten().tolist()
         [-1.0, -1.0, 1.0, 1.0]

@@ -84,9 +84,7 @@ class CIBHash(HashLoss):
 def view_contrast(directions: Tensor, *, temperature: float) -> Tensor:
     """Return the NT-Xent loss: each row has to identify its other view among all other rows.
 
-    Args:
-        directions: (2n, width), rows of norm 1; rows i and i + n are two views of one image.
-        temperature: tau, which cosines are divided by.
+    Of the ``directions`` (2n, width), of norm 1, rows i and i + n are two views of one image.
     """
     rows = torch.arange(len(directions), device=directions.device)
     itself = rows[:, None] == rows

@@ -132,12 +132,8 @@ def damped_cooccurrence(labels: Tensor, damping: float) -> Tensor:
     n_cd counts the images with both classes, n_c those with one; R is 0 for a class without images.
     Single-label data give the identity.
 
-    Args:
-        labels: (N, classes), multi-hot.
-        damping: rho, 0 (classes are unlike) to 1.
-
-    Returns:
-        float32 (classes, classes), symmetric, positive definite for rho < 1.
+    The result, float32 (classes, classes), is symmetric, and positive definite for a damping
+    rho < 1; with rho = 0 all classes are unlike.
     """
     counts = labels.double().T @ labels.double()
     sizes = counts.diagonal()
@@ -152,12 +148,7 @@ def cooccurrence_similarity(labels: Tensor, cooccurrence: Tensor) -> Tensor:
 
     An image without a label has similarity 0 with every other and 1 with itself.
 
-    Args:
-        labels: y, (n, classes), multi-hot.
-        cooccurrence: R, (classes, classes), see `damped_cooccurrence`.
-
-    Returns:
-        (n, n), symmetric, 1 on the diagonal.
+    The result is (n, n), symmetric, and 1 on the diagonal; R is that of `damped_cooccurrence`.
     """
     product = labels @ cooccurrence.to(labels.dtype) @ labels.T
     shared = (product + product.T) / 2  # the two differ by rounding

@@ -113,9 +113,7 @@ class DHD(HashLoss):
 def binary_likelihood(outputs: Tensor, deviation: float) -> Tensor:
     """Return L_q of `DHD`: the cross entropy of Gaussians at +1 and -1 with the outputs' sign.
 
-    Args:
-        outputs: h, (n, bits).
-        deviation: sigma, the width of the Gaussians.
+    The outputs are h, (n, bits), and the deviation is sigma, the width of the Gaussians.
     """
     positive = outputs >= 0
     at_plus = _bell_cross_entropy((outputs - 1) / deviation, positive)

@@ -179,10 +179,8 @@ class DSDH(HashLoss):
 def ridge_classifier(codes: Tensor, labels: Tensor, *, ridge: float) -> Tensor:
     """Return the W (bits, classes) that minimises ||Y - B W||_F^2 + ridge ||W||_F^2.
 
-    Args:
-        codes: B, (N, bits).
-        labels: Y, (N, classes).
-        ridge: Above 0, so that codes with equal bits have a W too.
+    The codes B are (N, bits), the labels Y (N, classes). A ridge above 0 lets codes with equal bits
+    have a W too.
     """
     bits = codes.shape[1]
     # In float64: the entries of B^T B reach N, so its condition does too, and it is small.

@@ -156,14 +156,9 @@ def distance_spread(directions: Tensor, *, bins: int, over: HistogramRange) -> D
     of (d - M)^2, so nothing is mirrored here. The N x N distances are made a block of rows at a
     time, for the range, the histogram and the deviations.
 
-    Args:
-        directions: (N, D), rows of norm 1 or 0.
-        bins: Bins of the histogram. Of several fullest ones the lowest counts.
-        over: The range of the bins; distances outside it still count for the Gaussians.
-
-    Returns:
-        The peak and both deviations; a side without a distance has 0. Without any pair, the peak
-        is 0 and both deviations are infinite.
+    Of several fullest bins the lowest counts. Distances outside the range ``over`` still
+    count for the Gaussians. The deviation of a side without a distance is 0; without any pair, the
+    peak is 0 and both deviations are infinite.
     """
     if len(directions) <= 1:
         return DistanceSpread(0.0, math.inf, math.inf)

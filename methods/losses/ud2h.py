@@ -191,7 +191,7 @@ class UD2H(OuterIterationLoss):
         for name, value in state.items():
             self.register_buffer(name, value.to(ctx.device))
         self.centres = nn.Parameter(torch.zeros(count, bits, device=ctx.device))
-        self.dissimilar.copy_(self._similarity.balancing_weight(self.sampled))
+        self.dissimilar.copy_(self.similarity.balancing_weight(self.sampled))
 
     def begin_epoch(self, epoch: int) -> None:
         """Note whether the warm-up is over."""
@@ -209,10 +209,10 @@ class UD2H(OuterIterationLoss):
             clustering = divergence(self.targets[places], assigned).mean()
         weights = {"clustering": self.params.clustering}
         if not self.params.asymmetric:
-            gaps = embeddings @ embeddings.T / bits - self._similarity.pairs(batch.indices)
+            gaps = embeddings @ embeddings.T / bits - self.similarity.pairs(batch.indices)
             terms = {"similarity": gaps.square().mean(), "clustering": clustering}
             return LossTerms(terms, weights)
-        gaps = embeddings @ self.codes.T / bits - self._similarity.rows(batch.indices)
+        gaps = embeddings @ self.codes.T / bits - self.similarity.rows(batch.indices)
         code = (embeddings - self.codes[batch.indices]).square().sum(1).mean() / bits**2
         terms = {
             "similarity": gaps.square().mean(),
@@ -222,7 +222,8 @@ class UD2H(OuterIterationLoss):
         return LossTerms(terms, {"code": self.params.code / len(self.codes), **weights})
 
     @property
-    def _similarity(self) -> PseudoSimilarity:
+    def similarity(self) -> PseudoSimilarity:
+        """Return S."""
         return PseudoSimilarity(
             neighbours=self.neighbours,
             clusters=self.clusters,
@@ -240,7 +241,7 @@ class UD2H(OuterIterationLoss):
         if refresh and self.params.mode is Mode.TUNED:
             directions = centred_directions(outputs.features(), self.params.pca)
             self.neighbours.copy_(neighbour_lists(directions, self.params.neighbours))
-        self.dissimilar.copy_(self._similarity.balancing_weight(self.sampled))
+        self.dissimilar.copy_(self.similarity.balancing_weight(self.sampled))
 
     def _assign(self, outputs: OutputAccess, *, first: bool, refresh: bool) -> None:
         """Set F and p, the first time the centres too, and at a refresh the ids."""
@@ -267,10 +268,6 @@ class UD2H(OuterIterationLoss):
         """Estimate F_c of all images from the assignments given, perhaps as a running average."""
         fresh = assigned.sum(0) * (len(self.codes) / len(assigned))
         self.frequencies.copy_(_KEPT * self.frequencies + (1 - _KEPT) * fresh if running else fresh)
-
-    def transposed_product(self, rows: Tensor, embeddings: Tensor) -> Tensor:
-        """Return S^T U, (N, K), for the rows int64 (n,) of S and U of (n, K)."""
-        return self._similarity.transposed_product(rows, embeddings)
 
     def update_codes(self) -> None:
         """Sweep once over the bits of B, unless outputs are compared with each other."""

@@ -71,8 +71,8 @@ class FeatureMethod(KeepableMethod):
         """Learn from the training set.
 
         Args:
-            data: The training set; its images have become ``centred``.
-            centred: float64 (N, D), its features.
+            data: The training set, with its labels.
+            centred: float64 (N, D), its centred features.
             generator: A CPU generator, seeded from the cell's seed.
         """
 

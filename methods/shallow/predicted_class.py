@@ -101,9 +101,8 @@ class PredictedClass(FeatureMethod):
     def predict(self, centred: Tensor) -> Tensor:
         """Predict the classes of centred features, float64 (N, D).
 
-        Returns:
-            float64 (N, classes), multi-hot over the classes with training images; at least one 1
-            a row.
+        The result, (N, classes), is multi-hot over the classes with training images; each row has
+        a 1.
         """
         logits = centred @ self.projection + self.offset
         largest = functional.one_hot(logits.argmax(dim=1), logits.shape[1]).double()
@@ -128,17 +127,9 @@ def fit_linear(
     there are images are fitted by their coordinates in it: the same W, from N x N numbers.
 
     Single-label, the loss is the mean cross-entropy of the softmax; multi-label, the mean over
-    images of the sum over classes of the binary cross-entropies. Added is decay / 2 ||W||^2.
-
-    Args:
-        features: float64 (N, D); of mean square norm about 1, or it takes many iterations.
-        labels: (N, classes), multi-hot.
-        multilabel: Whether an image may have several labels.
-        decay: Weight of the penalty, above 0.
-        iterations: Iterations of L-BFGS, at most.
-
-    Returns:
-        W, float64 (D, classes), and b, float64 (classes,).
+    images of the sum over classes of the binary cross-entropies. Added is decay / 2 ||W||^2, with a
+    decay above 0. Features (N, D) of a mean square norm far from 1 take many iterations. W is
+    (D, classes) and b (classes,), in float64.
     """
     if features.shape[1] > max(len(features), _WIDEST):
         basis, coordinates = torch.linalg.qr(features.T)

@@ -18,17 +18,11 @@ def principal_directions(centred: Tensor, count: int, *, method: str) -> Tensor:
     Each direction's sign is chosen so that its component of greatest magnitude is positive: linear
     algebra libraries leave it open, and codes must not depend on which one is installed.
 
-    Args:
-        centred: float64 (N, D), mean zero.
-        count: Number of directions.
-        method: The name of the method, for the error.
-
-    Returns:
-        float64 (D, count), orthonormal columns.
+    They are the orthonormal columns of a float64 (D, count). The features, (N, D), have mean zero.
 
     Raises:
         ConfigError: If there are fewer than ``count``: N centred points in D dimensions span at
-            most min(D, N - 1).
+            most min(D, N - 1). The message names ``method``.
     """
     samples, width = centred.shape
     most = min(width, samples - 1)

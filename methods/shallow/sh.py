@@ -69,13 +69,8 @@ class SH(ShallowMethod):
 def box_modes(sides: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """Return the modes of a box with the smallest eigenvalues, the constant mode left out.
 
-    Args:
-        sides: float64 (D,), r, all positive.
-        count: K, the number of modes.
-
-    Returns:
-        The dimension and the number k of half waves of each mode, int64 (count,) both, by rising
-        eigenvalue (k pi / r_d)^2.
+    Their dimensions and numbers k of half waves, int64 (count,) both, are in the order of the
+    eigenvalue (k pi / r_d)^2, r the positive sides (D,).
 
     Example:
         >>> dimensions, halves = box_modes(torch.tensor([6.0, 4.0, 1.0]), 3)
