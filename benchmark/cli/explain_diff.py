@@ -1,4 +1,4 @@
-"""``hashbench explain-diff``: why two records do not say the same."""
+"""``hashbench explain-diff``: list the differences between two records."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def command(first: str, second: str, store: Path, *, full: bool) -> None:
     click.echo(f"A  {one.fit.cell}  ({one.record.kind} {one.record.record_id})")
     click.echo(f"B  {other.fit.cell}  ({other.record.kind} {other.record.record_id})")
     if not differences:
-        click.echo("they are one record")
+        click.echo("both are the same record")
         return
     rows = [
         (each.group, each.field, _shown(each.first, full), _shown(each.second, full), each.why)

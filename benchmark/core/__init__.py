@@ -1,1 +1,1 @@
-"""The values everything else is built from; imports no torch."""
+"""Define the values that all other parts share: cells, records, codes; imports no torch."""

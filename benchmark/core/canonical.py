@@ -23,7 +23,7 @@ def canonical_json(value: Any) -> bytes:
         UTF-8 JSON with sorted keys and no spaces.
 
     Raises:
-        ValueError: If a number is NaN or infinite, which JSON cannot say.
+        ValueError: If a number is NaN or infinite, which JSON cannot express.
         TypeError: If something is not plain data.
     """
     text = json.dumps(
@@ -43,7 +43,7 @@ def digest_bytes(data: bytes) -> str:
 
 
 def digest_array(array: np.ndarray[Any, Any]) -> str:
-    """SHA-256 of an array's elements in C order; shape and dtype are the caller's to state."""
+    """SHA-256 of an array's elements in C order; shape and dtype are not included."""
     sha = hashlib.sha256()
     for row in array if array.ndim > 1 else array.reshape(1, -1):
         sha.update(np.ascontiguousarray(row).tobytes())
@@ -51,7 +51,7 @@ def digest_array(array: np.ndarray[Any, Any]) -> str:
 
 
 def digest_file(path: Path) -> str:
-    """SHA-256 of a file, read in blocks so that its size does not matter."""
+    """SHA-256 of a file, as 64 hex digits; it is read in blocks."""
     sha = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(_BLOCK):

@@ -1,4 +1,4 @@
-"""A cell: one training with every default resolved, and the id that follows from it."""
+"""A cell: one training with every default resolved, and its id."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class Precision(StrEnum):
 
 
 class BackboneMode(StrEnum):
-    """What training does to the backbone.
+    """How training treats the backbone.
 
-    ``tuned``: it learns, at its own rate. ``frozen``: it stays as it is, in eval mode; its pooled
-    features are computed once an image and the head learns from those.
+    ``tuned``: it is trained, at its own learning rate. ``frozen``: it is not trained and is in eval
+    mode; its pooled features are computed once an image, and the head is trained on those.
     """
 
     TUNED = "tuned"
@@ -40,8 +40,8 @@ class Determinism(StrEnum):
     FAST = "fast"
 
 
-# A setting that came after fits had been recorded is left out of a fit's id while it has its
-# default, so that those fits keep theirs. `BaseParams.added_later` is the same for parameters.
+# A setting that was added after fits had been recorded is left out of a fit's id while it has its
+# default, so that older fits keep their ids. `BaseParams.added_later` does this for parameters.
 _ADDED_LATER: Final[Mapping[str, Any]] = {"added_later": True}
 
 
@@ -74,7 +74,7 @@ class Subset:
 
 @dataclass(frozen=True, slots=True)
 class DataChoice:
-    """What a cell is trained and tested on.
+    """The data that a cell is trained and tested on.
 
     Attributes:
         name: The dataset.
@@ -83,8 +83,8 @@ class DataChoice:
         protocol_sha256: Digest of the protocol's definition, checksums included.
         subset: The part of the protocol used, if not all of it.
         image_size: Side of the square network input, in pixels.
-        normalisation: ``protocol``, ``imagenet``, ``half``, ``clip`` or ``unit``: whose mean and
-            deviation are used.
+        normalisation: Source of mean and deviation: ``protocol``, ``imagenet``, ``half``, ``clip``
+            or ``unit``.
     """
 
     name: str
@@ -97,7 +97,7 @@ class DataChoice:
 
     @property
     def label(self) -> str:
-        """The protocol as tables print it; a subset is another protocol and says so."""
+        """The protocol as tables print it, with the sizes of a subset."""
         if self.subset is None:
             return self.protocol
         sizes = "/".join(
@@ -109,11 +109,11 @@ class DataChoice:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Where a backbone's first weights come from.
+    """The source of a backbone's first weights.
 
     Attributes:
         source: ``none``, ``file``, or a tag such as ``timm/vit_tiny_patch16_224``.
-        sha256: The file's checksum; None for a tag (the record states what was loaded).
+        sha256: The file's checksum; None for a tag, whose checksum is in the record.
     """
 
     source: str = "none"
@@ -121,7 +121,7 @@ class Weights:
 
     @property
     def pretrained(self) -> bool:
-        """Whether there are weights at all."""
+        """Whether the backbone starts from pretrained weights."""
         return self.source != "none"
 
 
@@ -143,7 +143,7 @@ class Validation:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """How the learning rates fall.
+    """How the learning rates fall during training.
 
     Attributes:
         kind: ``constant``, ``cosine`` (per step, down to ``factor`` of the start) or ``step``
@@ -171,21 +171,21 @@ class TrainSettings:
         momentum: Momentum of ``sgd``.
         nesterov: Whether ``sgd`` uses Nesterov's form.
         schedule: How the rates fall.
-        epochs: Passes over what the loss's ``epoch_indices`` gives.
+        epochs: Passes over the indices that the loss's ``epoch_indices`` returns.
         batch_size: Images a step.
         augmentation: ``none``, ``flip``, ``crop_flip``, ``crop_flip_jitter``, ``resized_crop``,
             ``resized_crop_jitter``, ``noise``, or the views of a loss: ``cibhash``, ``dhd``,
             ``dhd_alexnet``.
-        validation: What is held out of the training set, if anything.
-        prepass: What a loss's pre-pass reads: ``weights`` (features of the pretrained backbone),
+        validation: The part held out of the training set, if any.
+        prepass: Input of a loss's pre-pass: ``weights`` (features of the pretrained backbone),
             ``random`` (features of the untrained one), ``pixels``; None if the loss has none.
-        backbone: Whether the backbone learns.
-        channels_last: Whether images and filters lie in memory with the channels innermost.
+        backbone: Whether the backbone is trained.
+        channels_last: Whether images and filters are stored with the channels innermost.
         compile: Whether the network is compiled by ``torch.compile``.
         fused: Whether the optimiser updates all parameters in one fused kernel.
-        accumulate: Parts that a step's images pass the network and the loss in, one after another;
-            their gradients, weighted by their share of the images, make one step. A loss over pairs
-            has those within a part only.
+        accumulate: Number of parts into which a step's images are divided. The parts pass network
+            and loss one after another, and their gradients, weighted by their share of the images,
+            are added. A loss over pairs sees only pairs within a part.
     """
 
     recipe: str
@@ -244,22 +244,22 @@ class Cell:
 
     @property
     def fit_id(self) -> str:
-        """First 16 hex digits of the SHA-256 over everything that makes the codes."""
+        """First 16 hex digits of the SHA-256 over all settings that determine the codes."""
         plain = _identity(self)
         for component in (plain["backbone"], plain["loss"], plain["method"]):
             if component:
-                # Where parameters came from is not what they are.
+                # The preset does not matter, only the parameters.
                 del component["preset"]
         return digest(plain)[:FIT_ID_LENGTH]
 
     @property
     def frozen(self) -> bool:
-        """Whether a deep method's backbone stays as it is."""
+        """Whether a deep method's backbone is not trained."""
         return self.train is not None and self.train.backbone is BackboneMode.FROZEN
 
     @property
     def channels_last(self) -> bool:
-        """Whether images lie in memory with the channels innermost."""
+        """Whether images are stored with the channels innermost."""
         return self.train is not None and self.train.channels_last
 
     @property
@@ -268,19 +268,19 @@ class Cell:
 
         E.g. ``resnet18 + hsc``, ``resnet18 (frozen) + hsc`` or ``itq on pixels``.
         """
-        return self._method_told(presets=False)
+        return self._method_text(presets=False)
 
-    def _method_told(self, *, presets: bool) -> str:
-        def told(component: Component, *about: str) -> str:
+    def _method_text(self, *, presets: bool) -> str:
+        def text(component: Component, *about: str) -> str:
             named = [component.preset] if presets and component.preset else []
             words = ", ".join([*named, *about])
             return f"{component.name} ({words})" if words else component.name
 
         frozen = [BackboneMode.FROZEN] if self.frozen else []
-        features = told(self.backbone, *frozen) if self.backbone else "pixels"
+        features = text(self.backbone, *frozen) if self.backbone else "pixels"
         if self.method:
-            return f"{told(self.method)} on {features}"
-        return f"{features} + {told(self.loss) if self.loss else '?'}"
+            return f"{text(self.method)} on {features}"
+        return f"{features} + {text(self.loss) if self.loss else '?'}"
 
     @property
     def bits_label(self) -> str:
@@ -288,12 +288,12 @@ class Cell:
         return "float" if self.bits is None else str(self.bits)
 
     def __str__(self) -> str:
-        where = f"{self.data.label} | {self._method_told(presets=True)}"
+        where = f"{self.data.label} | {self._method_text(presets=True)}"
         return f"{where} | {self.bits_label} bits | seed {self.seed}"
 
 
 def _identity(settings: Any) -> dict[str, Any]:
-    """A dataclass as plain data, without what was added later and has its default."""
+    """A dataclass as plain data, without settings added later that have their default."""
     plain: dict[str, Any] = asdict(settings)
     for each in fields(settings):
         value = getattr(settings, each.name)

@@ -1,4 +1,4 @@
-"""What a cell asks of a cluster's scheduler; never part of a fit's id."""
+"""The resources that cells request from a cluster's scheduler; no part of a fit's id."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ _HOUR = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class SlurmSettings:
-    """What a cell's Slurm job asks for; `hashbench.matrix.cluster_schema` has the meanings.
+    """The resources of a cell's Slurm job; see also `hashbench.matrix.cluster_schema`.
 
     Attributes:
-        partition, account, qos, constraint: As sbatch has them; None for the cluster's own choice.
+        partition, account, qos, constraint: Options of sbatch; None for the cluster's default.
         gpus: GPUs, ``2`` or ``a100:1``; None: one, or none where the matrix says ``device: cpu``.
         cpus: Cores; None: as many as the matrix gives a cell threads.
-        mem: Memory, such as ``16G``; None for the cluster's own choice.
-        time: Seconds of one stay in the cluster.
-        notice: Seconds before the end of that time at which a cell is asked to leave.
-        requeues: How often a cell whose time is over is queued again, to go on where it was.
-        chunk: Cells in one job array.
-        parallel: Cells of one array at the same time.
+        mem: Memory, such as ``16G``; None for the cluster's default.
+        time: Time limit of one job in seconds.
+        notice: Seconds before that limit at which a cell is told to stop.
+        requeues: How often a cell that ran into the limit is queued again, to be resumed.
+        chunk: Number of cells in one job array.
+        parallel: Number of cells of one array that run at the same time.
         setup: Shell commands before the cell.
         options: Further options of sbatch, by their long names.
     """
@@ -44,14 +44,14 @@ class SlurmSettings:
 
 @dataclass(frozen=True, slots=True)
 class RaySettings:
-    """What a cell asks of Ray; `hashbench.matrix.cluster_schema` has the meanings.
+    """The resources that a cell requests from Ray; see also `hashbench.matrix.cluster_schema`.
 
     Attributes:
-        address: The cluster's; None for one on this machine.
-        gpus: GPUs, or the share of one; None: one where there are any, or none where the matrix
-            says ``device: cpu``.
+        address: Address of the cluster; None for one on this machine.
+        gpus: GPUs, or the share of one; None: one if there are any, or none if the matrix says
+            ``device: cpu``.
         cpus: Cores; None: as many as the matrix gives a cell threads.
-        mem: Memory, such as ``16G``; None for no demand.
+        mem: Memory, such as ``16G``; None for no request.
     """
 
     address: str | None = None

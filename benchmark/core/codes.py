@@ -1,4 +1,4 @@
-"""Binary codes, packed, and float embeddings: what a method encodes images to."""
+"""Packed binary codes and float embeddings of images."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BYTES_PER_WORD = 8
 
 
 class Role(StrEnum):
-    """Which side of a retrieval an image is on."""
+    """The side of a retrieval that an image belongs to: query or database."""
 
     QUERY = "query"
     DATABASE = "database"
@@ -28,7 +28,7 @@ class Codes:
     """Binary codes of N images, one row each, eight bits a byte.
 
     Bit k of a row is the k-th bit of the code, most significant bit of a byte first; a set bit
-    stands for +1. The padding bits of the last byte are zero, so they never count in a distance.
+    stands for +1. The padding bits of the last byte are zero, so they do not add to a distance.
 
     Attributes:
         packed: uint8 (N, ceil(bits / 8)).
@@ -57,7 +57,7 @@ class Codes:
 
     @classmethod
     def from_outputs(cls, outputs: NDArray[Any]) -> Codes:
-        """Binarise real outputs with sgn(0) = +1.
+        """Binarise real outputs, with sgn(0) = +1.
 
         Args:
             outputs: Float or integer (N, bits), finite.
@@ -71,7 +71,7 @@ class Codes:
         if outputs.ndim != 2:  # noqa: PLR2004 - (N, bits)
             raise DataError(f"codes: outputs must be (N, bits), got {outputs.shape}")
         if not bool(np.all(np.isfinite(outputs))):
-            raise DataError("codes: an output is NaN or infinite, so its sign means nothing")
+            raise DataError("codes: an output is NaN or infinite, so it has no sign")
         return cls(np.packbits(outputs >= 0, axis=1), outputs.shape[1])
 
     def __len__(self) -> int:
@@ -92,7 +92,7 @@ class Codes:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Embeddings:
-    """Float embeddings of N images, compared by cosine: the upper row of a table.
+    """Float embeddings of N images, compared by cosine similarity.
 
     Attributes:
         values: float32 (N, D), finite.

@@ -1,4 +1,4 @@
-"""What a fit drew, where the device tells."""
+"""Energy used by a fit, if the device reports it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Energy(BaseModel):
-    """Energy that the device drew while a fit ran, what it draws idle included.
+    """Energy that the device used while a fit ran, its idle consumption included.
 
     Attributes:
-        source: ``nvml`` counts a whole CUDA device, ``rapl`` all processor packages of the machine;
-            either counts other work on them too.
-        joules: By ``training`` (building, pre-pass, features, epochs, validation, checkpoints) and
-            ``encoding`` (queries and database).
+        source: ``nvml`` measures a whole CUDA device, ``rapl`` all processor packages of the
+            machine; both include other work on them.
+        joules: Energy by phase: ``training`` (building, pre-pass, features, epochs, validation,
+            checkpoints) and ``encoding`` (queries and database).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -1,4 +1,4 @@
-"""Errors that a user can act on, each with the exit code it ends the command with."""
+"""Errors that a user can resolve, each with the exit code of the command."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """Exit codes of the command line, one meaning each."""
+    """Exit codes of the command line."""
 
     OK = 0
     INTERNAL = 1
@@ -32,10 +32,10 @@ class HashbenchError(Exception):
 
 
 class ConfigError(HashbenchError):
-    """One or more mistakes in what the user wrote, all reported at once.
+    """One or more mistakes in the user's input, all reported at once.
 
     Args:
-        problems: One line each.
+        problems: One line for each mistake.
     """
 
     def __init__(self, *problems: str) -> None:
@@ -44,7 +44,7 @@ class ConfigError(HashbenchError):
 
 
 class DataError(HashbenchError):
-    """Images, labels, codes or lists that are not what they should be."""
+    """Images, labels, codes or lists are invalid."""
 
 
 class StoreError(HashbenchError):
@@ -58,7 +58,7 @@ class DamagedStoreError(StoreError):
 
 
 class LeaseLostError(StoreError):
-    """Another run took the cell over; nothing of this one's is kept."""
+    """Another run took the cell over, so the result of this run is discarded."""
 
     exit_code = ExitCode.INTERRUPTED
 
@@ -70,14 +70,14 @@ class NothingSelectedError(HashbenchError):
 
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:
-    """Say which known words a misspelt one is near to.
+    """Suggest the known word that is nearest to a misspelt one.
 
     Args:
-        word: What the user wrote.
-        known: The words that would have been right.
+        word: The word that the user wrote.
+        known: The valid words.
 
     Returns:
-        ``Did you mean 'x'?``, or the list of known words when none is near.
+        ``Did you mean 'x'?``, or the list of known words if none is near.
     """
     near = get_close_matches(word.lower(), known, n=1, cutoff=0.6)
     if near:

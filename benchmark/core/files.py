@@ -1,4 +1,4 @@
-"""Files that are either whole or absent."""
+"""Write files atomically: a file is either complete or absent."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def write_atomically(
     """Write a file under a temporary name, sync it, and rename it into place.
 
     Args:
-        path: Where the file shall be; folders above it are made.
+        path: The file; folders above it are made.
         data: Its whole content.
         staged: The temporary name, on the same file system; by default one beside the file.
-        check: Called when all of it is on disk under that name; what it raises leaves nothing.
+        check: Called when the temporary file is complete; if it raises, no file is left.
 
     Raises:
-        StoreError: If the disk is full, or the place cannot be written to; nothing is left behind.
+        StoreError: If the disk is full or the folder cannot be written; no file is left.
     """
     temporary = staged or path.parent / f"{TEMPORARY_PREFIX}{os.getpid()}-{path.name}"
     try:
@@ -42,11 +42,11 @@ def write_atomically(
         _sync_folder(path.parent)
     except OSError as error:
         raise StoreError(
-            f"cannot write {path}: {error.strerror or error}. What was written before is kept; "
-            f"make room or name another place, then run again"
+            f"cannot write {path}: {error.strerror or error}. Files written before are kept; "
+            f"free disk space or name another folder, then run again"
         ) from error
     finally:
-        # Also on Ctrl-C; after the rename there is nothing left to remove.
+        # Also on Ctrl-C; after the rename there is no temporary file.
         with suppress(OSError):
             temporary.unlink()
 

@@ -1,4 +1,4 @@
-"""What a component says about itself: version, paper, supervision, citation."""
+"""The description of a component: version, paper, supervision, citation."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from enum import StrEnum
 
 
 class Supervision(StrEnum):
-    """What a method learns from."""
+    """The supervision that a method needs."""
 
     LABELS = "labels"
     NONE = "none"
 
 
 class LabelKind(StrEnum):
-    """The label kinds a method can be trained on."""
+    """The kinds of labels that a method can be trained on."""
 
     SINGLE = "single-label"
     MULTI = "multi-label"
@@ -22,17 +22,17 @@ class LabelKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ComponentInfo:
-    """The card of a backbone, loss, method, dataset or engine.
+    """The description of a backbone, loss, method, dataset or engine.
 
     Attributes:
         title: The name in prose, e.g. ``Deep Supervised Hashing``.
-        version: Raised by hand whenever a change may change a number; part of every fit id.
-        paper: Authors, venue and year; empty for what has no paper.
-        equation: The equation numbers implemented, where they are known.
-        citation: BibTeX key, empty where there is nothing to cite.
-        supervision: What it learns from.
+        version: Incremented by hand with each change that may change a number; part of fit ids.
+        paper: Authors, venue and year; empty without a paper.
+        equation: Numbers of the implemented equations, if known.
+        citation: BibTeX key; empty without a paper.
+        supervision: The supervision it needs.
         labels: The label kinds it accepts.
-        reconstruction: True if no formula was published and ours is built from a description.
+        reconstruction: Whether no formula was published, so that it was built from a description.
     """
 
     title: str

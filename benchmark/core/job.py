@@ -1,4 +1,4 @@
-"""What one worker process is asked to do for one cell."""
+"""The work of one process on one cell, and the options of a matrix for all its cells."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from hashbench.core.clusters import RaySettings, SlurmSettings
 
 @dataclass(frozen=True, slots=True)
 class LatencySetting:
-    """One row of the latency table: an engine and how it is asked.
+    """The setting of one latency measurement: an engine and how it is called.
 
     Attributes:
         engine: Name of the search engine.
-        k: Neighbours asked for.
-        batch: Queries a call.
+        k: Number of neighbours to find.
+        batch: Queries in one call.
         threads: Threads of the engine.
         params: Every parameter of the engine, defaults included, as plain data.
-        samples: Timed calls wanted.
-        seconds: Time limit for them.
+        samples: Number of timed calls.
+        seconds: Time limit of these calls.
     """
 
     engine: str
@@ -36,9 +36,9 @@ class LatencySetting:
     seconds: float = 3.0
 
     def unwritten(self) -> frozenset[str]:
-        """The settings that came after latencies had been recorded and have their defaults.
+        """The settings that were added after latencies had been recorded and have their defaults.
 
-        They are not written, so that those records' documents and ids stay what they are.
+        They are not written, so that the ids of older records stay valid.
         """
         usual = LatencySetting(self.engine, self.k, self.batch, self.threads)
         later = ("params", "samples", "seconds")
@@ -47,24 +47,24 @@ class LatencySetting:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A cell and what is still missing of it.
+    """A cell and the results of it that are still missing.
 
     Attributes:
         cell: The cell.
         store: Folder of the store.
-        fit: Whether to train and encode; else the stored codes are used.
+        fit: Whether to train and encode; otherwise the stored codes are used.
         metrics: Full names of the metrics to compute.
         latency: Latency settings to measure.
         validation_metrics: Full names of the metrics computed on the validation part.
         validate_every: Epochs between two validations; 0 for never.
         device: ``cpu`` or ``cuda``.
         threads: Threads of the training process.
-        data_root: Where datasets are looked for, if the user named a place.
-        weights: File of the backbone's first weights, if they come from a file.
+        data_root: The folder of datasets, if the user named one.
+        weights: File of the backbone's first weights, if any.
         plugins: Plugin files to load first.
-        keep_model: Whether a fit keeps what encoding other images needs.
-        lease: Number of the lease under which the cell is done; 0 for none.
-        lease_period: Seconds of silence after which that lease may be taken over.
+        keep_model: Whether a fit keeps its model for encoding other images.
+        lease: Number of the lease under which the cell is computed; 0 for none.
+        lease_period: Seconds without a sign of life after which that lease may be taken over.
     """
 
     cell: Cell
@@ -85,32 +85,33 @@ class Job:
 
     @property
     def empty(self) -> bool:
-        """Whether nothing is missing."""
+        """Whether no result is missing."""
         return not (self.fit or self.metrics or self.latency)
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a matrix wants of its cells beside the cells themselves.
+    """The options of a matrix for all its cells: metrics, latency and execution.
 
     Attributes:
         metrics: Full names of the metrics of codes.
-        float_metrics: Those among them that embeddings have too.
+        float_metrics: Those metrics that are defined for embeddings too.
         latency: Latency settings, for codes only.
         validate_every: Epochs between two validations; 0 for never.
         device: ``auto``, ``cpu`` or ``cuda``.
         threads: Threads of a cell's process.
         timeout: Seconds after which a cell is killed, or None.
-        data_root: Where datasets are looked for.
+        data_root: The folder of datasets.
         weights: Weight files by SHA-256.
         plugins: Plugin files.
-        keep_model: Whether fits keep what encoding other images needs.
-        slots: Cells beside each other, on CUDA for each device; or ``auto``.
-        retries: How often a cell is tried again within a run, by the status it ended with.
-        backend: Where cells run: ``local``, ``slurm`` or ``ray``.
-        all_cores: Whether `threads` are all of this machine's, where another would have others.
-        slurm: What each cell's Slurm job asks for, by fit id.
-        ray: What each cell asks of Ray, by fit id.
+        keep_model: Whether fits keep their models for encoding other images.
+        slots: Cells that run at the same time, on CUDA for each device; or ``auto``.
+        retries: How often a cell is tried again within a run, by its status.
+        backend: The launcher of cells: ``local``, ``slurm`` or ``ray``.
+        all_cores: Whether `threads` is the number of cores, which another machine replaces by its
+            own.
+        slurm: The resources of each cell's Slurm job, by fit id.
+        ray: The resources that each cell requests from Ray, by fit id.
     """
 
     metrics: tuple[str, ...]

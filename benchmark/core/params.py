@@ -15,13 +15,13 @@ class BaseParams(BaseModel):
     """Base of every component's ``Params``: unknown names are errors, values are frozen.
 
     A preset is a set of values under a published name (``paper``, ``deephash``, ...); parameters
-    that the user gives win over it.
+    that the user gives take precedence.
 
     Attributes:
-        presets: Values by parameter, by preset.
-        added_later: Names of optional parameters that came after fits had been recorded. While one
-            has its default it is left out of the resolved parameters, so that those fits keep their
-            ids.
+        presets: Values by parameter, for each preset.
+        added_later: Names of optional parameters that were added after fits had been recorded. One
+            with its default value is left out of the resolved parameters, so that older fits keep
+            their ids.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -54,8 +54,8 @@ def resolve_params(
             raise ConfigError(f"preset: unknown preset '{preset}'. {known}")
         base = cls.presets[preset]
     try:
-        # Strictly, but as JSON: a list may stand for a tuple and a word for an enum's member,
-        # while true is not taken for a number, nor "3" for 3.
+        # Strict validation of JSON: a list is accepted for a tuple and a word for an enum member,
+        # but true is no number, and "3" is not 3.
         text = json.dumps({**base, **params}, default=str)
         resolved = cls.model_validate_json(text, strict=True)
     except ValidationError as error:
@@ -76,7 +76,7 @@ def _problem(cls: type[BaseParams], error: Any) -> str:
 
 
 def sentence(error: Any) -> str:
-    """One of pydantic's errors in one line of the house's voice, with the value that caused it."""
+    """Rephrase an error of pydantic as one line, with the value that caused it."""
     if error["type"] == "missing":
         return "is missing"
     message = " ".join(str(error["msg"]).split())

@@ -1,4 +1,4 @@
-"""Plugin files: a component in any Python file the user names."""
+"""Load plugin files: Python files that define components."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ def _components(module: ModuleType) -> list[Any]:
 def load_plugin(path: Path, into: Registry) -> list[Entry]:
     """Import a plugin file and register the components that it defines.
 
-    A component is a public, concrete class whose base says what it is (``HashLoss``, ``Backbone``,
-    ...). Its name is the class attribute ``name``, or else the class name in snake case.
+    A component is a public, concrete class whose base determines its kind (``HashLoss``,
+    ``Backbone``, ...). Its name is the class attribute ``name``, or the class name in snake case.
 
     Args:
         path: The Python file.
@@ -69,7 +69,7 @@ def load_plugin(path: Path, into: Registry) -> list[Entry]:
     """
     if not path.is_file():
         raise ConfigError(f"plugin {path}: no such file")
-    # Resolved, so that one file named in two ways is one origin.
+    # Resolved, so that one file named by two paths is one origin.
     path = path.resolve()
     module = _import_file(path)
     entries = [

@@ -1,4 +1,4 @@
-"""Records: one JSON document for each measurement, sealed by its own digest."""
+"""Records: one JSON document for each measurement, named by its own digest."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SCHEMA_VERSION = 1
 
 
 class Status(StrEnum):
-    """How a measurement ended."""
+    """The outcome of a measurement."""
 
     OK = "ok"
     FAILED = "failed"
@@ -42,7 +42,7 @@ class _Document(BaseModel):
 
 
 class Cause(_Document):
-    """Why a measurement did not end well."""
+    """The cause of a failed measurement."""
 
     type: str
     message: str
@@ -58,7 +58,7 @@ class Artifact(_Document):
 
 
 class DataFacts(_Document):
-    """The data as loaded: checksums, sizes, and what loading warned about."""
+    """The data as loaded: checksums, sizes, and warnings of loading."""
 
     checksums: dict[str, str]
     sizes: dict[str, int]
@@ -66,13 +66,13 @@ class DataFacts(_Document):
 
 
 class Budget(_Document):
-    """What a fit cost.
+    """The cost of a fit.
 
     Attributes:
         epochs: Passes over the training indices.
-        images_seen: Training images that went through the network.
-        parameters: Trainable numbers.
-        peak_memory_bytes: Largest device memory in use (on a CPU: of the process).
+        images_seen: Training images that passed the network.
+        parameters: Number of trainable parameters.
+        peak_memory_bytes: Largest device memory in use; on a CPU, memory of the process.
     """
 
     epochs: int
@@ -82,13 +82,13 @@ class Budget(_Document):
 
 
 class TrainingSpeed(_Document):
-    """How fast the epochs went, and how much of the device's arithmetic they used.
+    """The speed of training, and its share of the device's arithmetic rate.
 
     Attributes:
-        images_per_second: Training images that passed the network, by the seconds of all epochs.
+        images_per_second: Training images that passed the network, per second of all epochs.
         step_seconds: Seconds of all steps by part: ``data`` (fetching, augmenting), ``forward``
-            (network and loss), ``backward``, ``step`` (optimiser), ``loss state`` (what a loss does
-            after it). On a CUDA device as the device saw them.
+            (network and loss), ``backward``, ``step`` (optimiser), ``loss state`` (updates of a
+            loss after the step). On a CUDA device, measured by the device.
         flops_per_image: Floating-point operations of a training image in the network, forward and
             backward, as counted on one.
         matrix_flops: Operations a second of a large matrix product in the same precision, measured
@@ -107,9 +107,9 @@ class MetricEntry(_Document):
     """One metric of one cell.
 
     Attributes:
-        value: The mean over the queries that count.
-        queries: Queries that count.
-        without_relevant: Queries with no relevant item in the database.
+        value: The mean over the counted queries.
+        queries: Number of counted queries.
+        without_relevant: Number of queries without a relevant item in the database.
         cutoff_exceeds: Size of the database if the cut-off is larger, else None.
     """
 
@@ -120,14 +120,14 @@ class MetricEntry(_Document):
 
 
 class CodeFacts(_Document):
-    """Statistics of one side's codes; entropies in bits.
+    """Statistics of the query or the database codes; entropies in bits.
 
     Attributes:
         items: Number of codes.
-        distinct: Different codes.
-        constant_bits: Bits that are the same in every code.
+        distinct: Number of different codes.
+        constant_bits: Number of bits that are equal in all codes.
         bit_balance: Mean over the bits of |mean of the bit as -1 or +1|.
-        bit_correlation: Mean |correlation| over the pairs of bits that vary; None without one.
+        bit_correlation: Mean |correlation| over the pairs of bits that vary; None without any.
         bit_entropy: Mean over the bits of the entropy of the bit.
         code_entropy: Entropy of the distribution of codes.
     """
@@ -149,21 +149,21 @@ _LATER_IN_LATENCY = (
 class LatencyEntry(_Document):
     """Query latency of one engine at one setting; times in milliseconds a query.
 
-    A percentile p is None where fewer than 10 / (1 - p) calls were timed. ``threads_used`` is what
-    the engine really used, which may be less than the setting asks for.
+    A percentile p is None if fewer than 10 / (1 - p) calls were timed. ``threads_used`` is the
+    number of threads that the engine used, which may be less than in the setting.
 
-    What came after latencies had been recorded is not written while it is not known, so that those
-    records' documents and ids stay what they are.
+    Fields that were added after latencies had been recorded are not written while they are unknown,
+    so that the ids of older records stay valid.
 
     Attributes:
         p999_ms: 99.9th percentile.
         warmup_seconds: Seconds of untimed searches before the first sample.
-        recall: Mean share of the k neighbours asked for that are as near as the exact scan's k-th;
-            equal distances count, whichever the ids.
-        recall_queries: Queries that it is a mean over.
-        facts: What parameters left to the engine became in the index.
-        resampled_from: Codes in the database that this larger one was resampled from; None for
-            the fit's own codes.
+        recall: Mean share of the k neighbours that are as near as the k-th of the exact scan; equal
+            distances count, whatever the ids.
+        recall_queries: Number of queries in that mean.
+        facts: Values that the engine chose for parameters left to it.
+        resampled_from: Size of the database that this larger one was resampled from; None for the
+            fit's own codes.
     """
 
     setting: LatencySetting
@@ -188,7 +188,7 @@ class LatencyEntry(_Document):
     resampled_from: int | None = None
 
     @model_serializer(mode="wrap")
-    def _as_before_what_came_later(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _without_unknown_fields(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
         document: dict[str, Any] = plain(self)
         for key in _LATER_IN_LATENCY:
             if document.get(key) in (None, {}):
@@ -212,12 +212,11 @@ class _Record(_Document):
 
 
 class FitRecord(_Record):
-    """One training and the codes it gave.
+    """One training and its codes.
 
-    ``speed``, ``spared`` and ``energy`` came after fits had been recorded; while there is nothing
-    to say, as in those, they are not written. ``spared``: seconds, by phase, that features took in
-    another cell of the run and were not spent again; they are counted in ``phases`` as if they had
-    been.
+    ``speed``, ``spared`` and ``energy`` were added after fits had been recorded and are not written
+    while they are empty. ``spared`` holds seconds, by phase, that features took in another cell of
+    the run and that were saved here; ``phases`` includes them.
     """
 
     kind: Literal["fit"] = "fit"
@@ -233,7 +232,7 @@ class FitRecord(_Record):
     energy: Energy | None = None
 
     @model_serializer(mode="wrap")
-    def _without_what_is_not_known(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _without_unknown_fields(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
         document: dict[str, Any] = plain(self)
         for key in ("speed", "spared", "energy"):
             if not document.get(key):
@@ -244,9 +243,8 @@ class FitRecord(_Record):
 class EvaluationRecord(_Record):
     """Metrics of a fit's codes.
 
-    ``codes``, by ``query`` and ``database``, came after evaluations had been recorded. While it is
-    None, as in those and where there are embeddings, it is not written, so that their documents
-    and ids stay what they are.
+    ``codes``, by ``query`` and ``database``, was added after evaluations had been recorded. While
+    it is None, as for embeddings, it is not written, so that the ids of older records stay valid.
     """
 
     kind: Literal["evaluation"] = "evaluation"
@@ -256,7 +254,7 @@ class EvaluationRecord(_Record):
     seconds: float = 0.0
 
     @model_serializer(mode="wrap")
-    def _without_what_is_not_known(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _without_unknown_fields(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
         document: dict[str, Any] = plain(self)
         if self.codes is None:
             document.pop("codes", None)
@@ -264,7 +262,7 @@ class EvaluationRecord(_Record):
 
 
 class SkippedEngine(_Document):
-    """An engine that was not measured on some database, and why."""
+    """An engine that was not measured on a database, and the reason."""
 
     engine: str
     params: dict[str, Any] = {}
@@ -275,7 +273,7 @@ class SkippedEngine(_Document):
 class LatencyRecord(_Record):
     """Query latency over a fit's codes.
 
-    ``skipped`` came after latencies had been recorded; while it is empty it is not written.
+    ``skipped`` was added after latencies had been recorded and is not written while it is empty.
     """
 
     kind: Literal["latency"] = "latency"
@@ -284,7 +282,7 @@ class LatencyRecord(_Record):
     skipped: list[SkippedEngine] = []
 
     @model_serializer(mode="wrap")
-    def _without_what_is_not_known(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _without_unknown_fields(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
         document: dict[str, Any] = plain(self)
         if not self.skipped:
             document.pop("skipped", None)
@@ -292,10 +290,10 @@ class LatencyRecord(_Record):
 
 
 class Level(StrEnum):
-    """What a second run is held to.
+    """The agreement that is demanded of a second run.
 
-    ``bit-equal``: the same codes, bit for bit. ``statistical``: values that differ by no more than
-    the queries' own scatter, or a stated tolerance, explains.
+    ``bit-equal``: the same codes, bit for bit. ``statistical``: metrics that differ by no more than
+    the scatter over queries explains, or than a stated tolerance.
     """
 
     BIT_EQUAL = "bit-equal"
@@ -303,7 +301,7 @@ class Level(StrEnum):
 
 
 class Verdict(StrEnum):
-    """How near a second run came."""
+    """The agreement of a second run with the first."""
 
     BIT_EQUAL = "bit-equal"
     WITHIN = "within"
@@ -314,13 +312,13 @@ class RepeatedMetric(_Document):
     """A metric of two runs of one cell.
 
     Attributes:
-        record: The evaluation with the first value.
-        first: That value.
-        again: The second run's.
+        record: Id of the evaluation with the first value.
+        first: The value of the first run.
+        again: The value of the second run.
         low: Lower end of the 95 % interval of the difference, second minus first, over queries;
-            None where the queries' values are equal, or not known of both runs.
+            None if all per-query values are equal, or those of a run are unknown.
         high: Its upper end.
-        verdict: How near the second is.
+        verdict: The agreement of both values.
     """
 
     record: str
@@ -332,20 +330,20 @@ class RepeatedMetric(_Document):
 
 
 class ReproductionRecord(_Record):
-    """A fit that was run again, and how near it came.
+    """The comparison of a fit with a second run of it.
 
     Attributes:
-        level: What it was held to.
-        reasons: Why not to bit equality; empty where it was.
+        level: The agreement that was demanded.
+        reasons: Why equal codes were not demanded; empty if they were.
         codes_first: SHA-256 of the first run's codes artifact.
-        codes_again: The second's.
-        codes_equal: Whether both hold the same codes; None if there is no second.
-        bits_differing: Share of the bits that differ, of queries and database together; None where
-            the first codes are not there, or are embeddings.
+        codes_again: SHA-256 of the second run's codes artifact.
+        codes_equal: Whether both hold the same codes; None if the second run has none.
+        bits_differing: Share of bits that differ, of queries and database together; None if the
+            first codes are missing or are embeddings.
         data: The data as the second run loaded them.
         metrics: Values of both runs, by metric.
         tolerance: Largest difference that counts as within, whatever its interval.
-        verdict: The worst over all; None if the second run did not end well.
+        verdict: The worst verdict of all; None if the second run failed.
     """
 
     kind: Literal["reproduction"] = "reproduction"
@@ -370,7 +368,7 @@ RECORD: TypeAdapter[Record] = TypeAdapter(Record)
 
 
 def timestamp() -> str:
-    """The time in UTC, ISO 8601 with microseconds, as records state it."""
+    """The current time in UTC, in ISO 8601 with microseconds, as in records."""
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
@@ -383,7 +381,7 @@ AnyRecord = TypeVar("AnyRecord", FitRecord, EvaluationRecord, LatencyRecord, Rep
 
 
 def seal(record: AnyRecord) -> AnyRecord:
-    """Give a record its id."""
+    """Return a record with its id, computed from its content."""
     return record.model_copy(
         update={"record_id": compute_record_id(record.model_dump(mode="json"))}
     )

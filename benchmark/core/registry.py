@@ -1,4 +1,4 @@
-"""Components by name, found through entry points and plugin files, imported only when used."""
+"""Look components up by name, from entry points and plugin files; imported only when used."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ class Entry:
     """A component that has been found but not imported.
 
     Attributes:
-        kind: What it is.
-        name: The name in a matrix.
+        kind: Its kind.
+        name: Its name in a matrix.
         target: ``module:attribute``.
-        origin: The distribution or the file it came from.
-        member: Which one of a family it is; empty for what is no member of one.
+        origin: The distribution or the file that offers it.
+        member: Its name within a family; empty for a component of its own.
     """
 
     kind: Kind
@@ -55,7 +55,7 @@ class Entry:
         return self.target.partition(":")[0]
 
     def load(self) -> Any:
-        """Import the component's module and return the component; of a family, the member named.
+        """Import the component's module and return the component, or the named member of a family.
 
         Raises:
             ConfigError: If that fails, e.g. because a library is missing, or if there is no such
@@ -73,7 +73,7 @@ class Entry:
         return component.member(self.member) if self.member else component
 
     def source(self) -> Path:
-        """The file the component is written in, found without importing it.
+        """Find the component's source file without importing it.
 
         Raises:
             ConfigError: If there is none.
@@ -107,7 +107,7 @@ class Entry:
 # component's ``member`` gives the component of one.
 _FAMILY = "/*"
 
-# A matrix names both in the same place.
+# A matrix names both under the same key.
 _ONE_NAMESPACE = frozenset({Kind.LOSS, Kind.LOSS_GROUP})
 
 
@@ -179,7 +179,7 @@ def _installed() -> Iterator[Entry]:
 
 @lru_cache(maxsize=1)
 def registry() -> Registry:
-    """The process's registry: everything that installed packages offer."""
+    """The registry of this process, with all components that installed packages offer."""
     found = Registry()
     for entry in _installed():
         found.add(entry)

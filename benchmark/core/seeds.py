@@ -1,4 +1,4 @@
-"""One seed a component, derived by hashing, so that no component disturbs another's numbers."""
+"""Derive a seed for each component by hashing, so that their random numbers are independent."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class Purpose(StrEnum):
 
 
 def derive_seed(seed: int, purpose: Purpose | str, *context: int | str) -> int:
-    """Derive a component's seed from the cell's.
+    """Derive a component's seed from the cell's seed.
 
     Args:
-        seed: The cell's seed as the matrix states it.
-        purpose: Which component draws.
-        *context: Further distinctions, e.g. the epoch.
+        seed: The cell's seed as in the matrix.
+        purpose: The component that uses the random numbers.
+        *context: Further distinctions, such as the epoch.
 
     Returns:
         An integer in [0, 2**63).

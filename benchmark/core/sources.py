@@ -1,4 +1,4 @@
-"""Digests of the source code that makes a cell's codes, read without importing it."""
+"""Compute digests of the source code behind a cell's codes, without importing it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SHARED = (
 
 @lru_cache(maxsize=32)
 def package_sha256(package: str, *, without: frozenset[Path] = frozenset()) -> str:
-    """SHA-256 over the Python files that lie directly in a package's folder.
+    """Compute the SHA-256 over the Python files directly in a package's folder.
 
     Args:
         package: Its dotted name.
@@ -40,10 +40,10 @@ def package_sha256(package: str, *, without: frozenset[Path] = frozenset()) -> s
 
 
 def source_digests(cell: Cell, registry: Registry) -> dict[str, str]:
-    """SHA-256 of the source of every component of a cell and of the code they share.
+    """Compute the SHA-256 of the source of every component of a cell and of the code they share.
 
-    The other components of a package are not in it, so that editing one loss leaves the results of
-    the others alone; modules that are no component (what several backbones share) are.
+    Other components of the same package are not included, so that editing one loss does not affect
+    the results of the others. Modules that several components share are included.
 
     Raises:
         ConfigError: If a component is not registered.

@@ -110,7 +110,7 @@ def test_a_full_disk_is_one_line_and_loses_no_more_than_the_epoch_under_way(
             broken.run(cell)
 
     assert len(str(raised.value).splitlines()) == 1
-    assert "No space left on device. What was written before is kept" in str(raised.value)
+    assert "No space left on device. Files written before are kept" in str(raised.value)
     work: Path = broken.store.work_folder(cell.fit_id)
     assert sorted(path.name for path in work.glob("*.pt")) == ["epoch-000001.pt", "epoch-000002.pt"]
     assert not list(work.glob(".tmp-*"))
