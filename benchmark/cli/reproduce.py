@@ -164,7 +164,9 @@ def _print(found: Found, made: ReproductionRecord) -> None:
         click.echo(tabulate(rows, headers=headers, disable_numparse=True))
     latencies = len(found.latencies)
     if latencies:
-        click.echo(f"not run again: {counted(latencies, 'latency record')} (times of a machine)")
+        click.echo(
+            f"not run again: {counted(latencies, 'latency record')} (times depend on the machine)"
+        )
     where = (
         f"kept as {found.store.root}/{made.fit_id}/reproduction-{made.record_id}.json"
         if found.store

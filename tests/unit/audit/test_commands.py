@@ -138,7 +138,7 @@ def test_explain_diff_prints_one_table(store: Store) -> None:
     assert lines[2].split()[:4] == ["group", "field", "A", "B"]
     assert lines[4].split()[:2] == ["settings", "cell.seed"]
     same = call("explain-diff", one, one, "--store", store.root)
-    assert same.stdout.endswith("they are one record\n")
+    assert same.stdout.endswith("both are the same record\n")
 
 
 @pytest.fixture
@@ -164,7 +164,7 @@ def test_reproduce_ends_with_0_or_5_and_says_why(
     well = call("reproduce", fit.record_id, "--store", store.root)
     assert well.exit_code == 0
     assert "level: bit-equal\ncodes: equal" in well.stdout
-    assert "not run again: 1 latency record (times of a machine)" in well.stdout
+    assert "not run again: 1 latency record (times depend on the machine)" in well.stdout
     second_run(8)
     badly = call("reproduce", fit.record_id, "--store", store.root)
     assert badly.exit_code == 5
