@@ -137,7 +137,7 @@ def _method(word: str, samples: Sequence[Sample]) -> str:
         return found[0]
     if found:
         quoted = ", ".join(f"'{label}'" for label in found)
-        raise ConfigError(f"compare: {word} may be {quoted}; write one of them")
+        raise ConfigError(f"compare: '{word}' fits {quoted}; name one of them")
     parts = {part for label in labels for part in label.split()} - {"+", "on"}
     hint = did_you_mean(word, [*labels, *sorted(parts)])
     raise ConfigError(f"compare: no method '{word}' with values of this metric. {hint}")

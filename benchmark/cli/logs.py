@@ -1,4 +1,4 @@
-"""``hashbench logs``: what a cell's worker printed, and how its training went."""
+"""``hashbench logs``: the output, the records and the epochs of one cell."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 @click.argument("cell")
 @store_option
 def command(cell: str, store: Path) -> None:
-    """Show what the last worker of CELL printed, every record of it, and its epochs.
+    """Show the output of the last worker of CELL, its records, and its epochs.
 
-    CELL is a cell's id as `hashbench status` shows it, or the start of one.
+    CELL is the id that `hashbench status` shows, or the start of it.
     """
     from hashbench.core.record import FitRecord, Status
     from hashbench.store.store import Store
@@ -67,10 +67,10 @@ def _show_record(record: Record) -> None:
 
 
 def _find(store: Store, word: str) -> str:
-    """The cell whose id starts so.
+    """Return the id of the only cell whose id starts with a word.
 
     Raises:
-        ConfigError: If there is none, or several.
+        ConfigError: If there is no such cell, or there are several.
     """
     from hashbench.core.errors import ConfigError
     from hashbench.run.launchers.slurm.ledger import Ledger
@@ -81,7 +81,7 @@ def _find(store: Store, word: str) -> str:
     found = sorted(fit_id for fit_id in known if fit_id.startswith(word.lower()))
     if not found:
         raise ConfigError(
-            f"cell {word!r}: nothing in {store.root} starts so; hashbench status --store "
+            f"cell {word!r}: no id in {store.root} starts with it; hashbench status --store "
             f"{store.root} lists the cells"
         )
     refuse_several(f"cell {word}", found)

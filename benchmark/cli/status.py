@@ -1,4 +1,4 @@
-"""``hashbench status``: where every cell stands, and why the failed ones failed."""
+"""``hashbench status``: the state of every cell, with the causes of failures."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ class _Row:
 @select_option
 @data_root_option
 @plugin_option
-@click.option("--watch", is_flag=True, help="Go on until every cell is done or has failed.")
+@click.option("--watch", is_flag=True, help="Refresh until every cell is done or has failed.")
 @click.option(
     "--every",
     type=click.FloatRange(min=0.1),
     default=2.0,
     show_default=True,
-    help="Seconds between two looks of --watch.",
+    help="Seconds between refreshes with --watch.",
 )
 def command(
     matrix: Path | None,
@@ -57,7 +57,7 @@ def command(
     watch: bool,
     every: float,
 ) -> None:
-    """Show the cells of MATRIX, or of the whole store, with their state."""
+    """Show the state of the cells of MATRIX, or of all cells of the store."""
     from hashbench.cli.loading import load
     from hashbench.store.lease import Watch
 

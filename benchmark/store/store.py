@@ -52,7 +52,7 @@ class Store:
         found = cls.find(root)
         if not (root / MARKER).exists():
             raise StoreError(
-                f"store: there is none at {root}; run a matrix first, or name one with --store"
+                f"store {root}: no such store; run a matrix first, or name another with --store"
             )
         return found
 

@@ -159,7 +159,7 @@ def test_a_store_that_is_something_else_stops_a_run_and_is_left_alone(matrix: Pa
     (problem,) = mistakes(hashbench(here, "status", "--store", matrix.name))
     assert "tiny.yaml is a file, not a folder" in problem
     (problem,) = mistakes(hashbench(here, "report", "--store", "nowhere"))
-    assert "there is none at nowhere; run a matrix first" in problem
+    assert "store nowhere: no such store; run a matrix first" in problem
     assert names(here) == {"tiny.yaml", "folder"}
     assert names(here / "folder") == {"thesis.tex"}
 

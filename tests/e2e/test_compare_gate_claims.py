@@ -42,7 +42,7 @@ def test_a_store_against_another(call: Call) -> None:
     ("words", "code", "said"),
     [
         (("hcs", "dsh", "--store", "results/digits"), 2, "Did you mean 'hsc'?"),
-        (("hsc", "itq", "--store", "results/none"), 2, "there is none at results/none"),
+        (("hsc", "itq", "--store", "results/none"), 2, "store results/none: no such store"),
         (("results/digits", "results/mixtures"), 2, "different protocols"),
         (("results/digits", "hsc"), 2, "name two stores, or methods of one"),
         (("results/digits", "results/ci", "--store", "x"), 2, "--store names one too"),

@@ -176,4 +176,4 @@ def test_no_store_is_told_in_one_line(folder: Path) -> None:
     done = hashbench(folder, "serve", "gone")
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
-    assert line.startswith("error: store: there is none at gone")
+    assert line.startswith("error: store gone: no such store")

@@ -199,7 +199,7 @@ def test_the_command_shows_first_and_writes_then(
     [
         (["one", "one", "--into", "all"], "is named twice"),
         (["one", "--into", "one"], "is named twice"),
-        (["nowhere", "--into", "all"], "there is none at nowhere"),
+        (["nowhere", "--into", "all"], "store nowhere: no such store"),
     ],
 )
 def test_wrong_stores_are_one_line(

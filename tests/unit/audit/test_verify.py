@@ -72,7 +72,7 @@ def test_nothing_is_written(store: Store) -> None:
 
 
 def test_what_is_no_store_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="there is none at"):
+    with pytest.raises(StoreError, match="no such store"):
         verify_store(tmp_path / "nowhere")
 
 

@@ -129,5 +129,5 @@ def test_what_cannot_be_served_is_told_before_anything_is_written(
 
 
 def test_no_store_is_told(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="there is none at"):
+    with pytest.raises(StoreError, match="no such store"):
         serve(tmp_path / "gone", Settings(), lambda made, token: None)

@@ -233,7 +233,7 @@ def test_finding_a_store_writes_nothing(tmp_path: Path) -> None:
 
 
 def test_opening_no_store_says_how_to_get_one(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match=r"there is none at .*missing; run a matrix first"):
+    with pytest.raises(StoreError, match=r"store .*missing: no such store; run a matrix first"):
         Store.open(tmp_path / "missing")
 
 
