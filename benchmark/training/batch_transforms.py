@@ -106,7 +106,7 @@ def shift_hue(images: Tensor, shifts: Tensor) -> Tensor:
     spread = highest - lowest
     hue = _hue(images, highest, spread) + shifts[:, None, None]
     # A colour's channel is its highest value less the spread times a trapezium around the circle.
-    turns = torch.tensor([5.0, 3.0, 1.0], device=images.device)[:, None, None]
+    turns = torch.tensor([5.0, 3.0, 1.0]).to(images.device, non_blocking=True)[:, None, None]
     around = (turns + _SECTORS * hue[:, None]).remainder(_SECTORS)
     trapezium = torch.minimum(around, 4 - around).clamp(0, 1)
     return (highest[:, None] - spread[:, None] * trapezium).clamp(0, 1)
