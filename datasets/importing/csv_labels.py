@@ -51,10 +51,7 @@ def read_table(path: Path, files: Sequence[str], *, columns: TableColumns) -> La
     ``nan`` or ``<NA>``, the image has none. Classes are in alphabetical order, or in that of their
     columns.
 
-    Args:
-        path: The file, in UTF-8, or in UTF-16 with a byte order mark.
-        files: Paths of the source's image files.
-        columns: The names of its columns.
+    The text is UTF-8, or UTF-16 with a byte order mark; ``files`` are the source's image files.
 
     Raises:
         DataError: With file and line, if it cannot be read, a column is missing, a line is too

@@ -60,9 +60,6 @@ def read_folders(files: Sequence[str]) -> LabelledFiles:
     Folders with which all paths begin are skipped, since archives often have one. Files beside the
     class folders have no class and are left out.
 
-    Args:
-        files: Paths of the image files, below the source, with forward slashes.
-
     Raises:
         DataError: If there are fewer than two classes.
     """
@@ -106,10 +103,6 @@ def match_names(listed: Sequence[str], files: Sequence[str]) -> dict[str, str]:
 
     Lists name files by their authors' paths, often below a folder that others do not have. So
     leading folders of a listed name are dropped until a file has that name.
-
-    Args:
-        listed: Names in a list.
-        files: Paths of the source's files.
 
     Returns:
         The file of every listed name that has one.

@@ -83,10 +83,7 @@ class ImportPlan:
         return ZipSource(self.source) if self.source.is_file() else FolderSource(self.source)
 
     def read_labels(self, files: Sequence[str]) -> LabelledFiles:
-        """Read the labels.
-
-        Args:
-            files: Paths of the source's image files.
+        """Read the labels of the source's image files.
 
         Raises:
             DataError: If they cannot be read, or name images that do not exist and may not be

@@ -23,16 +23,12 @@ _MOST_WORDS = 2
 
 
 def tables(spec: ProtocolSpec) -> str:
-    """Compute both tables from the data and the protocol's sampling rule.
+    """Compute both tables, as TOML, from the data and the protocol's sampling rule.
 
-    Args:
-        spec: The protocol; its own sizes and checksums are ignored.
-
-    Returns:
-        TOML text.
+    The sizes and checksums that the protocol states are ignored.
 
     Raises:
-        DataError: If the data cannot be read or cut.
+        DataError: If the data cannot be read or split.
     """
     whole = registry().load(Kind.DATASET, spec.dataset)().load(data_root(None))
     data = keep_columns(whole, spec.columns)

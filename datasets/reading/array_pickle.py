@@ -30,10 +30,6 @@ def read_array_pickle(content: bytes, where: str) -> dict[bytes, Any]:
 
     Byte strings of Python 2 stay bytes. Arrays must be uint8 in C order.
 
-    Args:
-        content: The whole pickle.
-        where: The file, for messages.
-
     Returns:
         The dict, with plain values, and each array as uint8 that is not writable.
 

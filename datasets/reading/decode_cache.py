@@ -165,11 +165,7 @@ def open_decoded(path: Path, *, verify: bool = False) -> DecodedImages:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold a lock on a file or folder; the system releases it when the process ends.
-
-    Args:
-        path: A folder, or a file, which is made if it does not exist.
-    """
+    """Hold a lock on a folder, or a file made if absent; it ends with the process at the latest."""
     descriptor = os.open(path, os.O_RDONLY | (0 if path.is_dir() else os.O_CREAT), 0o666)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -14,11 +14,7 @@ def can_download(dataset: str) -> bool:
 
 
 def download(dataset: str, root: Path) -> None:
-    """Download the original files of a dataset into the data root.
-
-    Args:
-        dataset: Its name in the registry.
-        root: The data root; made if it does not exist.
+    """Download the original files of a dataset into the data root, made if it does not exist.
 
     Raises:
         ConfigError: If the dataset must be fetched by hand.

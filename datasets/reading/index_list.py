@@ -18,25 +18,13 @@ def digest_positions(positions: NDArray[np.int64]) -> str:
 
 
 def write_index_list(path: Path, positions: NDArray[np.int64], *, comment: str) -> None:
-    """Write positions in rising order.
-
-    Args:
-        path: The file to write.
-        positions: int64 (N,), rising.
-        comment: A description of the list, in one line.
-    """
+    """Write int64 positions, which rise, after a comment of one line."""
     lines = [f"# {comment}", *(str(position) for position in positions)]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def read_index_list(path: Path) -> NDArray[np.int64]:
-    """Read positions.
-
-    Args:
-        path: The file.
-
-    Returns:
-        int64 (N,), rising.
+    """Read positions: int64 (N,), rising.
 
     Raises:
         DataError: If the file is missing, or a line is no number or not above the one before.

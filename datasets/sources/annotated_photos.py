@@ -132,11 +132,8 @@ def find_folder(root: Path, below: Sequence[str], *, marker: str, name: str, sou
         name: The dataset's name, for the message.
         source: Where the user gets it, for the message.
 
-    Returns:
-        The first folder that contains the marker.
-
     Raises:
-        DataError: If none does.
+        DataError: If no folder contains the marker.
     """
     places = [root / place for place in below]
     for place in places:

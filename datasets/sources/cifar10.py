@@ -96,11 +96,7 @@ def find_source(root: Path | None) -> Path:
 
 
 def read_cifar10(source: Path, *, batch: int) -> ImageData:
-    """Read the six batches.
-
-    Args:
-        source: The folder, or the gzipped tar file that contains it.
-        batch: Images expected in each batch.
+    """Read the six batches of a folder or archive, each with ``batch`` images.
 
     Returns:
         uint8 (6 batch, 32, 32, 3), the five train batches first, and their labels.

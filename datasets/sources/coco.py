@@ -82,10 +82,7 @@ class COCO(PhotoDataset):
 
 
 def read_coco(folder: Path) -> AnnotatedPhotos:
-    """Read the annotations of both parts.
-
-    Args:
-        folder: The folder of ``annotations``, ``train2014`` and ``val2014``.
+    """Read the annotations of both parts, from the folder of ``annotations`` and the images.
 
     Returns:
         Images with an object, train part first, each part by image id; columns by category id.

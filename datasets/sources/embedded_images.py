@@ -42,12 +42,7 @@ def write_embedded(folder: Path, name: str, content: EmbeddedImages) -> None:
 
 
 def read_embedded(folder: Path, name: str, *, size: tuple[int, int]) -> EmbeddedImages:
-    """Read a set that `write_embedded` wrote, in the order of its sources.
-
-    Args:
-        folder: The folder of its files.
-        name: Its name.
-        size: Height and width of an image.
+    """Read a set of images of one height and width, in the order of their sources.
 
     Raises:
         DataError: If a file is missing or damaged.

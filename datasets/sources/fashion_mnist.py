@@ -125,9 +125,6 @@ class FashionMNIST(Dataset):
 def find_folder(root: Path | None) -> Path:
     """Find the folder of the IDX files: the first that has any of the four.
 
-    Args:
-        root: The user's data root, if one was named.
-
     Raises:
         DataError: If the root does not exist, or no folder has a file.
     """
@@ -148,10 +145,7 @@ def find_folder(root: Path | None) -> Path:
 def read_fashion_mnist(folder: Path, *, train: int | None, test: int | None) -> ImageData:
     """Read the four IDX files of a folder.
 
-    Args:
-        folder: The folder.
-        train: Images expected in the train part; None takes any number.
-        test: Images expected in the test part; None takes any number.
+    ``train`` and ``test`` are the images expected in each part; None accepts any number.
 
     Returns:
         uint8 (train + test, 28, 28), train images first, and their labels.

@@ -86,10 +86,7 @@ class ImageNet100(PhotoDataset):
 
 
 def read_imagenet(folder: Path) -> AnnotatedPhotos:
-    """List the images of the hundred synsets.
-
-    Args:
-        folder: The folder of ``train`` and ``val``.
+    """List the images of the hundred synsets, in the folder of ``train`` and ``val``.
 
     Returns:
         Train images, synset by synset and by name, then validation images by name; columns in the

@@ -28,10 +28,7 @@ class Description(BaseModel):
 
     Attributes:
         format: Version of the layout.
-        name: The NAME of ``imported/NAME``.
-        classes: Class names, in column order.
         several_labels: Whether an image may have any number of labels.
-        images: Number of images.
         pixels: The file of decoded pixels, in the folder ``pixels``.
         origin: SHA-256 of the imported files and settings; importing the same again does nothing.
         warnings: Warnings that go into every record.
@@ -52,10 +49,7 @@ class Description(BaseModel):
 
 
 def read_description(folder: Path) -> Description:
-    """Read an imported dataset's ``dataset.json``.
-
-    Args:
-        folder: ``DATA_ROOT/imported/NAME``.
+    """Read the ``dataset.json`` of the folder of an imported dataset.
 
     Raises:
         DataError: If it is missing or damaged.

@@ -62,14 +62,7 @@ class LabelMixture:
         return slots
 
     def labels(self, slots: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Return the label rows of drawn classes.
-
-        Args:
-            slots: int64 (images, most), as `classes` gives them.
-
-        Returns:
-            uint8 (images, classes), multi-hot.
-        """
+        """Return the label rows, uint8 (images, classes), of the classes that `classes` drew."""
         rows = np.zeros((len(slots), len(self.companions)), dtype=np.uint8)
         image, slot = np.nonzero(slots >= 0)
         rows[image, slots[image, slot]] = 1

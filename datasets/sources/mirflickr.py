@@ -113,12 +113,7 @@ class MIRFlickrTagged(PhotoDataset):
 
 
 def read_mirflickr(photos: Path, annotations: Path, *, images: int) -> AnnotatedPhotos:
-    """Read the annotation files.
-
-    Args:
-        photos: The folder of ``im1.jpg``.
-        annotations: The folder of ``animals.txt`` and the others.
-        images: Number of photos.
+    """Read the annotation files (``animals.txt`` and the others) of photos (``im1.jpg``, ...).
 
     Returns:
         The photos in the order of their numbers; columns in alphabetical order.
@@ -153,15 +148,10 @@ def read_numbers(path: Path, *, images: int) -> NDArray[np.int64]:
 
 
 def read_tagged(folder: Path, *, images: int, least_uses: int) -> NDArray[np.bool_]:
-    """Read the tags, one file a photo, one tag a line.
-
-    Args:
-        folder: The folder of ``tags1.txt``.
-        images: Number of photos.
-        least_uses: Photos that a tag must be on to count.
+    """Read the tags from ``tags1.txt`` and so on, one file a photo, one tag a line.
 
     Returns:
-        bool (images,): whether a photo has a tag that counts.
+        bool (images,): whether a photo has a tag that is on at least ``least_uses`` photos.
 
     Raises:
         DataError: If a file is missing or no text.

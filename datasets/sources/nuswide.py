@@ -104,10 +104,7 @@ class NUSWIDEHashNet(PhotoDataset):
 
 
 def read_nuswide(folder: Path) -> AnnotatedPhotos:
-    """Read the annotations.
-
-    Args:
-        folder: The folder of ``ImageList``, ``Groundtruth`` and the photos.
+    """Read the annotations from the folder of ``ImageList``, ``Groundtruth`` and the photos.
 
     Returns:
         The photos in the order of the image list; columns in the order of ``Concepts81.txt``.
@@ -128,11 +125,7 @@ def read_nuswide(folder: Path) -> AnnotatedPhotos:
 
 
 def read_hashnet_copy(photos: Path, folder: Path) -> AnnotatedPhotos:
-    """Read the names of the copy's photos, and find their official labels.
-
-    Args:
-        photos: The folder of the copy's photos.
-        folder: The folder of ``ImageList`` and ``Groundtruth``.
+    """Read the names of the copy's photos, and find their labels in the original ``folder``.
 
     Returns:
         The photos by name; columns in the order of ``Concepts81.txt``.
