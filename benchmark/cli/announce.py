@@ -1,4 +1,4 @@
-"""What a run says before it begins: what is there, what is to do, what it may cost."""
+"""Print the plan of a run before it begins: states of cells, changed sources, estimated cost."""
 
 from __future__ import annotations
 
@@ -19,12 +19,8 @@ if TYPE_CHECKING:
 def report_changed(planned: list[Planned], *, strict: bool) -> None:
     """Warn of stored fits that other source code or unpinned arithmetic made.
 
-    Args:
-        planned: All cells.
-        strict: Whether to refuse those of other source code.
-
     Raises:
-        ConfigError: If they are refused.
+        ConfigError: If `strict`, and other source code made some.
     """
     changed = Counter(name for item in planned for name in item.changed)
     lines = [
@@ -52,16 +48,7 @@ def announce(
     json_events: bool,
     each: bool,
 ) -> None:
-    """Say what will be done and what it is thought to cost.
-
-    Args:
-        name: The matrix's.
-        planned: All cells.
-        store: Where records go.
-        costs: Estimates for those that are to be done.
-        json_events: As JSON lines.
-        each: Cell by cell.
-    """
+    """Print the states of all cells; with `each`, every cell and the estimated cost."""
     if json_events:
         _announce_as_json(planned, store, costs, each=each)
         return

@@ -1,4 +1,4 @@
-"""What a run will do and cost, as ``run --dry-run`` shows it and ``status`` sums it up."""
+"""Estimated time and disk space of a run, for ``run --dry-run`` and ``status``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _STEP = 1000
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """What cells are thought to cost.
+    """Estimated costs of cells.
 
     Attributes:
         by_cell: The estimate of each cell with something missing, by its fit id.
@@ -40,17 +40,17 @@ class Costs:
 
     @property
     def seconds(self) -> dict[str, float]:
-        """Seconds by fit id, where they are known."""
+        """Estimated seconds by fit id, where known."""
         known = {name: each.seconds for name, each in self.by_cell.items()}
         return {name: value for name, value in known.items() if value is not None}
 
     def of_cell(self, fit_id: str) -> str:
-        """What one cell is thought to take; empty where that is unknown."""
+        """Return the estimated time of one cell as text; empty if unknown."""
         seconds = self.seconds.get(fit_id)
         return "" if seconds is None else f"  about {duration(seconds)}"
 
     def lines(self) -> list[str]:
-        """Time and disk in all, and where the numbers come from."""
+        """Return lines with the total time and disk space, and the records they are based on."""
         if not self.by_cell:
             return []
         known = self.seconds.values()

@@ -1,4 +1,4 @@
-"""How long a run may still take."""
+"""Estimate the time left of a run."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _HOUR = 3600
 
 
 class Eta:
-    """Judges by estimates, and by what cells of this run took.
+    """Estimates from stored cells like them, corrected by the cells of this run.
 
     Args:
-        seconds: Estimated seconds by the id of the cell, for those of which they are known.
+        seconds: Estimated seconds by the id of the cell, where known.
         slots: Cells beside each other.
     """
 
@@ -33,7 +33,7 @@ class Eta:
         self._running[fit_id] = (time.perf_counter(), 0.0)
 
     def advanced(self, fit_id: str, share: float) -> None:
-        """So large a share of a cell's training is done."""
+        """A share of a cell's training is done, from 0 to 1."""
         if fit_id in self._running:
             self._running[fit_id] = (self._running[fit_id][0], share)
 
@@ -50,7 +50,7 @@ class Eta:
 
     @property
     def left(self) -> float | None:
-        """Seconds still to go; None where nothing is known."""
+        """The estimated seconds left; None if unknown."""
         usual = self._usual()
         waiting = [s for name, s in self._seconds.items() if name not in self._begun]
         unknown = max(0, self._total - len(self._begun) - len(waiting))
@@ -75,14 +75,14 @@ class Eta:
         return median(self._took.values()) if self._took else None
 
     def _correction(self) -> float:
-        """How much longer cells took than was estimated: starting a process, other load."""
+        """Return the ratio of time taken to time estimated: starting a process, other load."""
         both = [(took, self._seconds.get(name, 0.0)) for name, took in self._took.items()]
-        # One cell whose like was once slow must not speak for all others.
+        # A median: one cell with a bad estimate must not change those of all others.
         return median([1.0, *(took / estimate for took, estimate in both if estimate)])
 
 
 def duration(seconds: float | None) -> str:
-    """``40 s``, ``2.5 min``, ``3.1 h`` or ``?``."""
+    """Format seconds as ``40 s``, ``2.5 min``, ``3.1 h`` or ``?``."""
     if seconds is None:
         return "?"
     if seconds < _MINUTE:

@@ -35,12 +35,7 @@ class _Row:
 
 
 class RunProgress:
-    """Tells the user of each cell's end, with the time still to go.
-
-    Args:
-        console: Where to print.
-        eta: Judges the time still to go.
-    """
+    """Prints a line at each cell's end, with the estimated time left."""
 
     def __init__(self, console: Console, eta: Eta | None = None) -> None:
         self._console = console
@@ -58,7 +53,7 @@ class RunProgress:
         self._rows[planned.cell.fit_id] = _Row(str(planned.cell))
 
     def heard(self, event: dict[str, Any]) -> None:
-        """A running worker said something."""
+        """A running worker reported an event."""
         row = self._rows.get(event.get("cell", ""))
         if row is None:
             return
@@ -83,11 +78,11 @@ class RunProgress:
         line = f"[{self._done}/{self._total or '?'}] {planned.cell}: {_outcome(results)}"
         line += f"  {seconds:.1f} s"
         if self._done < self._total:
-            line += f"  (about {duration(self._eta.left)} left)"
+            line += f"  ({_time_left(self._eta)})"
         self._say(line)
 
     def __rich__(self) -> Table:
-        """The running cells, and what is left."""
+        """A table of the running cells, with the time left."""
         table = Table.grid(padding=(0, 2))
         table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
         table.add_column(no_wrap=True)
@@ -97,7 +92,7 @@ class RunProgress:
             table.add_row(Text(row.label), Text(row.doing), spent)
         failed = f", {self._failed} failed" if self._failed else ""
         summary = f"{self._done} of {self._total or '?'} done{failed}"
-        table.add_row(Text(summary, "bold"), f"about {duration(self._eta.left)} left", "")
+        table.add_row(Text(summary, "bold"), _time_left(self._eta), "")
         return table
 
     def _say(self, line: str) -> None:
@@ -105,7 +100,7 @@ class RunProgress:
 
 
 class JsonEvents:
-    """Tells another program of a run: one JSON object a line on standard output."""
+    """Writes progress for another program: one JSON object a line on standard output."""
 
     def started(self, planned: Planned, position: int, total: int) -> None:
         """A cell's process was launched."""
@@ -113,7 +108,7 @@ class JsonEvents:
         self.say("started", cell=planned.cell.fit_id, label=label, position=position, total=total)
 
     def heard(self, event: dict[str, Any]) -> None:
-        """A running worker said something."""
+        """A running worker reported an event."""
         self.say(**event)
 
     def put_off(self, planned: Planned, why: str) -> None:
@@ -139,6 +134,10 @@ class JsonEvents:
         click.echo(json.dumps({"event": event, **about}))
 
 
+def _time_left(eta: Eta) -> str:
+    return "time left: unknown" if eta.left is None else f"about {duration(eta.left)} left"
+
+
 def _epoch_text(event: dict[str, Any]) -> str:
     loss = event["terms"].get("total", float("nan"))
     rate = event["images"] / event["seconds"] if event["seconds"] else 0
@@ -154,9 +153,8 @@ def _outcome(results: CellResults) -> str:
         return f"{fit.status}: {message}"
     if results.failures:
         error = results.failures[-1].error
-        return f"{results.failures[-1].kind} {results.failures[-1].status}: " + (
-            error.message.partition("\n")[0] if error else ""
-        )
+        message = error.message.partition("\n")[0] if error else ""
+        return f"{results.failures[-1].kind} {results.failures[-1].status}: {message}"
     metrics = results.metrics()
     if not metrics:
         return "ok"
@@ -166,12 +164,7 @@ def _outcome(results: CellResults) -> str:
 
 @contextmanager
 def observer(eta: Eta, *, json_events: bool = False) -> Iterator[Observer]:
-    """An observer that fits where standard output goes.
-
-    Args:
-        eta: Judges the time still to go.
-        json_events: Whether a program reads it.
-    """
+    """Make an observer for the kind of standard output: a terminal, a file, or a program."""
     console = Console()
     if json_events:
         yield JsonEvents()
@@ -179,10 +172,6 @@ def observer(eta: Eta, *, json_events: bool = False) -> Iterator[Observer]:
         yield RunProgress(console, eta)
     else:
         progress = RunProgress(console, eta)
-        with Live(
-            progress,
-            console=console,
-            refresh_per_second=_REFRESHES_A_SECOND,
-            transient=True,
-        ):
+        rate = _REFRESHES_A_SECOND
+        with Live(progress, console=console, refresh_per_second=rate, transient=True):
             yield progress
