@@ -159,13 +159,6 @@ class Campaign:
 
     The longest cells start first. Those that only measure latency come last where attempts run
     beside each other.
-
-    Args:
-        planned: Cells with something missing.
-        store: Where records go.
-        launcher: Starts attempts.
-        observer: Told of progress.
-        options: Retries, estimated seconds, and the period of leases.
     """
 
     def __init__(

@@ -22,12 +22,7 @@ from hashbench.store.store import Store
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """How a worker ended that may not have written a record itself.
-
-    Attributes:
-        status: The status of its record.
-        cause: Why it ended.
-    """
+    """How a worker ended that may not have written a record itself."""
 
     status: Status
     cause: Cause

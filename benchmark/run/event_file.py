@@ -14,12 +14,7 @@ STARTED, PUT_OFF, FINISHED = "started", "put-off", "finished"
 
 
 class EventWriter:
-    """An observer on a node that writes events to a file.
-
-    Args:
-        file: Appended to; another node may have begun the cell.
-        fit_id: The cell.
-    """
+    """An observer on a node that writes events to a file."""
 
     def __init__(self, file: Path, fit_id: str) -> None:
         self._file, self._fit_id = file, fit_id
@@ -56,11 +51,7 @@ class EventWriter:
 
 
 class EventReader:
-    """Follows such a file from its beginning, whole lines at a time.
-
-    Args:
-        file: The file, perhaps not there yet.
-    """
+    """Follows such a file from its beginning, whole lines at a time."""
 
     def __init__(self, file: Path) -> None:
         self._file = file

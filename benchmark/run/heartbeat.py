@@ -13,12 +13,9 @@ _BEATS_A_PERIOD = 6
 
 
 class Heartbeat:
-    """A thread that raises the counters of this run's leases.
+    """A thread that raises the counters of this run's leases, six times a period.
 
     A thread, so that neither a slow disk nor a terminal that is not read makes the run seem dead.
-
-    Args:
-        period: Seconds of silence that end a lease.
     """
 
     def __init__(self, period: float) -> None:

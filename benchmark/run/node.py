@@ -86,11 +86,7 @@ def run_assignment(assignment: Assignment, *, gpu: str | None = None) -> frozens
 
 
 def check_store(store: Path, *, seen_by: Path) -> None:
-    """Check that this node has the store of the run on its disk.
-
-    Args:
-        store: The store.
-        seen_by: A folder in it that the run has just made.
+    """Check that this node sees the store, and a folder in it that the run has just made.
 
     Raises:
         StoreError: If it has not, or cannot write there.

@@ -57,14 +57,7 @@ class WorkerProcess:
     def launch(
         cls, job: Path, log: Path, *, timeout: float | None, environment: Mapping[str, str]
     ) -> WorkerProcess:
-        """Start a worker on a job file.
-
-        Args:
-            job: The job as JSON.
-            log: Where its output goes.
-            timeout: Seconds it may take, or None.
-            environment: All of its environment variables.
-        """
+        """Start a worker on a job file."""
         (reading, writing), (ending, life) = os.pipe(), os.pipe()
         # Slurm sends its warning to every process of a job; it is for this one alone, and would
         # end a worker. What is blocked here stays so there.

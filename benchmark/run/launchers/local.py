@@ -61,13 +61,7 @@ def run_cells(
 
 
 class LocalLauncher:
-    """Starts workers on this machine, one in each free slot, each under its cell's lease.
-
-    Args:
-        store: Where records go.
-        options: Slots, timeout, retries.
-        heartbeat: Keeps leases alive.
-    """
+    """Starts workers on this machine, one in each free slot, each under its cell's lease."""
 
     def __init__(self, store: Store, options: RunOptions, heartbeat: Heartbeat) -> None:
         self.rules = Rules(separate_latency=len(options.slots) > 1, retries=options.retries)
@@ -193,13 +187,7 @@ class LocalLauncher:
 
 @dataclass(slots=True)
 class _Attempt:
-    """A running worker.
-
-    Attributes:
-        item: Its cell as it was at the launch, and the job that the worker does.
-        started: When it was launched, as records state it.
-        phase: What it reported last that it is doing.
-    """
+    """A running worker."""
 
     item: Planned
     lease: Lease

@@ -52,12 +52,7 @@ def run_cells(
 
 
 def examine(store: Path, *, address: str | None = None) -> Examined:
-    """Describe the nodes of a Ray cluster, for `hashbench doctor --backend ray`.
-
-    Args:
-        store: The store, perhaps not made yet.
-        address: The cluster's; None for Ray on this machine.
-    """
+    """Describe the nodes of a Ray cluster, for `hashbench doctor --backend ray`."""
     import ray
 
     facts = [f"ray {ray.__version__}, python {python_version()}"]

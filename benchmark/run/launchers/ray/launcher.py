@@ -53,14 +53,8 @@ class _Job:
 class RayLauncher:
     """Submits cells to the cluster that this process has joined.
 
-    An attempt that only measures latency has all cores of a node for itself.
-
-    Args:
-        planned: All cells of the run.
-        store: Where records go.
-        options: Limits, retries, and the resources of each cell.
-        folder: A folder of this run in the store, where nodes write events.
-        requirements: What nodes must have.
+    An attempt that only measures latency has all cores of a node for itself. Nodes write the events
+    of workers to a folder of the run in the store.
 
     Raises:
         ConfigError: If a cell asks for what no node has.

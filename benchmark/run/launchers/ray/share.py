@@ -15,14 +15,7 @@ _UNITS = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A living node of the cluster.
-
-    Attributes:
-        key: Ray's id of it.
-        host: Its name.
-        cpus, gpus: What it has for cells in all.
-        memory: Bytes likewise.
-    """
+    """A living node of the cluster."""
 
     key: str
     host: str
@@ -71,11 +64,6 @@ class Share:
 
 def share_of(job: Job, request: Request | None, nodes: Sequence[Node]) -> Share:
     """Return the resources of a cell.
-
-    Args:
-        job: Its job.
-        request: Has the resources it asks for; None for the defaults.
-        nodes: The cluster.
 
     Raises:
         ConfigError: If no node could ever give that.

@@ -23,13 +23,7 @@ _SECONDS = 60.0  # a node starts a process first, which reads its libraries from
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The answer of one node.
-
-    Attributes:
-        host: Its name.
-        python, hashbench: Versions.
-        problem: What is wrong, in one line with the remedy; None for nothing.
-    """
+    """The answer of one node."""
 
     host: str
     python: str
@@ -59,14 +53,7 @@ def living_nodes() -> list[Node]:
 def survey(
     nodes: Sequence[Node], *, store: Path, seen_by: Path, requirements: NodeRequirements
 ) -> list[Found]:
-    """Have each node look for the store and compare its source code, all at the same time.
-
-    Args:
-        nodes: Which nodes.
-        store: The store.
-        seen_by: A folder that this process has just made on the disk in question.
-        requirements: What nodes must have.
-    """
+    """Have each node look for the store and compare its source code, all at the same time."""
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 

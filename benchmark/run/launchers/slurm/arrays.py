@@ -27,14 +27,7 @@ _DEFERRED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @dataclass(frozen=True, slots=True)
 class Submitter:
-    """Makes job arrays of cells.
-
-    Attributes:
-        ledger: The list of submitted cells.
-        options: Limits, retries, and the resources of each cell.
-        cluster: The cluster's name.
-        requirements: What nodes must have.
-    """
+    """Makes job arrays of cells."""
 
     ledger: Ledger
     options: RunOptions

@@ -35,15 +35,6 @@ def run_cells(
 ) -> list[CellResults]:
     """Run cells as Slurm jobs; those of an earlier run that have not ended are followed again.
 
-    Args:
-        planned: Cells with something missing.
-        store: Where records go, on a disk that the nodes share.
-        observer: Told of progress.
-        options: Limits, retries, and the resources of each cell.
-
-    Returns:
-        What the store has of each cell afterwards, in the order given.
-
     Raises:
         ConfigError: If Slurm refuses what a cell asks for.
         StoreError: If the store cannot be written any more.
@@ -67,15 +58,6 @@ def cancel_cells(
     planned: Sequence[Planned], store: Store, *, observer: Observer, options: RunOptions
 ) -> list[CellResults]:
     """Cancel the jobs of cells; what had begun is recorded as interrupted.
-
-    Args:
-        planned: Cells, submitted or not.
-        store: Where records go.
-        observer: Told of each end.
-        options: The period of leases.
-
-    Returns:
-        What the store has of each cell afterwards, in the order given.
 
     Raises:
         ConfigError: If Slurm does not answer.

@@ -72,13 +72,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """A cell that was submitted to Slurm.
-
-    Attributes:
-        fit_id: The cell.
-        place: Its place in its array.
-        array: The array.
-    """
+    """A cell that was submitted to Slurm."""
 
     fit_id: str
     place: Place
@@ -98,11 +92,7 @@ _ARRAY, _PLACE = TypeAdapter(Array), TypeAdapter(Place)
 
 
 class Ledger:
-    """The list of one store.
-
-    Args:
-        store: The store.
-    """
+    """The list of one store."""
 
     def __init__(self, store: Store) -> None:
         root = store.root.resolve() / ".slurm"
@@ -168,11 +158,7 @@ class Ledger:
         write_atomically(self._arrays / f"{array.name}.json", _ARRAY.dump_json(array))
 
     def close(self, fit_id: str, records: Collection[str] = ()) -> None:
-        """Move a cell to those that have ended.
-
-        Args:
-            fit_id: The cell.
-            records: The file names of its records that count.
+        """Move a cell to those that have ended, with the file names of its records.
 
         Raises:
             StoreError: If it cannot be written.

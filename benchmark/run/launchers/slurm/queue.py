@@ -76,10 +76,7 @@ class JobState:
 
 
 def states(names: Collection[str]) -> dict[str, JobState]:
-    """Return the states of the jobs of some arrays that Slurm still knows, by job id.
-
-    Args:
-        names: The arrays' names.
+    """Return the states of the jobs that Slurm still knows, by job id, for arrays of some names.
 
     Raises:
         SlurmError: If Slurm does not answer.
@@ -145,13 +142,7 @@ def _asked_accounts(job_id: str) -> JobState | None:
 
 
 def describe_loss(submitted: Submitted, state: JobState | None, output: Path) -> End:
-    """Describe the end of a lost job, for its record.
-
-    Args:
-        submitted: The job.
-        state: How it ended; None if Slurm does not know it any more.
-        output: What it printed.
-    """
+    """Describe the end of a lost job, for its record."""
     if state is None:
         what, status = "Slurm does not know it any more", Status.KILLED
     else:

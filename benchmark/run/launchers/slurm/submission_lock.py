@@ -22,11 +22,7 @@ _LOOK_EVERY = 0.5
 
 
 def find_submitted(items: Sequence[Planned], ledger: Ledger) -> dict[str, Submitted]:
-    """Return the cells that Slurm has already, by fit id.
-
-    Args:
-        items: Cells.
-        ledger: The list of submitted cells. This run holds the lock, so no other writes to it.
+    """Return the cells that Slurm has already, by fit id; call it under the lock.
 
     Raises:
         ConfigError: If Slurm does not answer.
@@ -59,14 +55,7 @@ def _settle(array: Array, ledger: Ledger) -> None:
 def only_submitter(
     store: Store, period: float, observer: Observer, item: Planned
 ) -> Iterator[None]:
-    """Hold the lock of a store while the block runs.
-
-    Args:
-        store: The store.
-        period: Seconds of silence after which another run may take the lock over.
-        observer: Told if another run holds it.
-        item: A cell, for the observer.
-    """
+    """Hold the lock of a store while the block runs; report to the observer who holds it else."""
     lease = _wait_for_turn(store, period, observer, item)
     with closing(Heartbeat(period)) as heartbeat:
         heartbeat.keep(lease)

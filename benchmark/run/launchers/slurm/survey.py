@@ -17,11 +17,7 @@ _PARTITION = "%R|%a|%D|%l|%G|%m|%c"
 
 
 def examine(store: Path) -> Examined:
-    """What there is of Slurm, as seen from here.
-
-    Args:
-        store: The store that jobs would share, perhaps not made yet.
-    """
+    """What there is of Slurm, as seen from here."""
     facts = [f"submitit {version('submitit')}"]
     try:
         facts += [ask("sinfo", "--version").strip(), f"cluster {cluster_name()}"]
