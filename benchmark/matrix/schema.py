@@ -291,7 +291,7 @@ def _auto_or_count(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
 
 
 class RetriesSpec(Strict):
-    """How often a cell is tried again within one run, by how it ended; each try has its record.
+    """Retries of a cell within one run, by how it ended; each try has its record.
 
     Attributes:
         killed: Where its process was killed, as the system does when memory runs out.

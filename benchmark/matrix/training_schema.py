@@ -29,7 +29,7 @@ class Strict(BaseModel):
 
 
 class ScheduleSpec(Strict):
-    """How the learning rates fall; see `hashbench.core.cell.Schedule`."""
+    """The schedule of the learning rates; see `hashbench.core.cell.Schedule`."""
 
     kind: Literal["constant", "cosine", "step"]
     factor: Rate | None = None

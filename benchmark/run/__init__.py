@@ -1,1 +1,1 @@
-"""Finding out what is missing and launching the workers that make it."""
+"""Plan which cells are missing, and run them on this machine, through Slurm or through Ray."""

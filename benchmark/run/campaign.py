@@ -110,7 +110,7 @@ Update = Said | Ended | Returned | Lost
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How a campaign treats the attempts of one launcher.
+    """The rules by which a campaign treats the attempts of a launcher.
 
     Attributes:
         separate_latency: Whether attempts run beside each other, so that latency is measured
@@ -134,7 +134,7 @@ class Launcher(Protocol):
 
     @property
     def rules(self) -> Rules:
-        """How a campaign treats its attempts."""
+        """The rules for its attempts."""
         ...
 
     def submit(self, tasks: Sequence[Task]) -> Sequence[Task]:

@@ -22,7 +22,7 @@ from hashbench.store.store import Store
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """How a worker ended that may not have written a record itself."""
+    """The status and cause for the record of a worker that may not have written one."""
 
     status: Status
     cause: Cause

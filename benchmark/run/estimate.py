@@ -1,4 +1,4 @@
-"""What cells will cost, judged by records of cells like them."""
+"""Estimate the time and disk space of cells from the records of similar cells."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hashbench.store.store import Store
 
 Likeness = Callable[[Cell], tuple[object, ...]]
 
-# From the most alike on: what two cells must share, and how records of such cells are called.
+# From the most similar on: the description of similar cells, and the key that they share.
 _LIKE: tuple[tuple[str, Likeness], ...] = (
     ("other seeds", lambda c: (c.data, c.backbone, c.loss, c.method, c.train, c.bits)),
     ("other code lengths", lambda c: (c.data, c.backbone, c.loss, c.method, c.train)),
@@ -28,13 +28,13 @@ _LIKE: tuple[tuple[str, Likeness], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What a job is thought to cost.
+    """The estimated cost of a job.
 
     Attributes:
-        seconds: Wall seconds; None where no record is of a like cell.
-        stored_bytes: Bytes it adds to the store; None likewise.
-        source: Where this comes from, for people to read.
-        peak_memory_bytes: Of the device, or on a CPU of the process, while it is fitted.
+        seconds: Wall seconds; None without a record of a similar cell.
+        stored_bytes: Bytes added to the store; None likewise.
+        source: The records it is based on, as text.
+        peak_memory_bytes: Peak memory of the fit, on the device or, on a CPU, of the process.
     """
 
     seconds: float | None
@@ -45,7 +45,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class _Cost:
-    """What one stored cell took, in all and by part; ``features`` is what others do not spend."""
+    """Seconds of one stored cell by part; ``features`` are those that similar cells save."""
 
     cell: Cell
     fit: float
@@ -73,7 +73,7 @@ class Estimator:
         self._device = device
 
     def __call__(self, job: Job) -> Estimate:
-        """What a job is thought to cost."""
+        """Return the estimated cost of a job."""
         for described, likeness in _LIKE:
             wanted = likeness(job.cell)
             like = [cost for cost in self._costs if likeness(cost.cell) == wanted]
@@ -88,7 +88,7 @@ class Estimator:
 
 
 def total(values: Sequence[float | None]) -> tuple[float, int]:
-    """The sum of what is known, and how many are not."""
+    """Return the sum of the known values, and the number of unknown ones."""
     known = [value for value in values if value is not None]
     return sum(known), len(values) - len(known)
 
@@ -133,13 +133,13 @@ def _cost(results: CellResults, device: str) -> _Cost | None:
 
 
 def _spent(fit: FitRecord) -> float:
-    """Seconds that a fit took, without those that other cells had spent for it."""
+    """Return the seconds of a fit, without those that other cells had spent for it."""
     measured = sum(fit.phases.values()) - sum(fit.spared.values())
     return max(measured, 0.0 if fit.resumed_from else _wall(fit))
 
 
 def _features(fit: FitRecord) -> float:
-    """Seconds of a fit that went into features which it then left to other cells."""
+    """Return the seconds of a fit spent on features that other cells then reuse."""
     if fit.cell.backbone is None or _learns(fit.cell) or "features" not in fit.phases:
         return 0.0
     encoding = sum(spent for name, spent in fit.phases.items() if name.startswith("encode"))
@@ -151,7 +151,7 @@ def _learns(cell: Cell) -> bool:
 
 
 def _passed(cell: Cell) -> tuple[object, ...]:
-    """What two cells have in common that share features."""
+    """Return a key that is equal for cells that share features."""
     seed = None if cell.weights.pretrained else cell.seed
     network = cell.backbone, cell.weights, seed, _learns(cell)
     return (cell.data, *network, cell.precision)

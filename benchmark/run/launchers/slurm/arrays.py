@@ -65,7 +65,7 @@ class Submitter:
             job_name=array.name, **parameters(settings, items[0].job, self.options.request)
         )
         try:
-            # It prints what sbatch says; that is in the error, too.
+            # It prints the output of sbatch, which is in the error, too.
             with contextlib.redirect_stderr(io.StringIO()), executor.batch():
                 jobs = [executor.submit(self._cell(item, array, settings)) for item in items]
         except (FailedJobError, FailedSubmissionError) as error:
@@ -105,7 +105,7 @@ def in_arrays(items: Sequence[Planned], request: Request | None) -> list[list[Pl
 
 
 def settings_of(item: Planned, request: Request | None) -> SlurmSettings:
-    """What a cell asks for."""
+    """Return the resources that a cell asks for."""
     return (request.slurm if request else {}).get(item.cell.fit_id, SlurmSettings())
 
 
@@ -141,7 +141,7 @@ def _cores(settings: SlurmSettings, job: Job, request: Request | None) -> int:
 
 
 def _threads(settings: SlurmSettings, job: Job, request: Request | None) -> int:
-    """``auto`` means the node's cores, not those of the machine where the run was started."""
+    """Return the threads of a cell; ``auto`` means the cores of its node."""
     every = request is not None and request.all_cores
     return _cores(settings, job, request) if every else job.threads
 

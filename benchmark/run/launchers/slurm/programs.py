@@ -1,4 +1,4 @@
-"""Slurm's own programs, called and read."""
+"""Call Slurm's programs and read their output."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from hashbench.core.errors import ConfigError
 
 PROGRAMS = ("sbatch", "srun", "squeue", "scontrol", "scancel", "sinfo")
 _PATIENCE = 120.0
-# Each of these would have lines other than those that are read here.
+# Each of these changes the format of the output.
 _USERS_OWN = ("SQUEUE_FORMAT", "SQUEUE_FORMAT2", "SQUEUE_STATES", "SQUEUE_SORT", "SINFO_FORMAT")
 
 
 class SlurmError(Exception):
-    """A program of Slurm that ended with an error, or did not answer; in a line."""
+    """A program of Slurm ended with an error, or did not answer; a one-line message."""
 
 
 def ask(*command: str) -> str:
-    """What a program prints.
+    """Return the output of a program.
 
     Raises:
         SlurmError: If it fails or does not answer.
     """
     environment = {k: v for k, v in os.environ.items() if k not in _USERS_OWN}
     try:
-        done = subprocess.run(  # noqa: S603 - a program of Slurm with our own words, no shell
+        done = subprocess.run(  # noqa: S603 - a program of Slurm with fixed arguments, no shell
             command,
             capture_output=True,
             text=True,
             check=False,
             timeout=_PATIENCE,
             env={**environment, "LC_ALL": "C"},
-            # Ctrl-C is for us, not for a program that we wait for.
+            # Ctrl-C goes to this process only, not to the program it waits for.
             start_new_session=True,
         )
     except subprocess.TimeoutExpired:
@@ -48,10 +48,10 @@ def ask(*command: str) -> str:
 
 
 def cluster_name() -> str:
-    """The name of the cluster that this machine belongs to.
+    """Return the name of the cluster that this machine belongs to.
 
     Raises:
-        ConfigError: If Slurm is not here, or does not answer.
+        ConfigError: If Slurm is not installed here, or does not answer.
     """
     missing = [name for name in PROGRAMS if shutil.which(name) is None]
     if missing:

@@ -1,4 +1,4 @@
-"""What `hashbench doctor --backend slurm` says."""
+"""Examine Slurm and the store, for `hashbench doctor --backend slurm`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PARTITION = "%R|%a|%D|%l|%G|%m|%c"
 
 
 def examine(store: Path) -> Examined:
-    """What there is of Slurm, as seen from here."""
+    """Describe Slurm as seen from this machine, and what would keep cells from running."""
     facts = [f"submitit {version('submitit')}"]
     try:
         facts += [ask("sinfo", "--version").strip(), f"cluster {cluster_name()}"]
@@ -54,7 +54,7 @@ def _partitions() -> tuple[list[str], list[str]]:
 
 
 def _limits() -> list[str]:
-    """What of the cluster's settings is in a cell's way."""
+    """Return warnings about settings of the cluster that cells would exceed."""
     try:
         lines = ask("scontrol", "show", "config").splitlines()
     except SlurmError as error:
@@ -84,7 +84,7 @@ def _accounts() -> str:
 
 
 def _shared(store: Path) -> tuple[str, list[str]]:
-    """Where the store is, and whether other nodes can see it there."""
+    """Describe the disk of the store, and warn if other nodes cannot see it."""
     place = store.absolute()
     while not place.exists():
         place = place.parent
@@ -101,7 +101,7 @@ def _shared(store: Path) -> tuple[str, list[str]]:
 
 
 def _file_system(place: Path) -> str:
-    """The kind of file system that a folder is on."""
+    """Return the file system type of a folder."""
     best, kind = "", "unknown"
     for line in Path("/proc/mounts").read_text().splitlines():
         _, mounted, found, *_ = line.split()
