@@ -87,11 +87,13 @@ def worker_environment(cell: Cell) -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if wanted.get(key) != value}
 
 
-@lru_cache(maxsize=1)
 def arithmetic() -> Arithmetic | None:
     """Ask the libraries which instruction sets they use; None in a process without torch."""
-    if "torch" not in sys.modules:
-        return None
+    return _reported() if "torch" in sys.modules else None
+
+
+@lru_cache(maxsize=1)
+def _reported() -> Arithmetic:
     import torch
 
     from hashbench.core.library_levels import blas_level, mkl_level, numpy_level, onednn_level

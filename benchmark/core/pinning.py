@@ -1,13 +1,16 @@
-"""Pinned instruction sets: floating-point arithmetic that every x86-64 machine with AVX2 repeats.
+"""Pinned instruction sets: every library is held to AVX2 in strict mode.
 
 Libraries choose their kernels by the processor, and kernels of different instruction sets add in
-different orders. A cell in strict mode is therefore computed with every library held to AVX2, so
-that its codes are the same bits on Intel and AMD processors, with and without AVX-512. Libraries
-read these settings once, when they are loaded: a process is started anew to get them.
+different orders. In strict mode no library may use more than AVX2, whatever the processor has and
+the user's shell allows. Libraries read these settings once, when they are loaded: a process is
+started anew to get them.
 
-Not pinned are fast mode, which promises nothing, and bfloat16, which is useless without the newest
-instructions (about 1/40 of the speed of float32 on AVX2): their codes repeat on processors of one
-kind only.
+This removes one cause of unequal codes, not all: an Intel and an AMD processor held to AVX2 still
+gave models that differ in their last bits. Equal codes are therefore demanded of processors that
+are known to be alike only; see `hashbench.judge.bit_equality`.
+
+Not pinned are fast mode, which guarantees nothing, and bfloat16, which is useless without the
+newest instructions (about 1/40 of the speed of float32 on AVX2).
 """
 
 from __future__ import annotations

@@ -15,9 +15,9 @@ def reasons_for_unequal_codes(
 ) -> list[str]:
     """List why two fits of one cell need not have codes that are equal to the last bit.
 
-    Equal codes are demanded in strict mode only, and only for the same kind of device, the same
-    number of threads, the same versions and the same source code. The arithmetic of both must have
-    been pinned to one level, or their processors must be known to be alike.
+    Equal codes are demanded in strict mode only, and only for the same device, a processor that is
+    known to be alike, the same instruction sets, the same number of threads, the same versions and
+    the same source code.
 
     Args:
         first: A fit.
@@ -74,9 +74,9 @@ def host_difference(first: Environment, again: Environment) -> str | None:
 def _environment_reasons(first: Environment, again: Environment) -> Iterator[str]:
     if first.device.kind != again.device.kind:
         yield f"device class: {first.device.kind}, now {again.device.kind}"
-    elif first.device.kind != "cpu" and first.device.name != again.device.name:
+    elif first.device.name != again.device.name:
         yield f"device: {first.device.name}, now {again.device.name}"
-    if not _pinned_alike(first, again) and (processor := processor_difference(first, again)):
+    if processor := processor_difference(first, again):
         yield processor
     if first.threads != again.threads:
         yield f"threads: {first.threads}, now {again.threads}"
@@ -86,11 +86,6 @@ def _environment_reasons(first: Environment, again: Environment) -> Iterator[str
         was, now = first.libraries.get(name), again.libraries.get(name)
         if was != now:
             yield f"{name}: {was or 'not recorded'}, now {now or 'none'}"
-
-
-def _pinned_alike(first: Environment, again: Environment) -> bool:
-    levels = {each.arithmetic.level if each.arithmetic else None for each in (first, again)}
-    return len(levels) == 1 and None not in levels
 
 
 def _source_reasons(first: Mapping[str, str], again: Mapping[str, str]) -> Iterator[str]:
