@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -22,6 +23,7 @@ from training_speed_subjects import (
     FAST_BF16,
     HELD_SIDE,
     SIDE,
+    Mode,
     ResidentBatch,
     Subject,
     Turn,
@@ -47,8 +49,9 @@ def main(arguments: Sequence[str]) -> ExitCode:
         return ExitCode.OK
     scale = float(arguments[0]) if arguments else 1.0
     configure(Determinism.FAST, threads=torch.get_num_threads())
-    rate = matrix_rate(device, Precision.BF16, threads=torch.get_num_threads())
-    print(f"{device.type}: bf16 matrix products {rate / 1e12:.1f} TFLOP/s\n")
+    precision = _mode(device).precision
+    rate = matrix_rate(device, precision, threads=torch.get_num_threads())
+    print(f"{device.type}: {precision} matrix products {rate / 1e12:.1f} TFLOP/s\n")
     print("| backbone | images/s | resident | ours / resident | data | of the matrix rate |")
     print("| --- | --- | --- | --- | --- | --- |")
     for backbone in ("resnet50", "vit"):
@@ -59,14 +62,21 @@ def main(arguments: Sequence[str]) -> ExitCode:
     return ExitCode.OK
 
 
+def _mode(device: torch.device) -> Mode:
+    """Return fast mode in bfloat16, or in float32 on a processor that would emulate bfloat16."""
+    if device.type == "cuda" or torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        return FAST_BF16
+    return replace(FAST_BF16, precision=Precision.FP32)
+
+
 def _row(backbone: str, device: torch.device, rate: float, scale: float) -> str:
     batch = max(2, round(_BATCH * scale))
     length = batch * max(1, round(_STEPS * min(scale, 1)))
     held = np.random.default_rng(0).integers(
         0, 256, (max(2, round(_HELD * scale)), HELD_SIDE, HELD_SIDE, 3), dtype=np.uint8
     )
-    subject = build_subject(backbone, FAST_BF16, length=length, batch_size=batch, device=device)
-    stream = image_stream(held, FAST_BF16, length=length, device=device)
+    subject = build_subject(backbone, _mode(device), length=length, batch_size=batch, device=device)
+    stream = image_stream(held, _mode(device), length=length, device=device)
     fixed = torch.randn(batch, 3, SIDE, SIDE, device=device)
     fixed = fixed.contiguous(memory_format=torch.channels_last)
     fed = ResidentBatch(fixed, length)
@@ -114,9 +124,9 @@ def _small_cell(device: torch.device, begin: float, seconds: float) -> float:
     length = 8 * _SMALL_BATCH
     held = np.random.default_rng(0).integers(0, 256, (256, 36, 36, 3), dtype=np.uint8)
     subject: Subject = build_subject(
-        "resnet_mini", FAST_BF16, length=length, batch_size=_SMALL_BATCH, device=device, side=32
+        "resnet_mini", _mode(device), length=length, batch_size=_SMALL_BATCH, device=device, side=32
     )
-    stream = image_stream(held, FAST_BF16, length=length, device=device, side=32)
+    stream = image_stream(held, _mode(device), length=length, device=device, side=32)
     subject.train(stream)
     time.sleep(max(0.0, begin - time.time()))
     images, started = 0, time.perf_counter()
