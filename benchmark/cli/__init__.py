@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any
 
@@ -103,4 +104,27 @@ def program() -> None:
     """
     if _COMPUTE.intersection(sys.argv[1:2]):
         restart_pinned()
-    main()
+    try:
+        try:
+            main()
+        finally:
+            if sys.stdout is not None:  # None if it was closed when the program started
+                sys.stdout.flush()
+    except OSError as error:
+        if error.filename is not None:
+            raise  # not the standard output, which has no name
+        _end_without_output(error)
+
+
+def _end_without_output(error: OSError) -> None:
+    """End because the standard output cannot be written: in silence if its reader has ended."""
+    # Python writes what is left once more when it ends, which must not fail again.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(error, BrokenPipeError):
+        sys.exit(ExitCode.INTERNAL)
+    click.echo(
+        f"error: cannot write the standard output: {error.strerror}; make room, or send it "
+        "elsewhere",
+        err=True,
+    )
+    sys.exit(ExitCode.USAGE)

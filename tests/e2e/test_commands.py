@@ -307,3 +307,26 @@ def test_a_report_in_an_unknown_format_is_one_line(tmp_path: Path) -> None:
     Store.create(tmp_path / "store")
     line = refused("report", "--store", "store", "--format", "markdwon", folder=tmp_path)
     assert line.endswith("unknown name 'markdwon' in reporters. Did you mean 'markdown'?")
+
+
+@pytest.mark.parametrize("words", [["list", "losses"], ["describe", "hsc"]])
+def test_a_full_output_is_one_line_and_code_2(words: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [COMMAND, *words], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == 2
+    assert done.stderr == (
+        "error: cannot write the standard output: No space left on device; "
+        "make room, or send it elsewhere\n"
+    )
+
+
+def test_a_closed_output_ends_quietly() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as pipe:
+        done = subprocess.run(
+            [COMMAND, "list", "losses"], stdout=pipe, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert (done.returncode, done.stderr) == (1, "")
