@@ -53,7 +53,34 @@ def test_every_entry_is_well_formed(key: str) -> None:
     assert all(line.endswith(",") for line in inner[:-1])
     assert not inner[-1].endswith(",")
     assert text.count("{") == text.count("}")
-    assert "title" in fields(key)
+    assert first.startswith("@mastersthesis") == ("thesis" in fields(key).get("note", ""))
+
+
+@pytest.mark.parametrize("key", sorted(entries()))
+def test_every_entry_names_its_authors_its_title_and_its_year(key: str) -> None:
+    found = fields(key)
+    assert found["title"]
+    assert re.fullmatch(r"(19|20)\d\d", found["year"])
+    if key == "dshsd2019":  # no source that we have names its authors
+        assert "author" not in found
+        assert "authors are not known" in found["note"]
+        return
+    authors = found["author"].split(" and ")
+    assert "others" not in authors
+    assert all(re.match(r"[A-Zv]", author) for author in authors)
+
+
+@pytest.mark.parametrize("key", [key for key in entries() if "@masters" in entries()[key]])
+def test_a_thesis_names_its_school_or_says_that_it_is_a_thesis_of_an_unknown_one(key: str) -> None:
+    found = fields(key)
+    assert "school" in found or "Master's thesis; its school is not known" in found["note"]
+
+
+def test_the_thesis_of_ud2h_and_dfadh_is_cited_by_author_title_and_year() -> None:
+    for key in ("ud2h_thesis", "dfadh_thesis"):
+        found = fields(key)
+        assert (found["author"], found["year"]) == ("Ni, Z. Y.", "2022")
+        assert found["title"] == "Research On Large-scale Image Retrieval Based On Deep Hashing"
 
 
 def test_entries_are_sorted_and_there_once_and_none_is_overlooked() -> None:
