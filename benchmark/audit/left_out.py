@@ -28,6 +28,8 @@ def read_left_out(root: Path) -> frozenset[str]:
     path = root / NAME
     if path.is_symlink() or not path.exists():
         return frozenset()
+    if not path.is_file():  # a named pipe would be waited for
+        raise DamagedStoreError(f"store: {path} is not a regular file; replace it by one")
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:

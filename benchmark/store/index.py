@@ -134,7 +134,7 @@ def _files_in(folder: str) -> Files:
     ):  # another process may move it away
         for file in files:
             if Store.names_record(file.name):
-                about = file.stat()
+                about = file.stat(follow_symlinks=False)  # a link is no record
                 found[file.name] = about.st_size, about.st_mtime_ns, about.st_ctime_ns
     return found
 

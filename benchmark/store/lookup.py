@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -172,7 +173,7 @@ def _of_cell(store: Store, fit_id: str, word: str) -> Found:
 
 def _of_file(path: Path) -> Found:
     if len(path.parts) == 1 or ".." in path.parts:  # else messages show it as the user wrote it
-        path = path.resolve()
+        path = Path(os.path.realpath(path))
     if not (path.parent.parent / MARKER).is_file():
         return _alone(path)
     store, record = Store.open(path.parent.parent), read_record(path)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -50,7 +52,7 @@ class Store:
             StoreError: If there is none, or this version cannot read it.
         """
         found = cls.find(root)
-        if not (root / MARKER).exists():
+        if not os.path.lexists(root / MARKER):
             raise StoreError(
                 f"store {root}: no such store; run a matrix first, or name another with --store"
             )
@@ -69,7 +71,7 @@ class Store:
                 raise StoreError(
                     f"store: {root} is a file, not a folder; name another with --store"
                 )
-            if (root / MARKER).exists():
+            if os.path.lexists(root / MARKER):
                 _check_marker(root / MARKER)
             elif root.exists() and any(root.iterdir()):
                 raise StoreError(
@@ -88,7 +90,7 @@ class Store:
             StoreError: If the folder holds something else or cannot be written.
         """
         found = cls.find(root)
-        if not (root / MARKER).exists():
+        if not os.path.lexists(root / MARKER):
             write_atomically(root / MARKER, json.dumps(FORMAT).encode())
         return found
 
@@ -213,7 +215,9 @@ class Store:
             DamagedStoreError: If it lies outside the store, by its name or through a link.
         """
         path = self.root / fit_id / name
-        if not path.resolve().is_relative_to(self.root.resolve()):
+        # Unlike Path.resolve, realpath also takes links that lead in a circle.
+        real, root = Path(os.path.realpath(path)), Path(os.path.realpath(self.root))
+        if not real.is_relative_to(root):
             raise DamagedStoreError(
                 f"store: {path} leads out of the store; put the file itself in its place, or move "
                 f"{path.parent.name} out of the store and run the matrix again"
@@ -222,6 +226,8 @@ class Store:
 
     def _checked_bytes(self, fit_id: str, artifact: Artifact) -> bytes:
         path = self._inside(fit_id, artifact.file)
+        # Not the link itself: arrays may be links within the store.
+        _refuse_irregular(Path(os.path.realpath(path)), _remedy(path.parent))
         try:
             data = path.read_bytes()
         except OSError as error:
@@ -244,6 +250,7 @@ def read_record(path: Path) -> Record:
         DamagedStoreError: If it is unreadable, incomplete or misplaced, or its digest is not its
             id.
     """
+    _refuse_irregular(path, _remedy(path))
     try:
         document = json.loads(path.read_bytes())
         record = RECORD.validate_python(document)
@@ -295,7 +302,33 @@ def record_name(record: Record) -> str:
     return f"{record.kind}-{record.record_id}.json"
 
 
+def describe_irregular(path: Path) -> str | None:
+    """The kind of anything but a regular file at a path; None for a file, or if there is nothing.
+
+    Nothing is opened, since opening a named pipe or a device may wait for ever.
+    """
+    try:
+        mode = path.lstat().st_mode
+    except OSError:  # nothing there, or it cannot be read, which opening it reports
+        return None
+    if stat.S_ISREG(mode):
+        return None
+    if stat.S_ISLNK(mode):
+        return "a symbolic link"
+    if stat.S_ISDIR(mode):
+        return "a directory"
+    return "a named pipe" if stat.S_ISFIFO(mode) else "a device or socket"
+
+
+def _refuse_irregular(path: Path, remedy: str) -> None:
+    kind = describe_irregular(path)
+    if kind:
+        raise DamagedStoreError(f"store: {path} is {kind}, not a regular file; {remedy}")
+
+
 def _check_marker(marker: Path) -> None:
+    content = json.dumps(FORMAT)
+    _refuse_irregular(marker, f"replace it by a file with the content {content}")
     try:
         found = json.loads(marker.read_bytes())
     except (ValueError, RecursionError):

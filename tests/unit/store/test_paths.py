@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,14 @@ from hashbench.core.canonical import digest_bytes
 from hashbench.core.errors import DamagedStoreError
 from hashbench.core.record import Artifact, DataFacts, FitRecord
 from hashbench.store.codes import NAME, load_codes
-from hashbench.store.store import Store
+from hashbench.store.index import read_outcomes
+from hashbench.store.store import FORMAT, MARKER, Store
+
+IRREGULAR = {
+    "a symbolic link": lambda path: path.symlink_to(path.name),  # to itself
+    "a directory": Path.mkdir,
+    "a named pipe": os.mkfifo,
+}
 
 
 @pytest.fixture
@@ -88,6 +97,46 @@ def test_a_store_may_itself_be_a_link(store: Store, tmp_path: Path, fit_record: 
     through = Store.open(tmp_path / "link")
     record = through.write_record(fit_record)
     assert list(through.records(record.fit_id)) == list(store.records(record.fit_id)) == [record]
+
+
+@pytest.mark.parametrize("kind", list(IRREGULAR))
+def test_only_a_regular_file_is_read_as_a_record(
+    kind: str, store: Store, fit_record: FitRecord
+) -> None:
+    record = store.write_record(fit_record)
+    file = store.root / record.fit_id / f"fit-{record.record_id}.json"
+    file.unlink()
+    IRREGULAR[kind](file)
+    for read in (lambda: list(store.records(record.fit_id)), lambda: read_outcomes(store)):
+        with pytest.raises(DamagedStoreError) as caught:
+            read()
+        assert str(caught.value) == (
+            f"store: {file} is {kind}, not a regular file; "
+            f"move {file.name} out of the store and run the matrix again"
+        )
+
+
+@pytest.mark.parametrize("kind", list(IRREGULAR))
+def test_only_a_regular_file_is_read_as_the_marker(kind: str, store: Store) -> None:
+    marker = store.root / MARKER
+    marker.unlink()
+    IRREGULAR[kind](marker)
+    for read in (Store.open, Store.find, Store.create):
+        with pytest.raises(DamagedStoreError) as caught:
+            read(store.root)
+        assert str(caught.value) == (
+            f"store: {marker} is {kind}, not a regular file; "
+            f"replace it by a file with the content {json.dumps(FORMAT)}"
+        )
+
+
+def test_a_named_pipe_is_not_read_as_arrays(store: Store) -> None:
+    artifact = store.write_arrays("a" * 16, "codes", {"x": np.arange(4)}, metadata={})
+    file = store.root / ("a" * 16) / artifact.file
+    file.unlink()
+    os.mkfifo(file)
+    with pytest.raises(DamagedStoreError, match="is a named pipe, not a regular file; move aaaa"):
+        store.read_arrays("a" * 16, artifact)
 
 
 @pytest.mark.parametrize(
