@@ -39,11 +39,16 @@ class StoreFiles:
 
 
 def sort_files(root: Path) -> StoreFiles:
-    """Walk a store's folder; symbolic links count as strange and are not followed."""
+    """Walk a store's folder; symbolic links are not followed.
+
+    Anything in a record's place counts as a record, also a link or a folder; other links count as
+    strange.
+    """
     found = StoreFiles()
     for path in sorted(root.rglob("*")):
-        if path.is_symlink() or not path.is_dir():
-            _group(found, path, path.relative_to(root)).append(path)
+        inside = path.relative_to(root)
+        if path.is_symlink() or not path.is_dir() or _is_place_of_record(inside):
+            _group(found, path, inside).append(path)
     known = (root / MARKER, root / LEFT_OUT)
     found.strange = [path for path in found.strange if path not in known or path.is_symlink()]
     return found
@@ -57,11 +62,20 @@ def _group(found: StoreFiles, path: Path, inside: Path) -> list[Path]:
         return found.auxiliary
     if folder and folder[0] in (_WORK, *_AUXILIARY):
         return found.work if folder[0] == _WORK else found.auxiliary
-    hidden = inside.name.startswith(".")
-    if path.is_symlink() or hidden or len(folder) != 1 or not FIT_ID.fullmatch(folder[0]):
-        return found.strange
-    groups = {".json": found.records, ".safetensors": found.arrays}
-    return groups.get(inside.suffix, found.strange)
+    if _is_place_of_record(inside):
+        return found.records
+    is_array = inside.suffix == ".safetensors" and _is_in_cell(inside) and not path.is_symlink()
+    return found.arrays if is_array else found.strange
+
+
+def _is_place_of_record(inside: Path) -> bool:
+    return inside.suffix == ".json" and _is_in_cell(inside)
+
+
+def _is_in_cell(inside: Path) -> bool:
+    """Whether a path is directly in the folder of a cell, and not hidden."""
+    is_direct = len(inside.parts) == 2 and bool(FIT_ID.fullmatch(inside.parts[0]))  # noqa: PLR2004
+    return is_direct and not inside.name.startswith(".")
 
 
 def _is_temporary(folder: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from hashbench.audit.left_out import NAME as LEFT_OUT
 from hashbench.audit.left_out import read_left_out
 from hashbench.audit.measurements import check_evaluation, entry_differences, histogram_differences
 from hashbench.audit.protocols import data_differences, find_protocol, protocol_differences
-from hashbench.audit.store_files import StoreFiles, sort_files
+from hashbench.audit.store_files import FIT_ID, StoreFiles, sort_files
 from hashbench.core.codes import Codes
 from hashbench.core.errors import DamagedStoreError, HashbenchError
 from hashbench.core.record import (
@@ -29,7 +30,14 @@ from hashbench.core.record import (
 from hashbench.judge.reproduce.reproduction_record import reproduction_differences
 from hashbench.store.codes import NAME as CODES
 from hashbench.store.codes import EncodedSplit, load_codes
-from hashbench.store.store import FORMAT, MARKER, Store, read_sealed, record_name
+from hashbench.store.store import (
+    FORMAT,
+    MARKER,
+    Store,
+    describe_irregular,
+    read_sealed,
+    record_name,
+)
 
 
 def verify_store(
@@ -53,7 +61,8 @@ def verify_store(
     Raises:
         StoreError: If there is no store.
     """
-    if not (root / MARKER).is_file():
+    has_cells = any(FIT_ID.fullmatch(fit_id) for fit_id in Store(root).fit_ids())
+    if not has_cells and not (root / MARKER).is_file():
         Store.open(root)  # raises the error that fits
     audit, files = Audit(), sort_files(root)
     _check_marker(root, audit)
@@ -79,8 +88,17 @@ class _Settings:
 
 
 def _check_marker(root: Path, audit: Audit) -> None:
-    if (root / MARKER).read_bytes().strip() != json.dumps(FORMAT).encode():
-        audit.add_problem(Subject.RECORDS, MARKER, f"its content should be {json.dumps(FORMAT)}")
+    marker, content = root / MARKER, json.dumps(FORMAT)
+    kind = describe_irregular(marker)
+    if kind:
+        what = f"is {kind}, not a regular file; replace it by a file with the content {content}"
+    elif not os.path.lexists(marker):
+        what = f"is missing; write a file with the content {content}"
+    elif marker.read_bytes().strip() != content.encode():
+        what = f"its content should be {content}"
+    else:
+        return
+    audit.add_problem(Subject.RECORDS, MARKER, what)
 
 
 def _read_records(root: Path, paths: Iterable[Path], audit: Audit) -> dict[str, list[Record]]:
