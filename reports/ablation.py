@@ -175,9 +175,10 @@ def _table(family: Family, frame: pd.DataFrame, view: View, *, trace: bool) -> T
     metric = str(own["metric"].min())
     by_method = own[own["metric"] == metric].groupby("method")
     parts = {str(label): part for label, part in by_method}
+    fits = frozenset(own.loc[own["metric"] == metric, "fit_id"])
     title = f"Ablation of {family.name} at {_bits_text(family)} on {family.protocol}"
     if not family.full or family.full not in parts:
-        return Table(title, *_unknown(parts), name="ablation")
+        return Table(title, *_unknown(parts), name="ablation", fits=fits)
     labels = [family.full, *sorted(label for label in parts if label != family.full)]
     rows = [_row(family, label, parts[label], view, trace=trace) for label in labels]
     columns = ["what is changed", "seeds", metric.partition("/")[0]]
@@ -191,7 +192,7 @@ def _table(family: Family, frame: pd.DataFrame, view: View, *, trace: bool) -> T
         f"measured on {family.device_name}",
         span_text(own["date"]),
     )
-    return Table(title, text_frame(rows, columns), notes, name="ablation")
+    return Table(title, text_frame(rows, columns), notes, name="ablation", fits=fits)
 
 
 def _unknown(parts: dict[str, pd.DataFrame]) -> tuple[pd.DataFrame, tuple[str, ...]]:

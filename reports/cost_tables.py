@@ -89,7 +89,9 @@ def _training_table(group: pd.DataFrame, phases: pd.DataFrame, *, trace: bool) -
         *_surroundings(group),
     )
     title = f"Training time on {group['protocol'].iloc[0]}"
-    return Table(title, text_frame(rows, columns), notes, name="training")
+    return Table(
+        title, text_frame(rows, columns), notes, name="training", fits=frozenset(group["fit_id"])
+    )
 
 
 _SPARED: Final = (
@@ -149,7 +151,13 @@ def _budget_table(group: pd.DataFrame, metrics: pd.DataFrame, *, trace: bool) ->
         *_surroundings(group),
     ]
     title = f"Budget on {group['protocol'].iloc[0]}"
-    return Table(title, text_frame(rows, columns), tuple(notes), name="budget")
+    return Table(
+        title,
+        text_frame(rows, columns),
+        tuple(notes),
+        name="budget",
+        fits=frozenset(group["fit_id"]),
+    )
 
 
 _FLOPS: Final = (
@@ -283,7 +291,9 @@ def latency_tables(cells: Sequence[CellResults], *, trace: bool) -> list[Table]:
             span_text(group["date"]),
         )
         title = f"Query latency on {protocol}"
-        tables.append(Table(title, text_frame(rows, columns), notes, name="latency"))
+        shown = text_frame(rows, columns)
+        fits = frozenset(group["fit_id"])
+        tables.append(Table(title, shown, notes, name="latency", fits=fits))
     return tables
 
 

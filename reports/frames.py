@@ -242,6 +242,15 @@ def failure_frame(cells: Sequence[CellResults]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def fit_warnings(cells: Sequence[CellResults]) -> dict[str, set[str]]:
+    """Return the different warnings in fits' records by fit id; fits without any are left out."""
+    found: dict[str, set[str]] = {}
+    for results in cells:
+        if results.fitted and results.fit and results.fit.data and results.fit.data.warnings:
+            found.setdefault(results.fit_id, set()).update(results.fit.data.warnings)
+    return found
+
+
 def _fitted(cells: Iterable[CellResults]) -> list[tuple[CellResults, FitRecord, str]]:
     """The cells that have codes, each with its fit and the label of its method."""
     found = [(results, results.fit) for results in cells if results.fitted and results.fit]

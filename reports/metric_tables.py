@@ -109,6 +109,7 @@ def _table(group: pd.DataFrame, view: View, splits: Sequence[str], *, trace: boo
         (*notes, *([_letters_note(tested)] if shown else [])),
         marks,
         "metrics",
+        frozenset(group["fit_id"]),
     )
 
 
@@ -262,7 +263,7 @@ def _convergence_table(group: pd.DataFrame, *, trace: bool) -> Table:
     )
     frame = text_frame(rows, [*columns, *(["records"] if trace else [])])
     title = f"Convergence of {name.partition('/')[0]} on {protocol}"
-    return Table(title, frame, notes, name="convergence")
+    return Table(title, frame, notes, name="convergence", fits=frozenset(group["fit_id"]))
 
 
 def _some(epochs: Sequence[int]) -> list[int]:
@@ -295,7 +296,9 @@ def code_tables(cells: Sequence[CellResults], *, trace: bool) -> list[Table]:
             span_text(group["date"]),
         )
         title = f"Codes on {protocol}"
-        tables.append(Table(title, text_frame(rows, columns), notes, name="codes"))
+        shown = text_frame(rows, columns)
+        fits = frozenset(group["fit_id"])
+        tables.append(Table(title, shown, notes, name="codes", fits=fits))
     return tables
 
 

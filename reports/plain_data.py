@@ -12,6 +12,7 @@ from hashbench.reports.frames import (
     code_frame,
     convergence_frame,
     failure_frame,
+    fit_warnings,
     latency_frame,
     metric_frame,
     phase_frame,
@@ -27,7 +28,8 @@ from hashbench.store.catalogue import CellResults
 def data_frame(name: str, cells: Sequence[CellResults], view: View) -> pd.DataFrame:
     """Return the values behind one table, in an order that depends on the values alone.
 
-    ``training`` has one row for each phase, ``budget`` one for each fit.
+    ``training`` has one row for each phase, ``budget`` one for each fit. If a fit's record has
+    warnings, a last column ``warnings`` holds those of each row's fit.
     """
     frame = _frame(name, cells, view)
     if frame.empty:
@@ -37,7 +39,11 @@ def data_frame(name: str, cells: Sequence[CellResults], view: View) -> pd.DataFr
             [_bits(bits) for bits in frame["bits"]], frame.index, dtype=object
         )
     by = frame.map(_sortable).sort_values(list(frame.columns), kind="stable").index
-    return frame.loc[by].reset_index(drop=True)
+    frame = frame.loc[by].reset_index(drop=True)
+    warnings = fit_warnings(cells)
+    if warnings and "fit_id" in frame:
+        frame["warnings"] = ["; ".join(sorted(warnings.get(each, ()))) for each in frame["fit_id"]]
+    return frame
 
 
 def _frame(name: str, cells: Sequence[CellResults], view: View) -> pd.DataFrame:

@@ -166,7 +166,7 @@ def _table(group: pd.DataFrame, *, trace: bool) -> Table:
     )
     title = f"Published {name.partition('/')[0]} and ours on {group['protocol'].iloc[0]}"
     frame = text_frame(rows, [*columns, *(["records"] if trace else [])])
-    return Table(title, frame, notes, name="published")
+    return Table(title, frame, notes, name="published", fits=frozenset(group["fit_id"]))
 
 
 def _row(part: pd.DataFrame, *, trace: bool) -> list[str]:

@@ -36,6 +36,8 @@ class Table:
         notes: The notes printed under the table.
         marks: Marks by row and column, counted from 0.
         name: The name in `hashbench.reports.view.TABLES` that the table belongs to.
+        fits: The ids of the fits whose values the table shows.
+        warnings: The warnings in these fits' records, one line each, printed under the notes.
     """
 
     title: str
@@ -43,6 +45,8 @@ class Table:
     notes: tuple[str, ...] = ()
     marks: Mapping[tuple[int, int], Mark] = field(default_factory=dict)
     name: str = ""
+    fits: frozenset[str] = frozenset()
+    warnings: tuple[str, ...] = ()
 
 
 def text_frame(rows: Sequence[Sequence[Any]], columns: Sequence[str]) -> pd.DataFrame:

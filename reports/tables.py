@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from hashbench.evaluation.names import Family
 from hashbench.reports.ablation import ablation_tables
 from hashbench.reports.cost_tables import budget_tables, latency_tables, training_tables
-from hashbench.reports.frames import failure_frame
+from hashbench.reports.frames import failure_frame, fit_warnings
 from hashbench.reports.metric_tables import code_tables, convergence_tables, metric_tables
 from hashbench.reports.published import published_tables
 from hashbench.reports.table import Table
@@ -37,7 +39,23 @@ def build_tables(
         ConfigError: If no method has the name that the view gives for the full method.
     """
     view = view or View()
-    return [table for name in view.tables for table in _named(name, cells, view, trace=trace)]
+    warnings = fit_warnings(cells)
+    return [
+        replace(table, warnings=_warning_lines(table.fits, warnings))
+        for name in view.tables
+        for table in _named(name, cells, view, trace=trace)
+    ]
+
+
+def _warning_lines(
+    fits: Collection[str], warnings: Mapping[str, Collection[str]]
+) -> tuple[str, ...]:
+    """Return one line for each warning of some fits, with the number of fits that have it."""
+    counts = Counter(text for fit_id in fits for text in warnings.get(fit_id, ()))
+    cells = "1 cell" if len(fits) == 1 else f"{len(fits):,} cells"
+    return tuple(
+        f"Warning ({count:,} of {cells}): {text}." for text, count in sorted(counts.items())
+    )
 
 
 def _named(name: str, cells: Sequence[CellResults], view: View, *, trace: bool) -> list[Table]:

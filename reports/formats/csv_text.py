@@ -48,5 +48,7 @@ def _pivots(cells: Sequence[CellResults], view: View, *, trace: bool) -> pd.Data
     for table in build_tables(cells, trace=trace, view=view):
         part = table.frame.copy()
         part.insert(0, "table", table.title)
+        if table.warnings:
+            part["warnings"] = " ".join(table.warnings)
         parts.append(part)
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()

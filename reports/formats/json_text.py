@@ -26,8 +26,8 @@ def render(cells: Sequence[CellResults], *, trace: bool = False, view: View | No
 
     Returns:
         An object with ``tables`` (``name``, ``title``, ``columns``, ``rows``, ``notes``,
-        ``marks``), ``values`` (rows by name of the table) and ``made_by``. Unknown values are
-        null. The same bytes for the same records.
+        ``warnings``, ``marks``), ``values`` (rows by name of the table) and ``made_by``. Unknown
+        values are null. The same bytes for the same records.
     """
     view = view or View()
     document = {
@@ -49,6 +49,7 @@ def _table(table: Table) -> dict[str, Any]:
         "columns": list(table.frame.columns),
         "rows": table.frame.values.tolist(),
         "notes": list(table.notes),
+        "warnings": list(table.warnings),
         "marks": marks,
     }
 

@@ -112,7 +112,9 @@ def _table(table: Table, number: int) -> str:
         title = f"{table.title} ({part} of {len(parts)})" if several else table.title
         own = f"{label}-{part}" if several else label
         head = [rf"\caption{{{escape(title)}}}", rf"\label{{{own}}}"]
-        notes = table.notes if part == len(parts) else ()
+        last = part == len(parts)
+        notes = [f"{'; '.join(table.notes)}."] if last and table.notes else []
+        notes += table.warnings if last else ()
         written.append(_environment(head, columns, table.frame.columns, lines=some, notes=notes))
     return "\n".join(written)
 
@@ -125,7 +127,6 @@ def _environment(
     lines: Sequence[str],
     notes: Sequence[str],
 ) -> str:
-    said = escape("; ".join(notes))
     return "\n".join(
         [
             r"\begin{table}[htbp]",
@@ -139,7 +140,7 @@ def _environment(
             *(f"{line} \\\\" for line in lines),
             r"\bottomrule",
             r"\end{tabular}}",
-            *([rf"\par\smallskip{{\footnotesize {said}.\par}}"] if said else []),
+            *(rf"\par\smallskip{{\footnotesize {escape(note)}\par}}" for note in notes),
             r"\end{table}",
             "",
         ]

@@ -40,8 +40,9 @@ def _section(table: Table) -> str:
         tablefmt="github",
         disable_numparse=True,
     )
-    notes = "; ".join(table.notes)
-    return f"## {table.title}\n\n{body}\n" + (f"\n{notes}.\n" if notes else "")
+    notes = [f"{'; '.join(table.notes)}."] if table.notes else []
+    lines = "".join(f"\n{line}\n" for line in [*notes, *table.warnings])
+    return f"## {table.title}\n\n{body}\n{lines}"
 
 
 def _cell(table: Table, word: str, place: tuple[int, int]) -> str:

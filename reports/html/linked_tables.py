@@ -42,6 +42,7 @@ class LinkedTable:
         head: Column headings.
         rows: Entries.
         notes: The notes printed under the table.
+        warnings: The warnings in the records of the table's fits, one line each.
     """
 
     key: str
@@ -49,6 +50,7 @@ class LinkedTable:
     head: tuple[str, ...]
     rows: tuple[tuple[Entry, ...], ...]
     notes: str
+    warnings: tuple[str, ...] = ()
 
 
 def linked(table: Table, key: str) -> LinkedTable:
@@ -61,7 +63,9 @@ def linked(table: Table, key: str) -> LinkedTable:
         for row, texts in enumerate(table.frame.values.tolist())
     )
     notes = f"{'; '.join(table.notes)}.".replace("`", "") if table.notes else ""
-    return LinkedTable(key, table.title, tuple(map(str, table.frame.columns)), rows, notes)
+    return LinkedTable(
+        key, table.title, tuple(map(str, table.frame.columns)), rows, notes, table.warnings
+    )
 
 
 def entry(text: str, mark: Mark = _UNMARKED) -> Entry:
