@@ -194,7 +194,7 @@ def test_logs_show_records_causes_epochs_and_what_was_printed(
 def test_logs_of_an_unknown_cell_are_refused(call: Call, store: Store) -> None:
     result = call("logs", "abc", "--store", store.root)
     assert result.exit_code == 2
-    assert "cell 'abc': nothing in" in result.stderr
+    assert "cell 'abc': no id in" in result.stderr
 
 
 def test_logs_of_several_cells_are_refused_with_their_ids(
