@@ -39,8 +39,6 @@ from hashbench.store.store import (
     record_name,
 )
 
-_MEASURED = ("per-query-", "distances-")  # names of arrays of evaluations and latencies
-
 
 def verify_store(
     root: Path,
@@ -124,39 +122,18 @@ def _read_left_out(root: Path, audit: Audit) -> frozenset[str]:
         return frozenset()
 
 
-def _has_lost_record(path: Path, files: StoreFiles, cells: dict[str, list[Record]]) -> bool:
-    """Whether an array that no record names shows that the record of a measurement is gone.
-
-    It does not while its cell has not finished, or if an unreadable record may be the one.
-    """
-    fit_id = path.parent.name
-    is_unfinished = any(fit_id in work.parts for work in files.work)
-    all_read = len(cells.get(fit_id, ())) == sum(r.parent == path.parent for r in files.records)
-    return path.name.startswith(_MEASURED) and all_read and not is_unfinished
-
-
 def _note_left_overs(
     root: Path, files: StoreFiles, cells: dict[str, list[Record]], audit: Audit
 ) -> None:
-    """Tell of arrays whose record is gone, and of files that no record needs."""
     named = {
         root / record.fit_id / artifact.file
         for records in cells.values()
         for record in records
         for artifact in record.artifacts.values()
     }
-    unnamed = [path for path in files.arrays if path not in named]
-    lost = [path for path in unnamed if _has_lost_record(path, files, cells)]
-    for path in lost:
-        audit.add_problem(
-            Subject.RECORDS,
-            str(path.relative_to(root)),
-            "no record names it: its record was removed, or its measurement was interrupted; put "
-            "the record back, or move this file out of the store and measure again",
-        )
     kinds = (
         (files.temporary, "left behind by a process that was killed; may be deleted"),
-        ([path for path in unnamed if path not in lost], "not named by any readable record"),
+        ([p for p in files.arrays if p not in named], "not named by any readable record"),
         (files.strange, "no part of a store; no command reads it"),
     )
     for paths, what in kinds:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from hashbench.core.errors import StoreError
 from hashbench.core.record import EvaluationRecord, FitRecord
 from hashbench.search.resample import Resampling, resample
 from hashbench.store.codes import load_codes
-from hashbench.store.store import Store
+from hashbench.store.store import FORMAT, MARKER, Store
 
 MAP = "map@all/div=hits/ties=expected/empty=zero"
 Forge = Callable[[Path, Callable[[dict[str, Any]], object]], Path]
@@ -266,6 +267,47 @@ def test_an_artifact_named_by_a_path_is_refused(store: Store, forged: Forge, onl
     )
     told = problems(verify_store(store.root))
     assert any("artifacts.codes.file" in line for line in told)
+
+
+IRREGULAR = {
+    "a symbolic link": lambda path: path.symlink_to("/dev/zero"),  # out of the store
+    "a directory": Path.mkdir,
+    "a named pipe": os.mkfifo,
+}
+
+
+@pytest.mark.parametrize("kind", list(IRREGULAR))
+def test_a_record_whose_place_is_taken_by_something_else_is_found(
+    store: Store, only: Only, kind: str
+) -> None:
+    path = only(store, "evaluation-*.json")
+    path.unlink()
+    IRREGULAR[kind](path)
+    (problem,) = verify_store(store.root).problems
+    assert problem.file == f"{path.parent.name}/{path.name}"
+    assert problem.what == (
+        f"is {kind}, not a regular file; move {path.name} out of the store and run the matrix again"
+    )
+
+
+@pytest.mark.parametrize("kind", list(IRREGULAR))
+def test_a_marker_whose_place_is_taken_by_something_else_is_found(store: Store, kind: str) -> None:
+    (store.root / MARKER).unlink()
+    IRREGULAR[kind](store.root / MARKER)
+    (problem,) = verify_store(store.root).problems
+    assert problem.file == MARKER
+    assert problem.what == (
+        f"is {kind}, not a regular file; replace it by a file with the content {json.dumps(FORMAT)}"
+    )
+
+
+def test_a_marker_that_was_removed_is_found_and_the_records_are_checked(store: Store) -> None:
+    (store.root / MARKER).unlink()
+    audit = verify_store(store.root)
+    (problem,) = audit.problems
+    assert problem.file == MARKER
+    assert problem.what == f"is missing; write a file with the content {json.dumps(FORMAT)}"
+    assert audit.checked[Subject.RECORDS] == 5
 
 
 def test_left_overs_are_listed_and_are_no_problem(store: Store, fit: FitRecord) -> None:
