@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,9 +36,18 @@ from hashbench.core.record import (
     Status,
 )
 from hashbench.core.registry import Kind, Registry, registry
+from hashbench.datasets import roots
 from hashbench.store.store import Store
 
 METRIC = "map@all/div=hits/ties=expected/empty=zero"
+
+
+@pytest.fixture(autouse=True)
+def _data_roots_of_a_test_end_with_it() -> Iterator[None]:
+    """Forget the data roots that a test named, in whose protocols later tests would look."""
+    before = list(roots._named)
+    yield
+    roots._named[:] = before
 
 
 @pytest.fixture
