@@ -23,7 +23,7 @@ from importlib import metadata
 from pathlib import Path
 
 LEVEL = "x86-64-v3"
-"""The level that strict mode pins: AVX2 and FMA, which every x86-64 machine since 2015 has."""
+"""The level that strict mode pins: AVX2 and FMA, which nearly all servers since 2015 have."""
 
 _SETTINGS = {
     "ATEN_CPU_CAPABILITY": "avx2",  # torch's own kernels

@@ -125,7 +125,7 @@ class Metric:
 
     @property
     def graded(self) -> bool:
-        """Whether it depends on the number of shared labels, not only on whether there is one."""
+        """Whether the metric counts shared labels, and not only whether there is one."""
         return self.family in _GRADED
 
     @property

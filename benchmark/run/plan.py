@@ -1,4 +1,4 @@
-"""Which results of each cell exist, and which are missing."""
+"""Compare the cells wanted with the results stored, and make jobs of what is missing."""
 
 from __future__ import annotations
 

@@ -110,7 +110,7 @@ class WorkerProcess:
 
     @property
     def ended_in_order(self) -> bool:
-        """Whether it ended by itself, in order; known once `kill` was called."""
+        """Whether the worker ended by itself, in order; known once `kill` was called."""
         return self.process.returncode in (ExitCode.OK, ExitCode.CELLS_FAILED)
 
     def silent(self) -> End:

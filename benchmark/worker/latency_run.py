@@ -46,7 +46,7 @@ from hashbench.worker.measure import (
 
 @dataclass(frozen=True, slots=True)
 class LatencyPlan:
-    """What `hashbench latency` measures, within which limits.
+    """The measurements that `hashbench latency` makes, and their limits.
 
     Attributes:
         sizes: Sizes of the resampled databases, measured beside the record's own.

@@ -66,7 +66,7 @@ class JobState:
 
     @property
     def ended(self) -> bool:
-        """Whether it has ended."""
+        """Whether the Slurm job has ended."""
         return self.word in _ENDED
 
     @property
